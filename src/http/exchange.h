@@ -1,0 +1,111 @@
+// One HTTP request and its response, as handlers see them. Knows no product noun.
+//
+// Nouns: Headers, RequestHead, Response, Exchange, Handler, BodyPlan.
+// Life of a request: the listener reads the head -> Handler::Plan says how the body is to be had -> Handler::Handle is
+// called once with the Exchange -> somebody calls Send or SendFile once, at once or later, from any thread. An Exchange
+// that is destroyed unanswered answers 500 by itself, so no client is left hanging.
+// Nothing outside http/ sees Beast or Asio.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace espalier::http {
+
+/// Header fields in the order received; names compare without case. Repeated names are kept as repeated entries.
+class Headers {
+  public:
+    void Add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
+    void Set(std::string_view name, std::string value);
+    void Remove(std::string_view name);
+    /// The first value of that name, or nullopt. The view lives as long as this object is not changed.
+    std::optional<std::string_view> Find(std::string_view name) const;
+    /// Find, or the fallback.
+    std::string_view Get(std::string_view name, std::string_view fallback = "") const;
+    bool Has(std::string_view name) const { return Find(name).has_value(); }
+    const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+
+  private:
+    std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct RequestHead {
+    std::string method;
+    /// The request target exactly as received, "/b/a%2Bb%20c?x=1": nothing decoded, collapsed or normalised, because
+    /// signatures and S3 keys depend on each byte.
+    std::string target;
+    Headers headers;
+    std::optional<std::uint64_t> content_length;  ///< nullopt when chunked or when there is no body at all
+    bool chunked = false;                         ///< Transfer-Encoding: chunked; ReadBody undoes it
+    bool expects_continue = false;
+    std::string remote_address;
+
+    /// The part of target before '?', still percent-encoded.
+    std::string_view raw_path() const;
+    /// The part after '?', still percent-encoded, or "".
+    std::string_view raw_query() const;
+};
+
+/// Content-Length and Connection are set by the server; Date and Server are added when absent.
+struct Response {
+    int status = 200;
+    Headers headers;
+    std::string body;
+};
+
+class Exchange {
+  public:
+    virtual ~Exchange() = default;
+
+    virtual const RequestHead& head() const = 0;
+
+    /// BodyPlan::kBuffered only: the whole body. Valid as long as the exchange.
+    virtual std::string_view body() const = 0;
+    /// BodyPlan::kBuffered only: the body was larger than BodyPlan::max_body_bytes; body() is empty, and the connection
+    /// closes after the answer.
+    virtual bool body_too_large() const = 0;
+
+    /// BodyPlan::kStreamed only: the next bytes of the body with Transfer-Encoding undone; 0 at its end. Blocks, so only
+    /// from a worker. The first call sends "100 Continue" if the client waits for it. kIo when the peer is gone or
+    /// stalls for longer than the server's body time-out.
+    virtual Result<std::size_t> ReadBody(std::span<char> out) = 0;
+
+    /// Answers, from any thread, once. What is left of a streamed body is drained if small, else the connection closes.
+    /// A HEAD request is answered with the headers and the Content-Length of `response.body`, or with the
+    /// Content-Length header the handler set itself.
+    virtual void Send(Response response) = 0;
+
+    /// Answers with `response`'s head and `size_bytes` bytes of the open file `fd` from `offset` (sendfile). Blocks; only
+    /// from a worker. Does not close fd.
+    virtual Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) = 0;
+};
+
+/// How a request's body is to be delivered and where its handler runs.
+struct BodyPlan {
+    enum Mode {
+        kBuffered,  ///< body read whole by the I/O thread; Handle runs there and must not block (no disk, no SQL)
+        kWorker,    ///< body read whole by the I/O thread; Handle runs on the worker pool and may block
+        kStreamed,  ///< Handle runs on the worker pool at once and pulls the body with ReadBody
+    };
+    Mode mode = kWorker;
+    std::size_t max_body_bytes = 1 << 20;  ///< not used by kStreamed
+};
+
+class Handler {
+  public:
+    virtual ~Handler() = default;
+    /// Called on an I/O thread as soon as the head is read. Must not block.
+    virtual BodyPlan Plan(const RequestHead& head) = 0;
+    /// Takes the exchange over. Thread-safe: called from many threads at once.
+    virtual void Handle(std::shared_ptr<Exchange> exchange) = 0;
+};
+
+}  // namespace espalier::http

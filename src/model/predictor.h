@@ -1,0 +1,38 @@
+// A forest compiled for prediction. Immutable after Create and thread-safe: many requests share one predictor.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "data/feature_rows.h"
+#include "model/tree_ensemble.h"
+
+namespace espalier::model {
+
+class Predictor {
+  public:
+    /// kCorruptData when the trees are not trees (child out of range, a cycle, a node with two parents), kInvalidArgument
+    /// when the objective is not one this build can apply.
+    static Result<std::shared_ptr<const Predictor>> Create(TreeEnsemble ensemble);
+    virtual ~Predictor() = default;
+
+    virtual const TreeEnsemble& ensemble() const = 0;
+
+    /// margins [rows x groups] f32 row-major: base margin plus leaves, summed in tree order in float as XGBoost does.
+    /// Rows may have fewer or more features than the model; a feature the model does not know is ignored.
+    virtual void PredictMargins(const data::FeatureRows& rows, std::span<float> margins) const = 0;
+
+    /// What stock Booster.predict returns: [rows] for regression, logistic and multi:softmax (the class as a float),
+    /// [rows x groups] for multi:softprob.
+    virtual std::vector<float> Predict(const data::FeatureRows& rows) const = 0;
+
+    /// The objective's link applied in place to margins [rows x groups]: probabilities for logistic and multi:*.
+    virtual void MarginsToProbabilities(std::span<float> margins) const = 0;
+
+    /// Number of values a row has in Predict: groups for multi:softprob, else 1.
+    virtual std::size_t outputs_per_row() const = 0;
+};
+
+}  // namespace espalier::model
