@@ -14,10 +14,11 @@ namespace espalier {
 }  // namespace espalier
 
 // CHECK(a == b)  or  CHECK(a == b, "a {} b {}", a, b)
-#define CHECK(condition, ...)                                                                                    \
-    do {                                                                                                         \
-        if (!(condition)) [[unlikely]]                                                                           \
-            ::espalier::CheckFailed(__FILE__, __LINE__, #condition, std::string(__VA_OPT__(fmt::format(__VA_ARGS__)))); \
+#define CHECK(condition, ...)                                                           \
+    do {                                                                                \
+        if (!(condition)) [[unlikely]]                                                  \
+            ::espalier::CheckFailed(__FILE__, __LINE__, #condition,                     \
+                                    std::string(__VA_OPT__(fmt::format(__VA_ARGS__)))); \
     } while (false)
 
 #ifdef NDEBUG

@@ -55,7 +55,9 @@ LogField::LogField(std::string_view key, std::string_view value) : key(key), jso
 LogField::LogField(std::string_view key, double value)
     : key(key), json(std::isfinite(value) ? fmt::format("{}", value) : "null") {}
 
-void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
+void SetLogLevel(LogLevel level) {
+    Logger().set_level(ToSpdlog(level));
+}
 
 void Log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
     if (!Logger().should_log(ToSpdlog(level))) return;

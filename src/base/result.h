@@ -73,14 +73,13 @@ class [[nodiscard]] Error {
 
 /// The failure of a system call: "open /x: No such file or directory"; ENOENT maps to kNotFound, ENOSPC and friends to
 /// kResourceLimit, everything else to kIo.
-Error ErrnoError(std::string_view what, int errno_value,
-                 std::source_location where = std::source_location::current());
+Error ErrnoError(std::string_view what, int errno_value, std::source_location where = std::source_location::current());
 
 template <typename T>
 class [[nodiscard]] Result {
   public:
     using value_type = T;
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}   // NOLINT: implicit by design
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
     template <typename U>
         requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
@@ -126,19 +125,19 @@ class [[nodiscard]] Result<void> {
 }  // namespace espalier
 
 // auto x = TRY(F());  gives the value or returns the error to the caller.
-#define TRY(expression)                                                                \
-    ({                                                                                 \
-        auto&& try_result_ = (expression);                                             \
-        if (!try_result_.has_value()) [[unlikely]]                                     \
-            return std::move(try_result_).error();                                     \
-        std::move(try_result_).value();                                                \
+#define TRY(expression)                            \
+    ({                                             \
+        auto&& try_result_ = (expression);         \
+        if (!try_result_.has_value()) [[unlikely]] \
+            return std::move(try_result_).error(); \
+        std::move(try_result_).value();            \
     })
 
 // The same, with a frame of context: TRY_MSG(ReadCuts(path), "read cut points").
-#define TRY_MSG(expression, ...)                                                       \
-    ({                                                                                 \
-        auto&& try_result_ = (expression);                                             \
-        if (!try_result_.has_value()) [[unlikely]]                                     \
-            return std::move(try_result_).error().Wrap(__VA_ARGS__);                   \
-        std::move(try_result_).value();                                                \
+#define TRY_MSG(expression, ...)                                     \
+    ({                                                               \
+        auto&& try_result_ = (expression);                           \
+        if (!try_result_.has_value()) [[unlikely]]                   \
+            return std::move(try_result_).error().Wrap(__VA_ARGS__); \
+        std::move(try_result_).value();                              \
     })

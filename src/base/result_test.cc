@@ -17,7 +17,9 @@ Result<int> Quarter(int number) {
     return TRY(Half(half));
 }
 
-TEST(Result, CarriesTheValueThroughTry) { EXPECT_EQ(Quarter(8).value(), 2); }
+TEST(Result, CarriesTheValueThroughTry) {
+    EXPECT_EQ(Quarter(8).value(), 2);
+}
 
 TEST(Result, CarriesTheErrorAndItsFramesThroughTry) {
     Result<int> odd = Quarter(7);
@@ -27,7 +29,9 @@ TEST(Result, CarriesTheErrorAndItsFramesThroughTry) {
     EXPECT_EQ(Quarter(6).error().ToString(), "the number is odd");
 }
 
-TEST(Result, IsOnePointerWideWhenAnError) { static_assert(sizeof(Error) == sizeof(void*)); }
+TEST(Result, IsOnePointerWideWhenAnError) {
+    static_assert(sizeof(Error) == sizeof(void*));
+}
 
 TEST(Result, MapsErrnoToCodes) {
     EXPECT_EQ(ErrnoError("open /x", ENOENT).code(), ErrorCode::kNotFound);

@@ -73,8 +73,8 @@ class Exchange {
     /// closes after the answer.
     virtual bool body_too_large() const = 0;
 
-    /// BodyPlan::kStreamed only: the next bytes of the body with Transfer-Encoding undone; 0 at its end. Blocks, so only
-    /// from a worker. The first call sends "100 Continue" if the client waits for it. kIo when the peer is gone or
+    /// BodyPlan::kStreamed only: the next bytes of the body with Transfer-Encoding undone; 0 at its end. Blocks, so
+    /// only from a worker. The first call sends "100 Continue" if the client waits for it. kIo when the peer is gone or
     /// stalls for longer than the server's body time-out.
     virtual Result<std::size_t> ReadBody(std::span<char> out) = 0;
 
@@ -83,8 +83,8 @@ class Exchange {
     /// Content-Length header the handler set itself.
     virtual void Send(Response response) = 0;
 
-    /// Answers with `response`'s head and `size_bytes` bytes of the open file `fd` from `offset` (sendfile). Blocks; only
-    /// from a worker. Does not close fd.
+    /// Answers with `response`'s head and `size_bytes` bytes of the open file `fd` from `offset` (sendfile). Blocks;
+    /// only from a worker. Does not close fd.
     virtual Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) = 0;
 };
 

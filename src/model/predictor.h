@@ -13,8 +13,8 @@ namespace espalier::model {
 
 class Predictor {
   public:
-    /// kCorruptData when the trees are not trees (child out of range, a cycle, a node with two parents), kInvalidArgument
-    /// when the objective is not one this build can apply.
+    /// kCorruptData when the trees are not trees (child out of range, a cycle, a node with two parents),
+    /// kInvalidArgument when the objective is not one this build can apply.
     static Result<std::shared_ptr<const Predictor>> Create(TreeEnsemble ensemble);
     virtual ~Predictor() = default;
 

@@ -17,8 +17,8 @@ struct Tree {
     std::vector<std::int32_t> right_children;  ///< -1 for a leaf
     std::vector<std::int32_t> parents;         ///< 2147483647 for the root
     std::vector<std::int32_t> split_indices;   ///< feature index; 0 for a leaf
-    std::vector<float> split_conditions;       ///< a row goes left iff value < split_condition; a leaf holds its value here
-    std::vector<std::uint8_t> default_left;    ///< 1: a missing value goes left
+    std::vector<float> split_conditions;  ///< a row goes left iff value < split_condition; a leaf holds its value here
+    std::vector<std::uint8_t> default_left;  ///< 1: a missing value goes left
     std::vector<float> base_weights;
     std::vector<float> loss_changes;
     std::vector<float> sum_hessian;
@@ -37,8 +37,8 @@ struct TreeEnsemble {
     /// one for all groups, as the file says; BaseMargins() gives what is added to the sum of leaves.
     std::vector<float> base_score = {0.5F};
     std::int32_t num_parallel_tree = 1;
-    std::vector<Tree> trees;                ///< in boosting order; within a round group-major
-    std::vector<std::int32_t> tree_info;    ///< [trees] output group of each tree
+    std::vector<Tree> trees;                           ///< in boosting order; within a round group-major
+    std::vector<std::int32_t> tree_info;               ///< [trees] output group of each tree
     std::vector<std::int32_t> iteration_indptr = {0};  ///< [rounds + 1] first tree of each round
     std::map<std::string, std::string> attributes;     ///< best_iteration, best_score, …
     std::vector<std::string> feature_names;
