@@ -1,0 +1,92 @@
+#include "base/digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include "base/check.h"
+#include "base/encoding.h"
+
+namespace espalier {
+namespace {
+
+/// Fetched once: EVP_sha256() would look the algorithm up again at each initialisation in OpenSSL 3.
+const EVP_MD* Algorithm(DigestKind kind) {
+    static const EVP_MD* const kMd5Algorithm = EVP_MD_fetch(nullptr, "MD5", nullptr);
+    static const EVP_MD* const kSha1Algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+    static const EVP_MD* const kSha256Algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    switch (kind) {
+        case DigestKind::kMd5:
+            return kMd5Algorithm;
+        case DigestKind::kSha1:
+            return kSha1Algorithm;
+        case DigestKind::kSha256:
+            return kSha256Algorithm;
+    }
+    return nullptr;
+}
+
+/// RFC 2104 with the 64-byte block that SHA-1 and SHA-256 share.
+template <typename Hash>
+typename Hash::Value Hmac(std::string_view key, std::string_view message) {
+    constexpr std::size_t kBlockBytes = 64;
+    std::array<char, kBlockBytes> block{};
+    typename Hash::Value hashed_key;
+    if (key.size() > kBlockBytes) {
+        hashed_key = Hash::Of(key);
+        key = AsChars(hashed_key);
+    }
+    key.copy(block.data(), key.size());
+    for (char& c : block) c = static_cast<char>(c ^ 0x36);
+    Hash hash;
+    hash.Update({block.data(), block.size()});
+    hash.Update(message);
+    typename Hash::Value inner = hash.Finish();
+    for (char& c : block) c = static_cast<char>(c ^ 0x36 ^ 0x5c);
+    hash.Update({block.data(), block.size()});
+    hash.Update(AsChars(inner));
+    OPENSSL_cleanse(block.data(), block.size());
+    return hash.Finish();
+}
+
+}  // namespace
+
+template <DigestKind kKind, std::size_t kSizeBytes>
+Digest<kKind, kSizeBytes>::Digest() : context_(EVP_MD_CTX_new()) {
+    CHECK(context_ != nullptr && EVP_DigestInit_ex2(context_.get(), Algorithm(kKind), nullptr) == 1);
+}
+
+template <DigestKind kKind, std::size_t kSizeBytes>
+void Digest<kKind, kSizeBytes>::Update(std::string_view bytes) {
+    CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+}
+
+template <DigestKind kKind, std::size_t kSizeBytes>
+typename Digest<kKind, kSizeBytes>::Value Digest<kKind, kSizeBytes>::Finish() {
+    Value value;
+    unsigned size = 0;
+    CHECK(EVP_DigestFinal_ex(context_.get(), value.data(), &size) == 1 && size == kSizeBytes, "size {}", size);
+    CHECK(EVP_DigestInit_ex2(context_.get(), Algorithm(kKind), nullptr) == 1);
+    return value;
+}
+
+template <DigestKind kKind, std::size_t kSizeBytes>
+void Digest<kKind, kSizeBytes>::Free::operator()(evp_md_ctx_st* context) const {
+    EVP_MD_CTX_free(context);
+}
+
+template class Digest<DigestKind::kMd5, 16>;
+template class Digest<DigestKind::kSha1, 20>;
+template class Digest<DigestKind::kSha256, 32>;
+
+Sha256::Value HmacSha256(std::string_view key, std::string_view message) {
+    return Hmac<Sha256>(key, message);
+}
+Sha1::Value HmacSha1(std::string_view key, std::string_view message) {
+    return Hmac<Sha1>(key, message);
+}
+
+bool EqualsConstantTime(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace espalier
