@@ -1,0 +1,68 @@
+#include "meta/migrations.h"
+
+namespace espalier::meta {
+namespace {
+
+// Keys, etags and names are TEXT compared as bytes (SQLite's BINARY collation), which is S3's listing order.
+constexpr std::string_view kObjects = R"sql(
+CREATE TABLE buckets (
+    name TEXT NOT NULL PRIMARY KEY,
+    region TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE objects (
+    bucket TEXT NOT NULL REFERENCES buckets (name),
+    key TEXT NOT NULL,
+    blob_id TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    etag TEXT NOT NULL,
+    last_modified INTEGER NOT NULL,
+    headers TEXT NOT NULL,
+    user_metadata TEXT NOT NULL,
+    checksum_algorithm TEXT NOT NULL,
+    checksum_type TEXT NOT NULL,
+    checksum_value TEXT NOT NULL,
+    num_parts INTEGER NOT NULL,
+    block_checksums TEXT NOT NULL,
+    PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX objects_by_blob ON objects (blob_id);
+CREATE TABLE uploads (
+    id TEXT NOT NULL PRIMARY KEY,
+    bucket TEXT NOT NULL REFERENCES buckets (name),
+    key TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    headers TEXT NOT NULL,
+    user_metadata TEXT NOT NULL,
+    checksum_algorithm TEXT NOT NULL,
+    checksum_type TEXT NOT NULL,
+    completed_at INTEGER NOT NULL,
+    completed_etag TEXT NOT NULL,
+    completed_checksum TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX uploads_by_key ON uploads (bucket, key, id);
+CREATE TABLE upload_parts (
+    upload_id TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
+    part_number INTEGER NOT NULL,
+    blob_id TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    md5 TEXT NOT NULL,
+    last_modified INTEGER NOT NULL,
+    checksum_value TEXT NOT NULL,
+    block_checksums TEXT NOT NULL,
+    PRIMARY KEY (upload_id, part_number)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX upload_parts_by_blob ON upload_parts (blob_id);
+)sql";
+
+constexpr Migration kMigrations[] = {
+    {"objects", kObjects},
+};
+
+}  // namespace
+
+std::span<const Migration> Migrations() {
+    return kMigrations;
+}
+
+}  // namespace espalier::meta
