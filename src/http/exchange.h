@@ -20,6 +20,9 @@
 
 namespace espalier::http {
 
+/// ASCII letters compare without case, every other byte as it is.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
 /// Header fields in the order received; names compare without case. Repeated names are kept as repeated entries.
 class Headers {
   public:
@@ -61,16 +64,29 @@ struct Response {
     std::string body;
 };
 
+/// How a request's body is to be delivered and where its handler runs.
+struct BodyPlan {
+    enum Mode {
+        kBuffered,  ///< body read whole by the I/O thread; Handle runs there and must not block (no disk, no SQL)
+        kWorker,    ///< body read whole by the I/O thread; Handle runs on the worker pool and may block
+        kStreamed,  ///< Handle runs on the worker pool at once and pulls the body with ReadBody
+    };
+    Mode mode = kWorker;
+    std::size_t max_body_bytes = 1 << 20;  ///< not used by kStreamed
+};
+
 class Exchange {
   public:
     virtual ~Exchange() = default;
 
     virtual const RequestHead& head() const = 0;
+    /// What Handler::Plan chose for this request.
+    virtual BodyPlan::Mode mode() const = 0;
 
-    /// BodyPlan::kBuffered only: the whole body. Valid as long as the exchange.
+    /// Not for BodyPlan::kStreamed: the whole body. Valid as long as the exchange.
     virtual std::string_view body() const = 0;
-    /// BodyPlan::kBuffered only: the body was larger than BodyPlan::max_body_bytes; body() is empty, and the connection
-    /// closes after the answer.
+    /// Not for BodyPlan::kStreamed: the body was larger than BodyPlan::max_body_bytes; body() is empty, and the
+    /// connection closes after the answer.
     virtual bool body_too_large() const = 0;
 
     /// BodyPlan::kStreamed only: the next bytes of the body with Transfer-Encoding undone; 0 at its end. Blocks, so
@@ -86,17 +102,6 @@ class Exchange {
     /// Answers with `response`'s head and `size_bytes` bytes of the open file `fd` from `offset` (sendfile). Blocks;
     /// only from a worker. Does not close fd.
     virtual Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) = 0;
-};
-
-/// How a request's body is to be delivered and where its handler runs.
-struct BodyPlan {
-    enum Mode {
-        kBuffered,  ///< body read whole by the I/O thread; Handle runs there and must not block (no disk, no SQL)
-        kWorker,    ///< body read whole by the I/O thread; Handle runs on the worker pool and may block
-        kStreamed,  ///< Handle runs on the worker pool at once and pulls the body with ReadBody
-    };
-    Mode mode = kWorker;
-    std::size_t max_body_bytes = 1 << 20;  ///< not used by kStreamed
 };
 
 class Handler {
