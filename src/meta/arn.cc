@@ -5,17 +5,6 @@
 #include <array>
 
 namespace espalier::meta {
-namespace {
-
-std::string LowerCase(std::string_view text) {
-    std::string lower(text);
-    for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return lower;
-}
-
-}  // namespace
 
 std::string_view PartitionOf(std::string_view region) {
     if (region.starts_with("cn-")) return "aws-cn";
@@ -26,9 +15,17 @@ std::string_view PartitionOf(std::string_view region) {
     return "aws";
 }
 
+std::string FoldCase(std::string_view text) {
+    std::string lower(text);
+    for (char& c : lower) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lower;
+}
+
 std::string SageMakerArn(const Scope& scope, std::string_view kind, std::string_view name) {
     return fmt::format("arn:{}:sagemaker:{}:{}:{}/{}", PartitionOf(scope.region), scope.region, scope.account, kind,
-                       LowerCase(name));
+                       FoldCase(name));
 }
 
 Result<SageMakerArnParts> ParseSageMakerArn(std::string_view arn) {

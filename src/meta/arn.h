@@ -16,6 +16,9 @@ namespace espalier::meta {
 /// "aws", "aws-cn" for cn-*, "aws-us-gov" for us-gov-*, "aws-iso" and "aws-iso-b" for us-iso-* and us-isob-*.
 std::string_view PartitionOf(std::string_view region);
 
+/// ASCII letters in lower case: how names are compared where case does not count.
+std::string FoldCase(std::string_view text);
+
 /// The ARN of a SageMaker resource. `kind` is training-job, model, endpoint-config, endpoint, notebook-instance, …
 /// The name is lower-cased.
 std::string SageMakerArn(const Scope& scope, std::string_view kind, std::string_view name);

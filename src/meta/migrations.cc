@@ -55,8 +55,54 @@ CREATE TABLE upload_parts (
 CREATE UNIQUE INDEX upload_parts_by_blob ON upload_parts (blob_id);
 )sql";
 
+// Models, endpoint configurations and endpoints have one layout (meta/resources.h). name_folded is the name in lower
+// case: names are unique without case.
+constexpr std::string_view kHosting = R"sql(
+CREATE TABLE models (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE TABLE endpoint_configs (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE TABLE endpoints (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE TABLE tags (
+    arn TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (arn, key)
+) WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
+    {"hosting", kHosting},
 };
 
 }  // namespace

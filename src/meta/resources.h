@@ -1,0 +1,83 @@
+// The nouns of hosting in SQL: models, endpoint configurations and endpoints. All three are a name in a Scope, times, a
+// status and a JSON document, so they share one table layout and this one class; what the documents hold is hosting's
+// business (hosting/endpoint_spec.h; docs/formats.md).
+//
+// Names keep their case and are found by it; they are unique without case, because ARNs are lower-case.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "meta/database.h"
+#include "meta/scope.h"
+#include "meta/tags.h"
+
+namespace espalier::meta {
+
+enum class ResourceKind { kModel, kEndpointConfig, kEndpoint };
+
+/// The kind as ARNs spell it: "model", "endpoint-config", "endpoint".
+std::string_view ArnKind(ResourceKind kind);
+
+struct ResourceRecord {
+    Scope scope;
+    std::string name;
+    UnixMillis created_at = 0;
+    UnixMillis modified_at = 0;
+    std::string status;    ///< endpoints: "InService", …; "" for the others
+    std::string document;  ///< JSON
+};
+
+/// A place in a listing: the sort value and the name of a row.
+struct ListCursor {
+    std::string sort_value;  ///< decimal digits for times
+    std::string name;
+};
+
+struct ListQuery {
+    enum class SortBy { kName, kCreationTime, kStatus };
+    Scope scope;
+    std::string name_contains = {};  ///< without case; "" = all
+    std::string status = {};         ///< "" = all
+    std::optional<UnixMillis> created_after = {};
+    std::optional<UnixMillis> created_before = {};
+    std::optional<UnixMillis> modified_after = {};
+    std::optional<UnixMillis> modified_before = {};
+    SortBy sort_by = SortBy::kCreationTime;
+    bool descending = true;
+    std::size_t limit = 100;
+    std::optional<ListCursor> after = {};  ///< rows behind this place
+};
+
+/// Where `record` stands in a listing made by `query`.
+ListCursor CursorOf(const ResourceRecord& record, ListQuery::SortBy sort_by);
+
+class Resources {
+  public:
+    Resources(Database& database, ResourceKind kind) : database_(database), kind_(kind) {}
+
+    /// With its tags, in one transaction. kAlreadyExists when the name is taken (in any case).
+    Result<void> Insert(const ResourceRecord& record, std::span<const Tag> tags);
+    Result<std::optional<ResourceRecord>> Find(const Scope& scope, const std::string& name) const;
+    /// True when a resource of that name in any case is there: what an ARN, always lower-case, can tell.
+    Result<bool> ExistsFolded(const Scope& scope, const std::string& name) const;
+    /// Replaces status, document and modified_at. kNotFound when there is no such row.
+    Result<void> Update(const ResourceRecord& record);
+    /// With its tags. kNotFound when there is no such row.
+    Result<void> Delete(const Scope& scope, const std::string& name);
+    Result<std::vector<ResourceRecord>> List(const ListQuery& query) const;
+    /// Every row of every scope, for start-up.
+    Result<std::vector<ResourceRecord>> All() const;
+
+  private:
+    Database& database_;
+    ResourceKind kind_;
+};
+
+}  // namespace espalier::meta
