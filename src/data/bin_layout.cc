@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "data/binned_matrix.h"
+
+namespace espalier::data {
+
+namespace {
+
+// 32,768 cells of 8 bytes are 256 KiB: a tile's histogram stays in the L2 cache beside the rows streaming through.
+constexpr std::uint32_t kTileCellsMax = 32'768;
+// Row offsets and loop starts cost about as much as this many listed cells; below it one wide tile is better.
+constexpr double kListedPerRowAndTileMin = 12;
+// A tile is dense when skipping would leave more than this share of the entries.
+constexpr double kDenseShare = 0.85;
+
+struct FeatureShape {
+    std::int32_t most_frequent_bin = BinLayout::kNothingSkipped;  ///< kNothingSkipped: missing is most frequent
+    bool has_missing = false;
+    double listed_share = 0;  ///< of the rows, when the most frequent is skipped
+};
+
+FeatureShape ShapeOf(const ValueSummary& summary, const CutPoints& cuts, std::size_t feature, std::uint64_t num_rows) {
+    FeatureShape shape;
+    std::vector<std::int64_t> bin_weights(cuts.num_bins(feature), 0);
+    std::int64_t total = 0;
+    for (std::size_t i = 0; i < summary.values.size(); ++i) {
+        bin_weights[cuts.BinOf(feature, summary.values[i])] += summary.weights[i];
+        total += summary.weights[i];
+    }
+    const auto rows = static_cast<double>(std::max<std::uint64_t>(num_rows, 1));
+    const double present = static_cast<double>(summary.num_entries) / rows;
+    const auto fullest = std::max_element(bin_weights.begin(), bin_weights.end());
+    const double fullest_share = total > 0 ? present * static_cast<double>(*fullest) / static_cast<double>(total) : 0.0;
+    shape.has_missing = summary.num_entries < num_rows;
+    if (fullest_share > 1 - present) {
+        shape.most_frequent_bin = static_cast<std::int32_t>(fullest - bin_weights.begin());
+        shape.listed_share = 1 - fullest_share;
+    } else {
+        shape.listed_share = present;
+    }
+    return shape;
+}
+
+}  // namespace
+
+BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows) {
+    CHECK(summaries.size() == cuts.num_features());
+    BinLayout layout;
+    layout.cuts = std::move(cuts);
+    const std::size_t num_features = summaries.size();
+    std::vector<FeatureShape> shapes;
+    double listed_per_row = 0;
+    std::uint64_t num_bins = 0;
+    for (std::size_t feature = 0; feature < num_features; ++feature) {
+        shapes.push_back(ShapeOf(summaries[feature], layout.cuts, feature, num_rows));
+        listed_per_row += shapes.back().listed_share;
+        num_bins += layout.cuts.num_bins(feature) + 1;
+    }
+    const double num_tiles = static_cast<double>(num_bins) / kTileCellsMax;
+    const bool one_wide_tile = num_tiles > 1 && listed_per_row / num_tiles < kListedPerRowAndTileMin;
+
+    std::size_t begin = 0;
+    while (begin < num_features) {
+        std::uint32_t cells = 0;
+        double listed = 0;
+        std::size_t end = begin;
+        while (end < num_features) {
+            const std::uint32_t more = layout.cuts.num_bins(end) + 1;
+            if (end > begin && !one_wide_tile && cells + more > kTileCellsMax) break;
+            cells += more;
+            listed += shapes[end].listed_share;
+            ++end;
+        }
+        const bool dense = !one_wide_tile && listed > kDenseShare * static_cast<double>(end - begin);
+        Tile tile;
+        tile.feature_begin = static_cast<std::uint32_t>(begin);
+        tile.feature_end = static_cast<std::uint32_t>(end);
+        tile.cell_begin = layout.cell_offsets.back();
+        for (std::size_t feature = begin; feature < end; ++feature) {
+            const FeatureShape& shape = shapes[feature];
+            const std::int32_t skipped = dense ? kNothingSkipped : shape.most_frequent_bin;
+            const bool missing_cell = shape.has_missing && (dense || skipped != kNothingSkipped);
+            layout.skipped_bin.push_back(skipped);
+            layout.has_missing_cell.push_back(missing_cell ? 1 : 0);
+            layout.cell_offsets.push_back(layout.cell_offsets.back() + layout.cuts.num_bins(feature) +
+                                          (missing_cell ? 1 : 0));
+        }
+        tile.cell_end = layout.cell_offsets.back();
+        tile.kind = dense                                      ? TileKind::kDense16
+                    : tile.cell_end - tile.cell_begin > 65'536 ? TileKind::kSparse32
+                                                               : TileKind::kSparse16;
+        layout.tiles.push_back(tile);
+        begin = end;
+    }
+    return layout;
+}
+
+}  // namespace espalier::data

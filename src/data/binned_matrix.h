@@ -1,0 +1,101 @@
+// BinnedMatrix: rows of features as bin numbers, stored twice: row-wise for building histograms, column-wise for
+// sending rows left or right.
+//
+// Nouns: cell (one place of a histogram: a bin of a feature, or the "missing" of a feature), tile (a run of features
+// whose cells fit 16 bits and the L2 cache), code (what a column holds: a bin, missing, below or above all cuts).
+// Row-wise: each tile lists, row after row, the cells that the row's values fall into. A feature's most frequent bin
+// (or "missing", when that is most frequent) is not listed: its sums are the node's total minus the other cells. On
+// MNIST, 81 % of the entries are the explicit 0 and disappear. A tile whose features have no such bin is dense: one
+// cell per feature and row, no row offsets.
+// BinLayout holds what all ranks must agree on; it is made from summaries over all ranks.
+// Memory: row-wise 2 bytes per listed cell (4 in a tile of more than 65,536 cells) + 4 per row and sparse tile;
+// column-wise 1 byte per row and feature (2 when more than 256 codes occur), or 6 bytes per present value where less
+// than one row in eight has one.
+// Immutable once built; thread-safe to read.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/worker_team.h"
+#include "data/cut_points.h"
+#include "data/feature_rows.h"
+
+namespace espalier::data {
+
+/// How a histogram is laid out. Cells of feature f: [cell_offsets[f], cell_offsets[f + 1]): its bins, then one for
+/// missing if has_missing_cell[f].
+struct BinLayout {
+    enum class TileKind : std::uint8_t { kSparse16, kSparse32, kDense16 };
+    struct Tile {
+        std::uint32_t feature_begin = 0;
+        std::uint32_t feature_end = 0;
+        std::uint32_t cell_begin = 0;
+        std::uint32_t cell_end = 0;
+        TileKind kind = TileKind::kSparse16;
+    };
+    static constexpr std::int32_t kNothingSkipped = -1;
+
+    CutPoints cuts;
+    std::vector<std::uint32_t> cell_offsets = {0};  ///< [features + 1]
+    std::vector<std::int32_t> skipped_bin;          ///< [features] bin whose entries are not listed, or kNothingSkipped
+    std::vector<std::uint8_t> has_missing_cell;     ///< [features]
+    std::vector<Tile> tiles;
+
+    std::size_t num_features() const { return skipped_bin.size(); }
+    std::uint32_t num_cells() const { return cell_offsets.back(); }
+
+    /// summaries: over all ranks, one per feature; num_rows over all ranks.
+    static BinLayout Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows);
+};
+
+/// The codes of one feature. Bins are 0 … num_bins-1.
+struct BinnedColumn {
+    std::uint32_t num_bins = 0;
+    /// Dense: exactly one of the two has [rows] codes. Sparse: both empty, `rows` rising and `sparse_codes` beside it;
+    /// a row that is not listed is missing.
+    std::vector<std::uint8_t> codes8;
+    std::vector<std::uint16_t> codes16;
+    std::vector<std::uint32_t> rows;
+    std::vector<std::uint16_t> sparse_codes;
+    bool sparse = false;
+
+    std::uint32_t missing_code() const { return num_bins; }
+    std::uint32_t below_code() const { return num_bins + 1; }  ///< smaller than the feature's min_value
+    std::uint32_t above_code() const { return num_bins + 2; }  ///< at or above the last cut
+    std::uint32_t num_codes() const { return num_bins + 3; }
+};
+
+/// The listed cells of one tile, relative to the tile's first cell.
+struct BinnedTile {
+    std::vector<std::uint32_t> row_offsets;  ///< [rows + 1] into cells; empty when dense
+    std::vector<std::uint16_t> cells16;
+    std::vector<std::uint32_t> cells32;  ///< kSparse32 only
+    std::uint32_t cells_per_row = 0;     ///< dense: the stride
+};
+
+class BinnedMatrix {
+  public:
+    enum class Use { kTraining, kEvaluation };  ///< kEvaluation builds columns only
+
+    /// `rows` may have fewer features than the layout (the rest is missing), not more. Fewer than 2^32 rows.
+    static BinnedMatrix Create(const FeatureRows& rows, const BinLayout& layout, Use use, WorkerTeam& team);
+
+    std::size_t num_rows() const { return num_rows_; }
+    const BinnedColumn& column(std::size_t feature) const { return columns_[feature]; }
+    const BinnedTile& tile(std::size_t tile) const { return tiles_[tile]; }
+    std::size_t memory_bytes() const;
+
+  private:
+    std::size_t num_rows_ = 0;
+    std::vector<BinnedColumn> columns_;
+    std::vector<BinnedTile> tiles_;
+};
+
+/// One summary per feature of `rows`, num_features in all (at least rows.num_features). weight_units: [rows], or empty
+/// for 1 each.
+std::vector<ValueSummary> SummarizeValues(const FeatureRows& rows, std::span<const std::int64_t> weight_units,
+                                          std::size_t num_features, WorkerTeam& team);
+
+}  // namespace espalier::data

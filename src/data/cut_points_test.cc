@@ -1,0 +1,117 @@
+#include "data/cut_points.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "data/binned_matrix.h"
+
+namespace espalier::data {
+namespace {
+
+ValueSummary SummaryOf(const std::vector<float>& values) {
+    ValueCollector collector;
+    for (const float value : values) collector.Add(value, 1);
+    return collector.Take();
+}
+
+CutPoints CutsOf(const std::vector<float>& values, int max_bin) {
+    const std::vector<ValueSummary> summaries = {SummaryOf(values)};
+    return BuildCutPoints(summaries, max_bin);
+}
+
+// The expected cuts were read from xgboost 3.2.0's QuantileDMatrix.get_quantile_cut (contracts/xgboost.md 4.5).
+TEST(CutPoints, FewDistinctValuesGiveStocksCuts) {
+    const CutPoints cuts = CutsOf({1, 2, 2, 3, 5, 8}, 256);
+    EXPECT_EQ(cuts.values, (std::vector<float>{2, 3, 5, 8, 16.00001F}));
+    EXPECT_FLOAT_EQ(cuts.min_values[0], -1e-5F);
+}
+
+TEST(CutPoints, ManyDistinctValuesArePrunedAsStockDoes) {
+    std::vector<float> values(20);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+    EXPECT_EQ(CutsOf(values, 4).values, (std::vector<float>{5, 10, 14, 38.00001F}));
+}
+
+TEST(CutPoints, AFeatureWithoutValuesHasOneBin) {
+    const CutPoints cuts = CutsOf({}, 256);
+    EXPECT_EQ(cuts.num_bins(0), 1U);
+    EXPECT_FLOAT_EQ(cuts.min_values[0], 1e-5F);
+}
+
+TEST(CutPoints, NegativeZeroIsZero) {
+    EXPECT_EQ(SummaryOf({-0.0F, 0.0F, 1.0F}).values, (std::vector<float>{0.0F, 1.0F}));
+}
+
+TEST(CutPoints, TheSummaryDoesNotDependOnOrderOrSharding) {
+    std::mt19937 rng(7);
+    std::vector<float> values;
+    for (int i = 0; i < 100'000; ++i) values.push_back(std::floor(static_cast<float>(rng()) / 65536.0F));
+    const ValueSummary whole = SummaryOf(values);
+    ValueSummary merged = SummaryOf({values.begin(), values.begin() + 999});
+    merged.Merge(SummaryOf({values.begin() + 999, values.end()}));
+    EXPECT_EQ(whole.values, merged.values);
+    EXPECT_EQ(whole.weights, merged.weights);
+    EXPECT_EQ(whole.num_entries, merged.num_entries);
+    EXPECT_TRUE(std::is_sorted(whole.values.begin(), whole.values.end()));
+}
+
+TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
+    std::mt19937 rng(3);
+    FeatureRows rows;
+    rows.num_features = 5;
+    for (int row = 0; row < 3000; ++row) {
+        for (std::uint32_t feature = 0; feature < 5; ++feature) {
+            if (feature == 3 && row % 20 != 0) continue;   // A sparse column.
+            if (feature == 4 && rng() % 3 == 0) continue;  // Some missing.
+            float value = static_cast<float>(rng() % 1000) * 0.37F - 100.0F;
+            if (feature == 1 && rng() % 4 != 0) value = 0;  // Mostly an explicit zero.
+            if (feature == 2) value = std::exp(value * 0.05F);
+            rows.feature_idx.push_back(feature);
+            rows.values.push_back(value);
+        }
+        rows.row_offsets.push_back(rows.values.size());
+    }
+    for (const int max_bin : {4, 256, 400}) {
+        std::vector<std::vector<std::uint32_t>> listed_of_run;
+        for (const int threads : {1, 3}) {
+            WorkerTeam team(threads);
+            const auto summaries = SummarizeValues(rows, {}, 5, team);
+            const BinLayout layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin), rows.num_rows());
+            const auto matrix = BinnedMatrix::Create(rows, layout, BinnedMatrix::Use::kTraining, team);
+            std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
+            for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
+                for (const auto cell : matrix.tile(tile).cells16) ++histogram[layout.tiles[tile].cell_begin + cell];
+            }
+            listed_of_run.push_back(histogram);
+            std::vector<std::uint32_t> expected(layout.num_cells(), 0);
+            for (std::size_t row = 0; row < rows.num_rows(); ++row) {
+                std::vector<std::uint32_t> codes(5);
+                for (std::size_t f = 0; f < 5; ++f) codes[f] = matrix.column(f).missing_code();
+                for (auto e = rows.row_offsets[row]; e < rows.row_offsets[row + 1]; ++e) {
+                    codes[rows.feature_idx[e]] = layout.cuts.BinOf(rows.feature_idx[e], rows.values[e]);
+                }
+                for (std::size_t f = 0; f < 5; ++f) {
+                    const BinnedColumn& column = matrix.column(f);
+                    if (!column.codes8.empty()) {
+                        ASSERT_EQ(column.codes8[row], codes[f]) << f;
+                    } else if (!column.codes16.empty()) {
+                        ASSERT_EQ(column.codes16[row], codes[f]) << f;
+                    }
+                    const bool missing = codes[f] == column.missing_code();
+                    const bool is_listed = missing ? layout.has_missing_cell[f] != 0
+                                                   : static_cast<std::int32_t>(codes[f]) != layout.skipped_bin[f];
+                    if (is_listed) ++expected[layout.cell_offsets[f] + codes[f]];
+                }
+            }
+            EXPECT_EQ(histogram, expected);
+            EXPECT_TRUE(matrix.column(3).sparse);
+            EXPECT_EQ(matrix.column(3).rows.size(), 150U);
+        }
+        EXPECT_EQ(listed_of_run[0], listed_of_run[1]);
+    }
+}
+
+}  // namespace
+}  // namespace espalier::data
