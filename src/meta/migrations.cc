@@ -100,9 +100,77 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 )sql";
 
+// Integers are BIGINT: SOCI reads columns of that declared type as 64-bit. 0 and '' stand for "not yet".
+constexpr std::string_view kTrainingJobs = R"sql(
+CREATE TABLE training_jobs (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    request TEXT NOT NULL,
+    invocation_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    failure_reason TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    runtime_exceeded BIGINT NOT NULL,
+    process_token TEXT NOT NULL,
+    num_launches BIGINT NOT NULL,
+    UNIQUE (account, region, name)
+);
+CREATE UNIQUE INDEX training_jobs_by_folded_name ON training_jobs (account, region, lower(name));
+CREATE INDEX training_jobs_by_time ON training_jobs (account, region, created_at);
+CREATE INDEX training_jobs_unfinished ON training_jobs (id) WHERE status IN ('InProgress', 'Stopping');
+CREATE TABLE training_job_transitions (
+    job_id BIGINT NOT NULL REFERENCES training_jobs (id) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    stage TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (job_id, position)
+) WITHOUT ROWID;
+CREATE TABLE training_job_metrics (
+    job_id BIGINT NOT NULL REFERENCES training_jobs (id) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    value REAL NOT NULL,
+    time BIGINT NOT NULL,
+    PRIMARY KEY (job_id, position)
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::string_view kLogs = R"sql(
+CREATE TABLE log_streams (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    log_group TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    first_event_at BIGINT NOT NULL,
+    last_event_at BIGINT NOT NULL,
+    last_ingested_at BIGINT NOT NULL,
+    UNIQUE (account, region, log_group, name)
+);
+CREATE TABLE log_events (
+    stream_id BIGINT NOT NULL REFERENCES log_streams (id) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    time BIGINT NOT NULL,
+    ingested_at BIGINT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (stream_id, position)
+) WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
+    {"training jobs", kTrainingJobs},
+    {"logs", kLogs},
 };
 
 }  // namespace

@@ -1,0 +1,214 @@
+#include "meta/logs.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <algorithm>
+
+namespace espalier::meta {
+namespace {
+
+constexpr std::string_view kStreamColumns =
+    "id, log_group, name, created_at, first_event_at, last_event_at, last_ingested_at";
+
+LogStream StreamFromRow(const soci::row& row) {
+    return {.id = row.get<long long>(0),
+            .group = row.get<std::string>(1),
+            .name = row.get<std::string>(2),
+            .created_at = row.get<long long>(3),
+            .first_event_at = row.get<long long>(4),
+            .last_event_at = row.get<long long>(5),
+            .last_ingested_at = row.get<long long>(6)};
+}
+
+Result<LogStream> ReadStream(soci::session& sql, const Scope& scope, const std::string& group,
+                             const std::string& name) {
+    const soci::rowset<soci::row> rows =
+        (sql.prepare << fmt::format("SELECT {} FROM log_streams WHERE account = :account AND region = :region AND "
+                                    "log_group = :log_group AND name = :name",
+                                    kStreamColumns),
+         soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "log_group"),
+         soci::use(name, "name"));
+    for (const soci::row& row : rows) return StreamFromRow(row);
+    return Error(ErrorCode::kNotFound, fmt::format("there is no log stream {} in {}", name, group));
+}
+
+/// The smallest string greater than every string that starts with `prefix`; "" when there is none.
+std::string PrefixEnd(std::string prefix) {
+    while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+    if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+    return prefix;
+}
+
+}  // namespace
+
+Result<std::int64_t> Logs::OpenStream(const Scope& scope, const std::string& group, const std::string& name,
+                                      UnixMillis now) {
+    std::int64_t id = 0;
+    TRY(database_.Write([&](soci::session& sql) -> Result<void> {
+        if (const Result<LogStream> known = ReadStream(sql, scope, group, name)) {
+            id = known->id;
+            return {};
+        }
+        sql << "INSERT INTO log_streams (id, account, region, log_group, name, created_at, first_event_at, "
+               "last_event_at, "
+               "last_ingested_at) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM log_streams), :account, :region, "
+               ":log_group, :name, :now, 0, 0, 0)",
+            soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "log_group"),
+            soci::use(name, "name"), soci::use(now, "now");
+        const LogStream made = TRY(ReadStream(sql, scope, group, name));
+        id = made.id;
+        return {};
+    }));
+    return id;
+}
+
+Result<void> Logs::Append(std::int64_t stream_id, std::span<const LogEvent> events) {
+    if (events.empty()) return {};
+    return database_.Write([&](soci::session& sql) -> Result<void> {
+        long long position = 0;
+        sql << "SELECT coalesce(max(position) + 1, 0) FROM log_events WHERE stream_id = :id", soci::into(position),
+            soci::use(stream_id, "id");
+        const bool first = position == 0;
+        LogEvent event;
+        soci::statement insert =
+            (sql.prepare << "INSERT INTO log_events (stream_id, position, time, ingested_at, message) "
+                            "VALUES (:id, :position, :time, :ingested, :message)",
+             soci::use(stream_id, "id"), soci::use(position, "position"), soci::use(event.time, "time"),
+             soci::use(event.ingested_at, "ingested"), soci::use(event.message, "message"));
+        for (const LogEvent& next : events) {
+            event = next;
+            insert.execute(true);
+            ++position;
+        }
+        if (first) {
+            sql << "UPDATE log_streams SET first_event_at = :time WHERE id = :id",
+                soci::use(events.front().time, "time"), soci::use(stream_id, "id");
+        }
+        sql << "UPDATE log_streams SET last_event_at = :time, last_ingested_at = :ingested WHERE id = :id",
+            soci::use(event.time, "time"), soci::use(event.ingested_at, "ingested"), soci::use(stream_id, "id");
+        return {};
+    });
+}
+
+Result<LogStream> Logs::FindStream(const Scope& scope, const std::string& group, const std::string& name) {
+    LogStream stream;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        stream = TRY(ReadStream(sql, scope, group, name));
+        return {};
+    }));
+    return stream;
+}
+
+Result<std::vector<LogStream>> Logs::Streams(const LogStreamQuery& query) {
+    std::string conditions = "account = :account AND region = :region AND log_group = :log_group";
+    std::vector<std::pair<std::string, std::string>> texts = {
+        {"account", query.scope.account}, {"region", query.scope.region}, {"log_group", query.group}};
+    if (!query.name_prefix.empty()) {
+        conditions += " AND name >= :prefix";
+        texts.emplace_back("prefix", query.name_prefix);
+        if (std::string end = PrefixEnd(query.name_prefix); !end.empty()) {
+            conditions += " AND name < :prefix_end";
+            texts.emplace_back("prefix_end", std::move(end));
+        }
+    }
+    if (query.after_name) {
+        conditions += query.descending ? " AND name < :after" : " AND name > :after";
+        texts.emplace_back("after", *query.after_name);
+    }
+    const std::string text =
+        fmt::format("SELECT {} FROM log_streams WHERE {} ORDER BY {} {} LIMIT {}", kStreamColumns, conditions,
+                    query.by_last_event ? "last_event_at" : "name", query.descending ? "DESC" : "ASC", query.limit);
+    std::vector<LogStream> streams;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        soci::row row;
+        soci::statement statement(sql);
+        for (auto& [name, value] : texts) statement.exchange(soci::use(value, name));
+        statement.exchange(soci::into(row));
+        statement.alloc();
+        statement.prepare(text);
+        statement.define_and_bind();
+        statement.execute(false);
+        while (statement.fetch()) streams.push_back(StreamFromRow(row));
+        return {};
+    }));
+    return streams;
+}
+
+Result<bool> Logs::HasGroup(const Scope& scope, const std::string& group) {
+    int found = 0;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        sql << "SELECT EXISTS (SELECT 1 FROM log_streams WHERE account = :account AND region = :region AND "
+               "log_group = :log_group)",
+            soci::into(found), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
+            soci::use(group, "log_group");
+        return {};
+    }));
+    return found != 0;
+}
+
+Result<std::vector<std::string>> Logs::Groups(const Scope& scope, const std::string& prefix, const std::string& after,
+                                              std::uint32_t limit) {
+    std::vector<std::string> groups;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        const soci::rowset<std::string> rows =
+            (sql.prepare << fmt::format("SELECT DISTINCT log_group FROM log_streams WHERE account = :account AND "
+                                        "region = :region AND substr(log_group, 1, length(:prefix)) = :prefix_again "
+                                        "AND log_group > :after ORDER BY log_group LIMIT {}",
+                                        limit),
+             soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(prefix, "prefix"),
+             soci::use(prefix, "prefix_again"), soci::use(after, "after"));
+        groups.assign(rows.begin(), rows.end());
+        return {};
+    }));
+    return groups;
+}
+
+Result<std::vector<LogEvent>> Logs::Events(const LogEventQuery& query) {
+    std::string conditions = "stream_id = :id";
+    std::vector<std::pair<std::string, long long>> integers = {{"id", query.stream_id}};
+    const auto add = [&](std::string_view condition, std::string name, const std::optional<std::int64_t>& value) {
+        if (!value) return;
+        conditions += fmt::format(" AND {}", condition);
+        integers.emplace_back(std::move(name), *value);
+    };
+    add("time >= :start", "start", query.start_time);
+    add("time < :end", "end", query.end_time);
+    add("position >= :from", "from", query.from);
+    add("position < :before", "before", query.before);
+    const std::string text = fmt::format(
+        "SELECT position, time, ingested_at, message FROM log_events WHERE {} ORDER BY position {} LIMIT {}",
+        conditions, query.newest_first ? "DESC" : "ASC", query.limit);
+    std::vector<LogEvent> events;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        soci::row row;
+        soci::statement statement(sql);
+        for (auto& [name, value] : integers) statement.exchange(soci::use(value, name));
+        statement.exchange(soci::into(row));
+        statement.alloc();
+        statement.prepare(text);
+        statement.define_and_bind();
+        statement.execute(false);
+        while (statement.fetch()) {
+            events.push_back({.position = row.get<long long>(0),
+                              .time = row.get<long long>(1),
+                              .ingested_at = row.get<long long>(2),
+                              .message = row.get<std::string>(3)});
+        }
+        return {};
+    }));
+    if (query.newest_first) std::reverse(events.begin(), events.end());
+    return events;
+}
+
+Result<std::int64_t> Logs::EndPosition(std::int64_t stream_id) {
+    long long position = 0;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        sql << "SELECT coalesce(max(position) + 1, 0) FROM log_events WHERE stream_id = :id", soci::into(position),
+            soci::use(stream_id, "id");
+        return {};
+    }));
+    return position;
+}
+
+}  // namespace espalier::meta

@@ -1,0 +1,85 @@
+// CloudWatch log streams: named sequences of events inside groups, kept in the order they were written.
+//
+// An event's place in its stream (from 0, without gaps) is its identity and the cursor clients read by, so a cursor
+// stays valid for ever. Appends to one stream come from one writer at a time. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "meta/database.h"
+#include "meta/scope.h"
+
+namespace espalier::meta {
+
+struct LogEvent {
+    std::int64_t position = 0;  ///< given by Append
+    UnixMillis time = 0;
+    UnixMillis ingested_at = 0;
+    std::string message;
+};
+
+struct LogStream {
+    std::int64_t id = 0;
+    std::string group;
+    std::string name;
+    UnixMillis created_at = 0;
+    UnixMillis first_event_at = 0;  ///< 0 without events, as are the next two
+    UnixMillis last_event_at = 0;
+    UnixMillis last_ingested_at = 0;
+};
+
+struct LogStreamQuery {
+    Scope scope;
+    std::string group;
+    std::string name_prefix = {};
+    bool by_last_event = false;  ///< else by name
+    bool descending = false;
+    std::uint32_t limit = 50;
+    std::optional<std::string> after_name = {};  ///< by name only: streams after (before, when descending) this one
+};
+
+struct LogEventQuery {
+    std::int64_t stream_id = 0;
+    std::optional<UnixMillis> start_time = {};  ///< inclusive
+    std::optional<UnixMillis> end_time = {};    ///< exclusive
+    std::optional<std::int64_t> from = {};      ///< positions at or after this one
+    std::optional<std::int64_t> before = {};    ///< positions before this one
+    bool newest_first = false;                  ///< which end the limit cuts; the result is oldest first in any case
+    std::uint32_t limit = 10000;
+};
+
+class Logs {
+  public:
+    /// `database` is borrowed.
+    explicit Logs(Database& database) : database_(database) {}
+
+    /// The id of the stream, made when it is new.
+    Result<std::int64_t> OpenStream(const Scope& scope, const std::string& group, const std::string& name,
+                                    UnixMillis now);
+    /// Adds events at the end, in one transaction. Their `position` is not read.
+    Result<void> Append(std::int64_t stream_id, std::span<const LogEvent> events);
+
+    /// kNotFound when the scope has no stream of that name.
+    Result<LogStream> FindStream(const Scope& scope, const std::string& group, const std::string& name);
+    /// At most limit streams.
+    Result<std::vector<LogStream>> Streams(const LogStreamQuery& query);
+    /// Whether the group has any stream.
+    Result<bool> HasGroup(const Scope& scope, const std::string& group);
+    /// Names of the groups that start with `prefix`, sorted, at most `limit`, those after `after`.
+    Result<std::vector<std::string>> Groups(const Scope& scope, const std::string& prefix, const std::string& after,
+                                            std::uint32_t limit);
+    Result<std::vector<LogEvent>> Events(const LogEventQuery& query);
+    /// One past the position of the last event.
+    Result<std::int64_t> EndPosition(std::int64_t stream_id);
+
+  private:
+    Database& database_;
+};
+
+}  // namespace espalier::meta

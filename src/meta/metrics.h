@@ -1,0 +1,41 @@
+// The metric points of training jobs, as picked from their logs. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "meta/database.h"
+#include "meta/scope.h"
+
+namespace espalier::meta {
+
+struct MetricPoint {
+    std::string name;  ///< "validation:merror"
+    double value = 0;
+    UnixMillis time = 0;
+};
+
+class TrainingMetrics {
+  public:
+    /// `database` is borrowed.
+    explicit TrainingMetrics(Database& database) : database_(database) {}
+
+    Result<void> Append(std::int64_t job_id, std::span<const MetricPoint> points);
+    /// Forgets the points of a job, whose training starts again.
+    Result<void> Clear(std::int64_t job_id);
+    /// The last point of each metric, sorted by name.
+    Result<std::vector<MetricPoint>> Final(std::int64_t job_id);
+    /// The points of one metric of the job of that name with from <= time < to, in the order written. Empty when there
+    /// is no such job or metric.
+    Result<std::vector<MetricPoint>> Points(const Scope& scope, const std::string& job_name,
+                                            const std::string& metric_name, UnixMillis from, UnixMillis to);
+
+  private:
+    Database& database_;
+};
+
+}  // namespace espalier::meta

@@ -1,0 +1,388 @@
+#include "meta/training_jobs.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/check.h"
+
+namespace espalier::meta {
+namespace {
+
+constexpr std::array<std::pair<JobStatus, std::string_view>, 5> kStatusWords = {{
+    {JobStatus::kInProgress, "InProgress"},
+    {JobStatus::kStopping, "Stopping"},
+    {JobStatus::kCompleted, "Completed"},
+    {JobStatus::kFailed, "Failed"},
+    {JobStatus::kStopped, "Stopped"},
+}};
+constexpr std::array<std::pair<JobStage, std::string_view>, 10> kStageWords = {{
+    {JobStage::kStarting, "Starting"},
+    {JobStage::kDownloading, "Downloading"},
+    {JobStage::kTraining, "Training"},
+    {JobStage::kUploading, "Uploading"},
+    {JobStage::kRestarting, "Restarting"},
+    {JobStage::kStopping, "Stopping"},
+    {JobStage::kCompleted, "Completed"},
+    {JobStage::kFailed, "Failed"},
+    {JobStage::kStopped, "Stopped"},
+    {JobStage::kMaxRuntimeExceeded, "MaxRuntimeExceeded"},
+}};
+
+constexpr std::string_view kColumns =
+    "id, account, region, name, request, invocation_id, status, stage, failure_reason, created_at, modified_at, "
+    "started_at, ended_at, runtime_exceeded, process_token, num_launches";
+
+JobStage StageOf(std::string_view word) {
+    for (const auto& [stage, text] : kStageWords) {
+        if (text == word) return stage;
+    }
+    return JobStage::kStarting;
+}
+
+TrainingJob FromRow(const soci::row& row) {
+    TrainingJob job;
+    std::size_t column = 0;
+    const auto text = [&] { return row.get<std::string>(column++); };
+    // SQLite's declared type BIGINT makes SOCI read every integer column as long long.
+    const auto integer = [&] { return static_cast<std::int64_t>(row.get<long long>(column++)); };
+    job.id = integer();
+    job.scope.account = text();
+    job.scope.region = text();
+    job.name = text();
+    job.request = text();
+    job.invocation_id = text();
+    job.status = JobStatusOf(text()).value_or(JobStatus::kFailed);
+    job.stage = StageOf(text());
+    job.failure_reason = text();
+    job.created_at = integer();
+    job.modified_at = integer();
+    job.started_at = integer();
+    job.ended_at = integer();
+    job.runtime_exceeded = integer() != 0;
+    job.process_token = text();
+    job.num_launches = integer();
+    return job;
+}
+
+void ReadTransitions(soci::session& sql, TrainingJob& job) {
+    const soci::rowset<soci::row> rows =
+        (sql.prepare << "SELECT stage, started_at, ended_at, message FROM training_job_transitions WHERE job_id = :id "
+                        "ORDER BY position",
+         soci::use(job.id, "id"));
+    for (const soci::row& row : rows) {
+        job.transitions.push_back({.stage = StageOf(row.get<std::string>(0)),
+                                   .started_at = row.get<long long>(1),
+                                   .ended_at = row.get<long long>(2),
+                                   .message = row.get<std::string>(3)});
+    }
+}
+
+Error NoSuchJob(std::string_view name) {
+    return Error(ErrorCode::kNotFound, fmt::format("there is no training job {}", name));
+}
+
+/// The job without its transitions.
+Result<TrainingJob> ReadById(soci::session& sql, std::int64_t id) {
+    const soci::rowset<soci::row> rows =
+        (sql.prepare << fmt::format("SELECT {} FROM training_jobs WHERE id = :id", kColumns), soci::use(id, "id"));
+    for (const soci::row& row : rows) return FromRow(row);
+    return NoSuchJob(std::to_string(id));
+}
+
+Result<TrainingJob> ReadByName(soci::session& sql, const Scope& scope, const std::string& name) {
+    const soci::rowset<soci::row> rows =
+        (sql.prepare << fmt::format("SELECT {} FROM training_jobs WHERE account = :account AND region = :region AND "
+                                    "name = :name",
+                                    kColumns),
+         soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(name, "name"));
+    for (const soci::row& row : rows) return FromRow(row);
+    return NoSuchJob(name);
+}
+
+bool NameIsTaken(soci::session& sql, const Scope& scope, const std::string& name) {
+    int taken = 0;
+    sql << "SELECT EXISTS (SELECT 1 FROM training_jobs WHERE account = :account AND region = :region AND "
+           "lower(name) = lower(:name))",
+        soci::into(taken), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
+        soci::use(name, "name");
+    return taken != 0;
+}
+
+void InsertTransition(soci::session& sql, std::int64_t job_id, const Transition& transition) {
+    const std::string stage(ToString(transition.stage));
+    sql << "INSERT INTO training_job_transitions (job_id, position, stage, started_at, ended_at, message) "
+           "SELECT :id, 1 + count(*), :stage, :started, :ended, :message FROM training_job_transitions "
+           "WHERE job_id = :same",
+        soci::use(job_id, "id"), soci::use(stage, "stage"), soci::use(transition.started_at, "started"),
+        soci::use(transition.ended_at, "ended"), soci::use(transition.message, "message"), soci::use(job_id, "same");
+}
+
+/// Writes the change into the row and the transitions of `job`, whose state the caller has checked.
+void Apply(soci::session& sql, const TrainingJob& job, const JobChange& change) {
+    const UnixMillis now = std::max(change.now, job.modified_at);
+    const bool terminal = IsTerminal(change.status);
+    const UnixMillis started_at = job.started_at == 0 && change.stage == JobStage::kDownloading ? now : job.started_at;
+    const UnixMillis ended_at = terminal && started_at != 0 ? now : 0;
+    const std::string status(ToString(change.status));
+    const std::string stage(ToString(change.stage));
+    const int runtime_exceeded = change.runtime_exceeded || job.runtime_exceeded ? 1 : 0;
+    sql << "UPDATE training_job_transitions SET ended_at = :now WHERE job_id = :id AND ended_at = 0",
+        soci::use(now, "now"), soci::use(job.id, "id");
+    InsertTransition(
+        sql, job.id,
+        {.stage = change.stage, .started_at = now, .ended_at = terminal ? now : 0, .message = change.message});
+    sql << "UPDATE training_jobs SET status = :status, stage = :stage, failure_reason = :reason, modified_at = :now, "
+           "started_at = :started, ended_at = :ended, runtime_exceeded = :exceeded WHERE id = :id",
+        soci::use(status, "status"), soci::use(stage, "stage"), soci::use(change.failure_reason, "reason"),
+        soci::use(now, "now"), soci::use(started_at, "started"), soci::use(ended_at, "ended"),
+        soci::use(runtime_exceeded, "exceeded"), soci::use(job.id, "id");
+}
+
+std::string_view ColumnOf(JobSort sort) {
+    switch (sort) {
+        case JobSort::kCreationTime:
+            return "created_at";
+        case JobSort::kName:
+            return "name";
+        case JobSort::kStatus:
+            return "status";
+    }
+    CHECK(false, "job sort {}", static_cast<int>(sort));
+    return "";
+}
+
+JobCursor CursorOf(const TrainingJob& job, JobSort sort) {
+    switch (sort) {
+        case JobSort::kCreationTime:
+            return {.key = std::to_string(job.created_at), .id = job.id};
+        case JobSort::kName:
+            return {.key = job.name, .id = job.id};
+        case JobSort::kStatus:
+            return {.key = std::string(ToString(job.status)), .id = job.id};
+    }
+    CHECK(false, "job sort {}", static_cast<int>(sort));
+    return {};
+}
+
+/// The conditions of a query with the values they bind, in order.
+struct Conditions {
+    std::string text = "account = :account AND region = :region";
+    std::vector<std::pair<std::string, std::string>> texts;
+    std::vector<std::pair<std::string, long long>> integers;
+
+    void AddText(std::string_view condition, std::string name, std::string value) {
+        text += fmt::format(" AND {}", condition);
+        texts.emplace_back(std::move(name), std::move(value));
+    }
+    void AddTime(std::string_view condition, std::string name, const std::optional<UnixMillis>& value) {
+        if (!value) return;
+        text += fmt::format(" AND {}", condition);
+        integers.emplace_back(std::move(name), *value);
+    }
+};
+
+Result<Conditions> ConditionsOf(const JobQuery& query) {
+    Conditions conditions;
+    conditions.texts = {{"account", query.scope.account}, {"region", query.scope.region}};
+    if (!query.name_contains.empty()) {
+        conditions.AddText("instr(lower(name), lower(:contains)) > 0", "contains", query.name_contains);
+    }
+    if (query.status) conditions.AddText("status = :status", "status", std::string(ToString(*query.status)));
+    conditions.AddTime("created_at > :created_after", "created_after", query.created_after);
+    conditions.AddTime("created_at < :created_before", "created_before", query.created_before);
+    conditions.AddTime("modified_at > :modified_after", "modified_after", query.modified_after);
+    conditions.AddTime("modified_at < :modified_before", "modified_before", query.modified_before);
+    if (query.after) {
+        const std::string_view relation = query.descending ? "<" : ">";
+        const std::string condition =
+            fmt::format(" AND ({}, id) {} (:cursor_key, :cursor_id)", ColumnOf(query.sort), relation);
+        conditions.text += condition;
+        if (query.sort == JobSort::kCreationTime) {
+            long long time = 0;
+            const std::string& key = query.after->key;
+            const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), time);
+            if (error != std::errc() || end != key.data() + key.size()) {
+                return Error(ErrorCode::kInvalidArgument, "the cursor is none of this list");
+            }
+            conditions.integers.emplace_back("cursor_key", time);
+        } else {
+            conditions.texts.emplace_back("cursor_key", query.after->key);
+        }
+        conditions.integers.emplace_back("cursor_id", query.after->id);
+    }
+    return conditions;
+}
+
+}  // namespace
+
+std::string_view ToString(JobStatus status) {
+    for (const auto& [value, word] : kStatusWords) {
+        if (value == status) return word;
+    }
+    CHECK(false, "job status {}", static_cast<int>(status));
+    return "";
+}
+
+std::string_view ToString(JobStage stage) {
+    for (const auto& [value, word] : kStageWords) {
+        if (value == stage) return word;
+    }
+    CHECK(false, "job stage {}", static_cast<int>(stage));
+    return "";
+}
+
+std::optional<JobStatus> JobStatusOf(std::string_view word) {
+    for (const auto& [status, text] : kStatusWords) {
+        if (text == word) return status;
+    }
+    return std::nullopt;
+}
+
+Result<TrainingJob> TrainingJobs::Insert(const NewTrainingJob& job) {
+    TrainingJob inserted;
+    TRY(database_.Write([&](soci::session& sql) -> Result<void> {
+        if (NameIsTaken(sql, job.scope, job.name)) {
+            return Error(ErrorCode::kAlreadyExists, fmt::format("there is a training job {} already", job.name));
+        }
+        sql << "INSERT INTO training_jobs (id, account, region, name, request, invocation_id, status, stage, "
+               "failure_reason, created_at, modified_at, started_at, ended_at, runtime_exceeded, process_token, "
+               "num_launches) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM training_jobs), :account, :region, :name, "
+               ":request, :invocation, 'InProgress', 'Starting', '', "
+               ":created, :modified, 0, 0, 0, '', 0)",
+            soci::use(job.scope.account, "account"), soci::use(job.scope.region, "region"), soci::use(job.name, "name"),
+            soci::use(job.request, "request"), soci::use(job.invocation_id, "invocation"),
+            soci::use(job.created_at, "created"), soci::use(job.created_at, "modified");
+        inserted = TRY(ReadByName(sql, job.scope, job.name));
+        InsertTransition(sql, inserted.id,
+                         {.stage = JobStage::kStarting, .started_at = job.created_at, .message = job.message});
+        inserted.transitions.clear();
+        ReadTransitions(sql, inserted);
+        return AddTags(sql, job.arn, job.tags);
+    }));
+    return inserted;
+}
+
+Result<bool> TrainingJobs::ExistsFolded(const Scope& scope, const std::string& name) {
+    bool exists = false;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        exists = NameIsTaken(sql, scope, name);
+        return {};
+    }));
+    return exists;
+}
+
+Result<TrainingJob> TrainingJobs::Find(const Scope& scope, const std::string& name) {
+    TrainingJob job;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        job = TRY(ReadByName(sql, scope, name));
+        ReadTransitions(sql, job);
+        return {};
+    }));
+    return job;
+}
+
+Result<TrainingJob> TrainingJobs::FindById(std::int64_t id) {
+    TrainingJob job;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        job = TRY(ReadById(sql, id));
+        ReadTransitions(sql, job);
+        return {};
+    }));
+    return job;
+}
+
+Result<void> TrainingJobs::Enter(std::int64_t id, const JobChange& change) {
+    return database_.Write([&](soci::session& sql) -> Result<void> {
+        const TrainingJob job = TRY(ReadById(sql, id));
+        if (IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
+        if (job.status == JobStatus::kStopping && change.status == JobStatus::kInProgress) {
+            return Error(ErrorCode::kCancelled, "the job is being stopped");
+        }
+        Apply(sql, job, change);
+        return {};
+    });
+}
+
+Result<void> TrainingJobs::Reword(std::int64_t id, JobStage stage, const std::string& message, UnixMillis now) {
+    return database_.Write([&](soci::session& sql) -> Result<void> {
+        const TrainingJob job = TRY(ReadById(sql, id));
+        if (job.stage != stage) return {};
+        const UnixMillis modified_at = std::max(now, job.modified_at);
+        sql << "UPDATE training_job_transitions SET message = :message WHERE job_id = :id AND ended_at = 0",
+            soci::use(message, "message"), soci::use(id, "id");
+        sql << "UPDATE training_jobs SET modified_at = :now WHERE id = :id", soci::use(modified_at, "now"),
+            soci::use(id, "id");
+        return {};
+    });
+}
+
+Result<TrainingJob> TrainingJobs::RequestStop(const Scope& scope, const std::string& name, const std::string& message,
+                                              UnixMillis now) {
+    TrainingJob stopped;
+    TRY(database_.Write([&](soci::session& sql) -> Result<void> {
+        const TrainingJob job = TRY(ReadByName(sql, scope, name));
+        if (IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
+        if (job.status != JobStatus::kStopping) {
+            Apply(sql, job,
+                  {.status = JobStatus::kStopping, .stage = JobStage::kStopping, .message = message, .now = now});
+        }
+        stopped = TRY(ReadById(sql, job.id));
+        return {};
+    }));
+    return stopped;
+}
+
+Result<void> TrainingJobs::NoteLaunch(std::int64_t id, const std::string& process_token) {
+    return database_.Write([&](soci::session& sql) -> Result<void> {
+        sql << "UPDATE training_jobs SET process_token = :token, num_launches = num_launches + 1 WHERE id = :id",
+            soci::use(process_token, "token"), soci::use(id, "id");
+        return {};
+    });
+}
+
+Result<std::vector<TrainingJob>> TrainingJobs::Unfinished() {
+    std::vector<TrainingJob> jobs;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        const soci::rowset<soci::row> rows =
+            (sql.prepare << fmt::format(
+                 "SELECT {} FROM training_jobs WHERE status IN ('InProgress', 'Stopping') ORDER BY id", kColumns));
+        for (const soci::row& row : rows) jobs.push_back(FromRow(row));
+        return {};
+    }));
+    return jobs;
+}
+
+Result<JobPage> TrainingJobs::List(const JobQuery& query) {
+    Conditions conditions = TRY(ConditionsOf(query));
+    const std::string_view direction = query.descending ? "DESC" : "ASC";
+    // One row more than asked for tells whether there is a next page.
+    const std::string statement_text =
+        fmt::format("SELECT {} FROM training_jobs WHERE {} ORDER BY {} {}, id {} LIMIT {}", kColumns, conditions.text,
+                    ColumnOf(query.sort), direction, direction, query.limit + 1);
+    JobPage page;
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        soci::row row;
+        soci::statement statement(sql);
+        for (auto& [name, value] : conditions.texts) statement.exchange(soci::use(value, name));
+        for (auto& [name, value] : conditions.integers) statement.exchange(soci::use(value, name));
+        statement.exchange(soci::into(row));
+        statement.alloc();
+        statement.prepare(statement_text);
+        statement.define_and_bind();
+        statement.execute(false);
+        while (statement.fetch()) page.jobs.push_back(FromRow(row));
+        return {};
+    }));
+    if (page.jobs.size() > query.limit) {
+        page.jobs.resize(query.limit);
+        page.next = CursorOf(page.jobs.back(), query.sort);
+    }
+    return page;
+}
+
+}  // namespace espalier::meta
