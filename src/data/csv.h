@@ -7,10 +7,14 @@
 // functions.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
 #include "data/feature_rows.h"
+#include "data/padded_text.h"
+#include "data/text_issue.h"
 
 namespace espalier::data {
 
@@ -22,5 +26,25 @@ Result<char> DetermineCsvDelimiter(std::string_view text);
 /// it). All cells must be numbers, empty or nan, and all lines equally long: kInvalidArgument with "line 3, column 7:
 /// …".
 Result<void> ParseCsvRequest(std::string_view body, FeatureRows& rows);
+
+/// How the lines of a training text are to be read.
+struct CsvRules {
+    char delimiter = ',';
+    std::uint32_t num_columns = 0;  ///< cells of every line, label and weight included
+    bool weights = false;           ///< column 1 is the row's weight
+};
+
+/// Number of cells of the first line that is not blank; 0 when all are.
+std::uint32_t CountCsvColumns(std::string_view text, char delimiter);
+
+/// Cells of training data that hold text instead of a number and were taken as missing.
+struct CsvTextCells {
+    std::uint64_t count = 0;
+    std::size_t first_offset = 0;  ///< of the first such cell in the block
+};
+
+/// Appends the rows of whole lines to `rows`. On an issue `rows` is left with the rows before it, or a part of them.
+std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, LabeledRows& rows,
+                                       CsvTextCells& text_cells);
 
 }  // namespace espalier::data

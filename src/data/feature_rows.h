@@ -9,17 +9,43 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace espalier::data {
+
+/// std::allocator, except that resize() leaves new numbers unset: parsers size an array for the worst case, write, and
+/// cut it to what they wrote, and pages nobody wrote to cost nothing.
+template <typename T>
+struct UnsetAllocator : std::allocator<T> {
+    template <typename U>
+    struct rebind {
+        using other = UnsetAllocator<U>;
+    };
+    template <typename U>
+    void construct(U* place) noexcept {
+        static_assert(std::is_trivially_default_constructible_v<U>);
+        ::new (static_cast<void*>(place)) U;
+    }
+    template <typename U, typename... Arguments>
+    void construct(U* place, Arguments&&... arguments) {
+        ::new (static_cast<void*>(place)) U(std::forward<Arguments>(arguments)...);
+    }
+};
+
+template <typename T>
+using EntryVector = std::vector<T, UnsetAllocator<T>>;
 
 /// No source may name a feature beyond this index: the model formats store signed 32-bit indices and a count.
 inline constexpr std::uint32_t kFeatureIdxMax = 2147483645U;
 
 struct FeatureRows {
     std::vector<std::uint64_t> row_offsets = {0};  ///< [rows + 1]
-    std::vector<std::uint32_t> feature_idx;        ///< [entries]
-    std::vector<float> values;                     ///< [entries] f32
+    EntryVector<std::uint32_t> feature_idx;        ///< [entries]
+    EntryVector<float> values;                     ///< [entries] f32
     std::uint32_t num_features = 0;                ///< highest feature index + 1, or the number of CSV columns
 
     std::size_t num_rows() const { return row_offsets.size() - 1; }

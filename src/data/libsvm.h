@@ -10,10 +10,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/result.h"
 #include "data/feature_rows.h"
+#include "data/padded_text.h"
+#include "data/text_issue.h"
 
 namespace espalier::data {
 
@@ -21,5 +24,19 @@ namespace espalier::data {
 /// allocated once it is warm). A first token without ":" is a label and is ignored; `label:weight` cannot be told from
 /// a feature and is one, as in the container. kInvalidArgument with "line 3, column 7: …".
 Result<void> ParseLibsvmRequest(std::string_view body, FeatureRows& rows);
+
+/// How the rows of a training text are to be read.
+struct LibsvmRules {
+    bool weights = false;  ///< every row has label:weight (or none has)
+    bool queries = false;  ///< every row has qid:N (or none has)
+    std::uint32_t feature_idx_max = kFeatureIdxMax;
+};
+
+/// Whether the first row of the text has a weight and a query; nothing when the text holds no row. The rest of `rules`
+/// keeps its value.
+bool SniffLibsvmRules(PaddedText text, LibsvmRules& rules);
+
+/// Appends the rows of whole lines to `rows`. On an issue `rows` is left with the rows before it, or a part of them.
+std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, LabeledRows& rows);
 
 }  // namespace espalier::data

@@ -1,0 +1,289 @@
+#include "data/csv.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "kernels/text_number.h"
+
+namespace espalier::data {
+namespace {
+
+// In the order of preference when several stand in the first line.
+constexpr std::string_view kDelimiters = ",\t; |:";
+
+bool IsLineEnd(char c) {
+    return c == '\n' || c == '\r';
+}
+
+std::string_view Trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+std::string_view FirstLine(std::string_view text) {
+    std::size_t begin = text.find_first_not_of(" \t\r\n");
+    if (begin == std::string_view::npos) return {};
+    begin = text.find_last_of("\r\n", begin) == std::string_view::npos ? 0 : text.find_last_of("\r\n", begin) + 1;
+    std::size_t end = text.find_first_of("\r\n", begin);
+    return text.substr(begin, end == std::string_view::npos ? end : end - begin);
+}
+
+enum class CellKind { kNumber, kMissing, kText, kIssue };
+
+// Confined to one call of ParseCsvBlock or ParseCsvRequest.
+class Parser {
+  public:
+    // `labeled` is nullptr for a request; otherwise `rows` is its rows.
+    Parser(PaddedText text, const CsvRules& rules, FeatureRows& out, LabeledRows* labeled, CsvTextCells& text_cells)
+        : text_(text),
+          rules_(rules),
+          out_(out),
+          labeled_(labeled),
+          text_cells_(text_cells),
+          num_entries_(out.num_entries()) {
+        // The shortest cell is "1,": the arrays can hold every entry the text may have.
+        std::size_t worst = num_entries_ + text.size() / 2 + 1;
+        out.feature_idx.resize(worst);
+        out.values.resize(worst);
+    }
+
+    std::optional<TextIssue> Run() {
+        const char* p = text_.begin;
+        while (p < text_.end) {
+            const char* line = p;
+            while (*p == ' ' || (*p == '\t' && rules_.delimiter != '\t')) ++p;
+            if (IsLineEnd(*p)) {
+                ++p;
+                continue;
+            }
+            p = ParseLine(line);
+            if (p == nullptr) break;
+        }
+        out_.feature_idx.resize(num_entries_);
+        out_.values.resize(num_entries_);
+        return std::move(issue_);
+    }
+
+  private:
+    const char* Fail(const char* at, std::string message) {
+        if (!issue_) issue_ = TextIssue{static_cast<std::size_t>(at - text_.begin), std::move(message)};
+        return nullptr;
+    }
+
+    const char* ParseLine(const char* line) {
+        const char* p = line;
+        std::uint32_t column = 0;
+        if (labeled_ != nullptr) {
+            p = ParseLabelAndWeight(p, column);
+            if (p == nullptr) return nullptr;
+        }
+        std::uint32_t first_feature_column = column;
+        while (column < rules_.num_columns) {
+            float value = 0;
+            const char* cell = p;
+            CellKind kind = ParseCell(p, value);
+            if (kind == CellKind::kIssue) return nullptr;
+            if (kind == CellKind::kText && !AcceptText(cell)) return nullptr;
+            if (kind == CellKind::kNumber) {
+                out_.feature_idx[num_entries_] = column - first_feature_column;
+                out_.values[num_entries_++] = value;
+            }
+            ++column;
+            if (IsLineEnd(*p)) break;
+            if (column == rules_.num_columns) return FailRagged(line);
+            ++p;  // the delimiter
+        }
+        if (column != rules_.num_columns || !IsLineEnd(*p)) return FailRagged(line);
+        out_.num_features = rules_.num_columns - first_feature_column;
+        out_.row_offsets.push_back(num_entries_);
+        return p;
+    }
+
+    const char* FailRagged(const char* line) {
+        const char* end = line;
+        while (!IsLineEnd(*end)) ++end;
+        std::uint32_t cells = CountCsvColumns({line, static_cast<std::size_t>(end - line)}, rules_.delimiter);
+        return Fail(line,
+                    fmt::format("this line has {} cells, the first line has {}. Give every line the same number of "
+                                "cells; leave the cell of a missing value empty.",
+                                cells, rules_.num_columns));
+    }
+
+    const char* ParseLabelAndWeight(const char* p, std::uint32_t& column) {
+        float value = 0;
+        const char* cell = p;
+        CellKind kind = ParseCell(p, value);
+        if (kind == CellKind::kIssue) return nullptr;
+        if (kind != CellKind::kNumber) {
+            return Fail(cell,
+                        fmt::format("the label {} is not a number. The first column must hold the label of every row.",
+                                    QuoteToken(CellText(cell))));
+        }
+        labeled_->labels.push_back(value);
+        ++column;
+        if (IsLineEnd(*p)) return FailRagged(cell);
+        ++p;
+        if (!rules_.weights) return p;
+        cell = p;
+        kind = ParseCell(p, value);
+        if (kind == CellKind::kIssue) return nullptr;
+        if (kind != CellKind::kNumber || value < 0) {
+            return Fail(cell,
+                        fmt::format("{} is not a weight. With csv_weights=1 the second column must hold a number that "
+                                    "is not negative.",
+                                    QuoteToken(CellText(cell))));
+        }
+        labeled_->weights.push_back(value);
+        ++column;
+        if (IsLineEnd(*p)) return FailRagged(cell);
+        return p + 1;
+    }
+
+    // Leaves p at the delimiter or line end behind the cell.
+    CellKind ParseCell(const char*& p, float& value) {
+        const char* cell = p;
+        while (*p == ' ' && rules_.delimiter != ' ') ++p;
+        const char* stop = kernels::ParseFloat(p, text_.end, value);
+        if (stop != nullptr) {
+            while (*stop == ' ' && rules_.delimiter != ' ') ++stop;
+            if (*stop == rules_.delimiter || IsLineEnd(*stop)) {
+                p = stop;
+                return Classify(cell, value);
+            }
+        }
+        return ParseOddCell(cell, p, value);
+    }
+
+    CellKind Classify(const char* cell, float value) {
+        if (std::abs(value) <= std::numeric_limits<float>::max()) return CellKind::kNumber;
+        if (std::isnan(value)) return CellKind::kMissing;
+        Fail(cell,
+             fmt::format("the value {} is infinite or too large for a 32-bit float. Leave the cell empty if the value "
+                         "is missing.",
+                         QuoteToken(CellText(cell))));
+        return CellKind::kIssue;
+    }
+
+    // Quoted, empty or no number.
+    CellKind ParseOddCell(const char* cell, const char*& p, float& value) {
+        std::string unquoted;
+        std::string_view content;
+        const char* start = cell;
+        while (*start == ' ' && rules_.delimiter != ' ') ++start;
+        if (*start == '"') {
+            p = Unquote(start, unquoted);
+            if (p == nullptr) return CellKind::kIssue;
+            content = Trim(unquoted);
+        } else {
+            p = start;
+            while (*p != rules_.delimiter && !IsLineEnd(*p)) ++p;
+            content = Trim({start, static_cast<std::size_t>(p - start)});
+        }
+        if (content.empty()) return CellKind::kMissing;
+        const char* end = content.data() + content.size();
+        const char* stop = kernels::ParseFloatSlow(content.data(), end, value);
+        if (stop == end) return Classify(cell, value);
+        if (stop == nullptr) return CellKind::kText;
+        Fail(cell,
+             fmt::format("{} begins like a number but is none. Write a plain number, or leave the cell empty if the "
+                         "value is missing.",
+                         QuoteToken(content)));
+        return CellKind::kIssue;
+    }
+
+    // The cell's text without its quotes, "" standing for "; returns the place of the delimiter or line end behind it.
+    const char* Unquote(const char* start, std::string& unquoted) {
+        const char* p = start + 1;
+        for (;;) {
+            if (IsLineEnd(*p)) return Fail(start, "the quotation mark that opens this cell is not closed on its line.");
+            if (*p == '"' && p[1] != '"') break;
+            if (*p == '"') ++p;
+            unquoted += *p++;
+        }
+        ++p;
+        while (*p == ' ' && rules_.delimiter != ' ') ++p;
+        if (*p == rules_.delimiter || IsLineEnd(*p)) return p;
+        return Fail(start, "text follows the closing quotation mark of this cell. Put the delimiter there.");
+    }
+
+    std::string_view CellText(const char* cell) const {
+        const char* end = cell;
+        while (*end != rules_.delimiter && !IsLineEnd(*end)) ++end;
+        return Trim({cell, static_cast<std::size_t>(end - cell)});
+    }
+
+    // Text counts as missing in training, as XGBoost has it, and is told in the report; a request must hold numbers.
+    bool AcceptText(const char* cell) {
+        if (labeled_ == nullptr) {
+            Fail(cell, fmt::format(
+                           "{} is not a number. Send numbers only, without a header line; leave the cell of a missing "
+                           "value empty.",
+                           QuoteToken(CellText(cell))));
+            return false;
+        }
+        if (text_cells_.count++ == 0) text_cells_.first_offset = static_cast<std::size_t>(cell - text_.begin);
+        return true;
+    }
+
+    PaddedText text_;
+    const CsvRules& rules_;
+    FeatureRows& out_;
+    LabeledRows* labeled_;
+    CsvTextCells& text_cells_;
+    std::size_t num_entries_;
+    std::optional<TextIssue> issue_;
+};
+
+}  // namespace
+
+Result<char> DetermineCsvDelimiter(std::string_view text) {
+    std::string_view line = Trim(FirstLine(text));
+    std::size_t best = kDelimiters.size();
+    bool quoted = false;
+    for (char c : line) {
+        if (c == '"') quoted = !quoted;
+        if (!quoted) best = std::min(best, kDelimiters.find(c));
+    }
+    if (best < kDelimiters.size()) return kDelimiters[best];
+    float value;
+    const char* end = line.data() + line.size();
+    bool single = line.empty() || line.front() == '"' || kernels::ParseFloatSlow(line.data(), end, value) == end;
+    if (single) return ',';
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("Could not determine delimiter on line {}", LineStart(line, 0)));
+}
+
+std::uint32_t CountCsvColumns(std::string_view text, char delimiter) {
+    std::string_view line = FirstLine(text);
+    if (line.empty()) return 0;
+    std::uint32_t columns = 1;
+    bool quoted = false;
+    for (char c : line) {
+        if (c == '"') quoted = !quoted;
+        if (c == delimiter && !quoted) ++columns;
+    }
+    return columns;
+}
+
+std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, LabeledRows& rows,
+                                       CsvTextCells& text_cells) {
+    return Parser(text, rules, rows.rows, &rows, text_cells).Run();
+}
+
+Result<void> ParseCsvRequest(std::string_view body, FeatureRows& rows) {
+    if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
+    CsvRules rules;
+    rules.delimiter = TRY(DetermineCsvDelimiter(body));
+    rules.num_columns = CountCsvColumns(body, rules.delimiter);
+    CsvTextCells text_cells;
+    return ParseRequestText(body, rows,
+                            [&](PaddedText text) { return Parser(text, rules, rows, nullptr, text_cells).Run(); });
+}
+
+}  // namespace espalier::data
