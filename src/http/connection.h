@@ -1,0 +1,188 @@
+// One client connection: reads requests, hands them to the handler, writes answers. Internal to http/.
+//
+// Nouns: Loop, an I/O thread with its connections; ServerShared, what outlives the server for late answers; Request,
+// the head and body of the request being handled; BodyState, how much of the body has been taken from the socket.
+// Confined to its loop, except between Dispatch and the answer: then the socket, the input buffer and body_ belong to
+// whoever holds the exchange (the loop touches nothing but the registry), and Send, SendFile and ReadBody are called by
+// that thread. Posting to the loop hands them back.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_set>
+
+#include "base/thread_pool.h"
+#include "http/chunked_decoder.h"
+#include "http/exchange.h"
+#include "http/head_parser.h"
+#include "http/server.h"
+
+namespace espalier::http {
+
+class Connection;
+
+struct ServerShared {
+    ServerShared(const ServerOptions& options, Handler& handler);
+
+    const ServerOptions options;
+    Handler& handler;
+    ThreadPool workers;
+    ThreadPool stream_workers;
+    std::atomic<bool> draining = false;
+
+    /// Counts an open connection; false when connections_max are open already.
+    bool TryOpen();
+    void Closed();
+    std::size_t num_open() const;
+    /// True when none is open before the deadline.
+    bool WaitUntilNoneOpen(std::chrono::steady_clock::time_point deadline);
+
+  private:
+    mutable std::mutex mutex_;
+    std::condition_variable none_open_;
+    std::size_t num_open_ = 0;  // guarded by mutex_
+};
+
+struct Loop : std::enable_shared_from_this<Loop> {
+    explicit Loop(std::shared_ptr<ServerShared> shared);
+
+    std::shared_ptr<ServerShared> shared;
+    boost::asio::io_context io{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
+    boost::asio::steady_timer sweep_timer{io};
+    /// The time of the last sweep: deadlines are reckoned from it, which spares a clock call per request.
+    std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now();
+    std::unordered_set<std::shared_ptr<Connection>> connections;
+    /// The connection whose handler runs on this loop right now.
+    Connection* dispatching = nullptr;
+    std::thread thread;
+
+    void Sweep();
+    /// Closes idle connections; the others close after their answer.
+    void Drain();
+    /// Cuts every connection.
+    void Cut();
+};
+
+/// Bytes with room to grow, not initialised.
+struct BodyBuffer {
+    std::unique_ptr<char[]> data;
+    std::size_t capacity = 0;
+    std::size_t size = 0;
+
+    void Reserve(std::size_t wanted_bytes);
+};
+
+struct Request {
+    ParsedHead parsed;
+    BodyPlan::Mode mode = BodyPlan::kWorker;
+    BodyBuffer body;
+    bool body_too_large = false;
+};
+
+struct BodyState {
+    bool chunked = false;
+    std::uint64_t bytes_left = 0;  ///< when not chunked
+    ChunkedDecoder decoder;        ///< when chunked
+    bool wants_continue = false;   ///< the client waits for "100 Continue"
+    bool failed = false;           ///< malformed, cut or stalled: the connection can't be used again
+
+    bool done() const { return chunked ? decoder.done() : bytes_left == 0; }
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop);
+    ~Connection();
+
+    // On the loop.
+    void Start();
+    void OnSweep();
+    void OnDrain();
+    void OnCut();
+
+    // By the holder of the exchange, see above.
+    Result<std::size_t> ReadBody(std::span<char> out);
+    void Send(Response response);
+    Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes);
+    /// Takes a finished request back to use its memory again. From any thread.
+    void Recycle(std::unique_ptr<Request> request);
+
+  private:
+    enum class State { kIdle, kHead, kBody, kHandling, kWriting, kDraining, kLingering, kClosed };
+    enum class Taken { kAll, kNeedMore, kAnswered };
+
+    void Advance();
+    Taken TakeHead();
+    Taken BeginRequest(std::string_view head_bytes);
+    bool PlanBody();
+    bool TakeBody();
+    bool TakeChunkedBody();
+    bool SendContinue();
+    void Dispatch();
+    bool TakeDrained();
+    void NextRequest();
+    void ReadIntoBuffer();
+    void ReadIntoBody();
+    void OnRead(std::size_t num_bytes);
+    void NoteProgress(std::size_t num_bytes);
+    void Refuse(int status, std::string_view message, bool linger);
+    void BuildAnswer(Response& response, std::uint64_t body_bytes);
+    bool WriteSome();
+    void Answered();
+    void AfterAnswer();
+    void FinishAnswer();
+    void Linger();
+    void Close();
+    Result<std::size_t> ReadBodyBytes(std::span<char> out);
+    Result<std::size_t> ReadWithinBudget(std::span<char> out);
+    std::unique_ptr<Request> TakeSpare();
+    std::string_view input() const { return {in_.get() + in_begin_, in_end_ - in_begin_}; }
+
+    boost::asio::ip::tcp::socket socket_;
+    const std::shared_ptr<Loop> loop_;
+    const std::shared_ptr<ServerShared> shared_;
+    const int fd_;
+    std::string remote_address_;
+
+    State state_ = State::kIdle;
+    std::chrono::steady_clock::time_point deadline_;
+    std::size_t progress_bytes_ = 0;                      // of the body, since deadline_ or stall_budget_ was set
+    std::chrono::steady_clock::duration stall_budget_{};  // how long ReadBody may still wait for progress
+    std::size_t drained_bytes_ = 0;
+    bool registered_ = false;
+    std::atomic<bool> cut_ = false;  // closed or cut: nothing may be written any more
+
+    // Input: [in_begin_, in_end_) of in_ is unread; [in_begin_, scanned_) was searched for the head's end.
+    std::unique_ptr<char[]> in_;
+    std::size_t in_begin_ = 0;
+    std::size_t in_end_ = 0;
+    std::size_t scanned_ = 0;
+
+    // The request being handled.
+    std::unique_ptr<Request> request_;
+    BodyState body_;
+    bool head_request_ = false;
+    bool http_1_0_ = false;
+    bool close_after_ = false;
+    std::size_t body_bytes_max_ = 0;
+    std::atomic<Request*> spare_ = nullptr;
+
+    // The answer: out_head_ then out_body_, of which out_written_ bytes are gone.
+    std::string out_head_;
+    std::string out_body_;
+    std::size_t out_written_ = 0;
+    bool broken_ = false;           // a write failed
+    bool answered_inline_ = false;  // the handler answered before Handle returned to the loop
+};
+
+}  // namespace espalier::http
