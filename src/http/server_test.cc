@@ -233,7 +233,7 @@ TEST(Server, ShedsWhatTheQueueCannotHold) {
         clients.back()->Send(kGet);
     }
     int num_busy = 0;
-    for (std::size_t i = 0; num_busy < 2; i = (i + 1) % 2) {
+    for (std::size_t i = 0; num_busy < 2; i = (i + 1) % clients.size()) {
         if (clients[i]->IsQuietFor(milliseconds(1))) continue;
         ReceivedAnswer answer = clients[i]->Receive();
         EXPECT_EQ(answer.status, 503);
