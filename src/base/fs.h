@@ -49,8 +49,8 @@ class Fs {
     virtual Result<std::size_t> ReadAt(const Fd& file, std::span<char> out, std::uint64_t offset) = 0;
     /// Writes all of `bytes` at the file's position.
     virtual Result<void> Append(const Fd& file, std::span<const char> bytes) = 0;
-    /// Copies bytes inside the kernel (copy_file_range: shared extents where the file system can) from `offset` of
-    /// `from` to the position of `to`. kCorruptData when `from` is shorter.
+    /// Copies bytes from `offset` of `from` to the position of `to`, inside the kernel where it can (copy_file_range:
+    /// shared extents on some file systems). kCorruptData when `from` is shorter.
     virtual Result<void> AppendRange(const Fd& to, const Fd& from, std::uint64_t offset, std::uint64_t size_bytes) = 0;
     /// fsync: contents and size are on the disk after it.
     virtual Result<void> Sync(const Fd& file) = 0;

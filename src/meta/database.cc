@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "meta/guard.h"
 #include "meta/migrations.h"
 
 namespace espalier::meta {
@@ -45,18 +46,6 @@ ErrorCode CodeOfSqlite(int result) {
             return ErrorCode::kPermission;
         default:
             return ErrorCode::kIo;
-    }
-}
-
-/// Runs `function` and turns what SOCI throws into an Error. The only catch of the module.
-template <typename Function>
-Result<void> Guard(Function&& function) {
-    try {
-        return function();
-    } catch (const soci::sqlite3_soci_error& error) {
-        return Error(CodeOfSqlite(error.result()), std::string("database: ") + error.what());
-    } catch (const soci::soci_error& error) {
-        return Error(ErrorCode::kIo, std::string("database: ") + error.what());
     }
 }
 
@@ -247,6 +236,16 @@ class SqliteDatabase final : public Database {
 };
 
 }  // namespace
+
+Error ErrorFromCurrentException() {
+    try {
+        throw;
+    } catch (const soci::sqlite3_soci_error& error) {
+        return Error(CodeOfSqlite(error.result()), std::string("database: ") + error.what());
+    } catch (const std::exception& error) {
+        return Error(ErrorCode::kIo, std::string("database: ") + error.what());
+    }
+}
 
 Result<std::unique_ptr<Database>> Database::Open(const std::string& path) {
     if (path.find('"') != std::string::npos) {

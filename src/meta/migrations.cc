@@ -41,6 +41,7 @@ CREATE TABLE uploads (
     completed_checksum TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX uploads_by_key ON uploads (bucket, key, id);
+CREATE INDEX uploads_by_completion ON uploads (completed_at);
 CREATE TABLE upload_parts (
     upload_id TEXT NOT NULL REFERENCES uploads (id) ON DELETE CASCADE,
     part_number INTEGER NOT NULL,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,14 @@ using NameValues = std::vector<std::pair<std::string, std::string>>;
 enum class ChecksumAlgorithm { kNone, kCrc32, kCrc32c, kCrc64nvme, kSha1, kSha256 };
 /// kComposite: a checksum over the parts' checksums, "base64-N". kFullObject: over the object's bytes.
 enum class ChecksumType { kFullObject, kComposite };
+
+/// "CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"; "" for kNone. The same names are stored and sent.
+std::string_view NameOf(ChecksumAlgorithm algorithm);
+/// nullopt for another name; case counts. "" gives kNone.
+std::optional<ChecksumAlgorithm> ParseChecksumAlgorithm(std::string_view name);
+/// "FULL_OBJECT", "COMPOSITE".
+std::string_view NameOf(ChecksumType type);
+std::optional<ChecksumType> ParseChecksumType(std::string_view name);
 
 struct Checksum {
     ChecksumAlgorithm algorithm = ChecksumAlgorithm::kNone;

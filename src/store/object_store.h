@@ -53,10 +53,15 @@ class ObjectReader {
 
   private:
     friend class ObjectStore;
-    ObjectReader(Fs& fs, Fd file, ObjectInfo info, BlockChecksums checksums)
-        : fs_(&fs), file_(std::move(file)), info_(std::move(info)), checksums_(std::move(checksums)) {}
+    ObjectReader(Fs& fs, Fd file, std::string blob_path, ObjectInfo info, BlockChecksums checksums)
+        : fs_(&fs),
+          file_(std::move(file)),
+          blob_path_(std::move(blob_path)),
+          info_(std::move(info)),
+          checksums_(std::move(checksums)) {}
     Fs* fs_;
     Fd file_;
+    std::string blob_path_;  ///< where the blob was when it was opened
     ObjectInfo info_;
     BlockChecksums checksums_;
 };

@@ -81,8 +81,7 @@ class ObjectWriter {
     ObjectWriter& operator=(const ObjectWriter&) = delete;
 
     /// Any number of bytes, any number of times. After an error the writer can only be destroyed.
-    Result<void> Append(std::span<const char> bytes);
-    Result<void> Append(std::string_view bytes) { return Append(std::span(bytes.data(), bytes.size())); }
+    Result<void> Append(std::string_view bytes);
     std::uint64_t size_bytes() const;
 
     /// Ends the digests. The bytes are not synced yet: the caller may still refuse them. Append must not follow.
