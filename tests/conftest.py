@@ -98,6 +98,18 @@ def mnist_small_libsvm(mnist_small):
     return {split: mnist.libsvm(*data) for split, data in mnist_small.items()}
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "runs_last: looks at what all other tests of the run did")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Puts runs_last tests at the end, and notes whether this run is the whole set of tests."""
+    items.sort(key=lambda item: item.get_closest_marker("runs_last") is not None)
+    everything = {str(config.rootpath / "tests"), "tests"}
+    narrowed = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
+    config.stash["whole_run"] = set(config.args) <= everything and not narrowed
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
