@@ -1,0 +1,34 @@
+// Histogram kernels: sums of gradient pairs per cell.
+//
+// All are exact (integer sums), so any order and any split of the rows gives the same histogram.
+// No alignment or padding is asked for; arrays do not overlap. Oracle: histogram_test.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernels/gradient_pair.h"
+
+namespace espalier::kernels {
+
+/// For each row r of `rows`: histogram[cells[e]] += pairs[r] for e in [row_offsets[r], row_offsets[r + 1]).
+/// Pair: PackedPair or WidePair; Cell: uint16 or uint32.
+template <typename Pair, typename Cell>
+void AddRows(std::span<const std::uint32_t> rows, const std::uint32_t* row_offsets, const Cell* cells,
+             const Pair* pairs, Pair* histogram);
+
+/// The same where every row lists exactly `stride` cells: those of row r begin at cells[r * stride].
+template <typename Pair>
+void AddDenseRows(std::span<const std::uint32_t> rows, std::size_t stride, const std::uint16_t* cells,
+                  const Pair* pairs, Pair* histogram);
+
+/// parent[i] -= child[i].
+template <typename Pair>
+void Subtract(std::span<Pair> parent, std::span<const Pair> child);
+
+/// total[i] += part[i].
+template <typename Pair>
+void Accumulate(std::span<Pair> total, std::span<const Pair> part);
+
+}  // namespace espalier::kernels

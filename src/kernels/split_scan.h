@@ -1,0 +1,55 @@
+// Split scan: the best split of one feature from its histogram, by XGBoost's mathematics.
+//
+// Forward over the bins (missing right, threshold = upper bound of the bin), then, only when values are missing in the
+// node, backward (missing left, threshold = lower bound). A later candidate replaces only if its loss change is
+// strictly greater. Sums are exact integers times a unit that is a power of two; gains are computed from them in
+// double, divided in float and compared in float, exactly as xgboost 3.2 does (tree/split_evaluator.h,
+// tree/hist/evaluate_splits.h; contracts/xgboost.md 4.3, 4.5). Pinned by split_scan_test.cc (brute force) and
+// tests/parity/test_train.py.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/gradient_pair.h"
+
+namespace espalier::kernels {
+
+struct GainParams {
+    float lambda = 1;
+    float alpha = 0;
+    float max_delta_step = 0;  ///< 0: no limit
+    float min_child_weight = 1;
+    double grad_unit = 1;  ///< what an integer gradient sum of 1 means; a power of two
+    double hess_unit = 1;
+};
+
+/// Optimal weight of a node before the learning rate; 0 when the hessian is below min_child_weight or not positive.
+float NodeWeight(const GainParams& params, double sum_grad, double sum_hess);
+
+/// Gain of a node taken alone.
+float NodeGain(const GainParams& params, double sum_grad, double sum_hess);
+
+/// The best split found so far.
+struct SplitCandidate {
+    float loss_change = 0;
+    std::uint32_t feature = 0;
+    std::int32_t bin = 0;  ///< rows of bins <= bin go left; -1: no bin does, only missing
+    bool default_left = false;
+    WidePair left;  ///< sums of the rows that go left, missing ones included if they do
+
+    bool found() const { return loss_change > 0; }
+    /// True when `other` is better by XGBoost's rule: greater loss change, then the lower feature.
+    bool IsBeatenBy(const SplitCandidate& other) const {
+        return other.loss_change > loss_change ||
+               (other.loss_change == loss_change && other.found() && other.feature < feature);
+    }
+};
+
+/// bins [num_bins]: the feature's sums in the node, without missing. `total`: the node's. `node_gain`: NodeGain of it.
+/// Updates `best` if a split of `feature` beats it.
+template <typename Pair>
+void ScanFeature(const GainParams& params, const Pair* bins, std::size_t num_bins, WidePair total, float node_gain,
+                 std::uint32_t feature, SplitCandidate& best);
+
+}  // namespace espalier::kernels

@@ -1,0 +1,101 @@
+#include "learn/gradient_scale.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/check.h"
+
+namespace espalier::learn {
+
+namespace {
+
+constexpr std::size_t kBlockRows = 8192;
+// Fine sums stay below 2^61, packed ones below 2^31 (gradients are signed; hessians could use one bit more).
+constexpr int kFineSumBits = 61;
+constexpr std::int64_t kPackedSumMax = (std::int64_t{1} << 31) - 1;
+
+int BitsOf(std::uint64_t value) {
+    return static_cast<int>(std::bit_width(value));
+}
+
+/// The exponent of the fine unit for values up to `greatest`, of which `total_rows` are added.
+int FineExponent(double greatest, std::uint64_t total_rows) {
+    if (!(greatest > 0)) return 0;
+    int magnitude = 0;
+    std::frexp(greatest, &magnitude);  // greatest < 2^magnitude
+    return kFineSumBits - BitsOf(total_rows) - magnitude;
+}
+
+/// The smallest shift for which the rounded values add up to no more than kPackedSumMax.
+int PackedShift(std::int64_t sum_fine, std::uint64_t total_rows) {
+    for (int shift = 0; shift < 62; ++shift) {
+        // Rounding adds at most one half to each.
+        const std::int64_t bound = (sum_fine >> shift) + 1 + static_cast<std::int64_t>(total_rows / 2 + 1);
+        if (bound <= kPackedSumMax) return shift;
+    }
+    CHECK(false, "{} rows are too many for packed sums", total_rows);
+    return 0;
+}
+
+}  // namespace
+
+Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::span<const float> hess,
+                                              std::size_t num_groups, std::uint64_t total_rows, WorkerTeam& team,
+                                              collective::Comm& comm) {
+    const std::size_t num_rows = grad.size() / num_groups;
+    const std::size_t num_blocks = (num_rows + kBlockRows - 1) / kBlockRows;
+    const auto num_workers = static_cast<std::size_t>(team.num_threads());
+    std::vector<double> greatest(num_workers * 2 * num_groups, 0.0);
+    const auto for_group_blocks = [&](auto body) {
+        team.ForEach(num_groups * num_blocks, [&](std::size_t task, int worker) {
+            const std::size_t group = task / num_blocks;
+            const std::size_t begin = group * num_rows + task % num_blocks * kBlockRows;
+            const std::size_t end = std::min(begin + kBlockRows, (group + 1) * num_rows);
+            body(group, begin, end, (static_cast<std::size_t>(worker) * num_groups + group) * 2);
+        });
+    };
+    for_group_blocks([&](std::size_t, std::size_t begin, std::size_t end, std::size_t slot) {
+        float grad_max = 0;
+        float hess_max = 0;
+        for (std::size_t i = begin; i < end; ++i) {
+            grad_max = std::max(grad_max, std::fabs(grad[i]));
+            hess_max = std::max(hess_max, hess[i]);
+        }
+        greatest[slot] = std::max(greatest[slot], double{grad_max});
+        greatest[slot + 1] = std::max(greatest[slot + 1], double{hess_max});
+    });
+    std::vector<double> agreed(2 * num_groups, 0.0);
+    for (std::size_t i = 0; i < greatest.size(); ++i) {
+        agreed[i % agreed.size()] = std::max(agreed[i % agreed.size()], greatest[i]);
+    }
+    TRY(comm.AllReduceMax(std::span<double>(agreed)));
+
+    std::vector<GroupScale> scales(num_groups);
+    for (std::size_t group = 0; group < num_groups; ++group) {
+        scales[group].grad_exponent = FineExponent(agreed[2 * group], total_rows);
+        scales[group].hess_exponent = FineExponent(agreed[2 * group + 1], total_rows);
+    }
+    std::vector<std::int64_t> sums(num_workers * 2 * num_groups, 0);
+    for_group_blocks([&](std::size_t group, std::size_t begin, std::size_t end, std::size_t slot) {
+        const double grad_units = std::ldexp(1.0, scales[group].grad_exponent);
+        const double hess_units = std::ldexp(1.0, scales[group].hess_exponent);
+        std::int64_t grad_sum = 0;
+        std::int64_t hess_sum = 0;
+        for (std::size_t i = begin; i < end; ++i) {
+            grad_sum += ToFine(std::fabs(grad[i]), grad_units);
+            hess_sum += ToFine(hess[i], hess_units);
+        }
+        sums[slot] += grad_sum;
+        sums[slot + 1] += hess_sum;
+    });
+    std::vector<std::int64_t> totals(2 * num_groups, 0);
+    for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];
+    TRY(comm.AllReduceSum(totals));
+    for (std::size_t group = 0; group < num_groups; ++group) {
+        scales[group].grad_shift = PackedShift(totals[2 * group], total_rows);
+        scales[group].hess_shift = PackedShift(totals[2 * group + 1], total_rows);
+    }
+    return scales;
+}
+
+}  // namespace espalier::learn

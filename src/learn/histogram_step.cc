@@ -1,0 +1,291 @@
+#include "learn/histogram_step.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kernels/histogram.h"
+#include "learn/tree_grower.h"
+
+namespace espalier::learn {
+
+namespace {
+
+using kernels::Pack;
+using kernels::PackedPair;
+using kernels::WidePair;
+
+// A chunk of rows worth a task of its own: adding it up takes longer than clearing and adding one more tile.
+constexpr std::size_t kChunkRowsMin = 8192;
+
+PackedPair MakePair(std::int64_t g, std::int64_t h, PackedPair) {
+    return Pack(g, h);
+}
+WidePair MakePair(std::int64_t g, std::int64_t h, WidePair) {
+    return {g, h};
+}
+
+template <typename Pair>
+std::span<std::int64_t> AsIntegers(std::vector<Pair>& pairs) {
+    return {reinterpret_cast<std::int64_t*>(pairs.data()), pairs.size() * sizeof(Pair) / sizeof(std::int64_t)};
+}
+
+}  // namespace
+
+template <typename Pair>
+HistogramStep<Pair>::HistogramStep(const data::BinLayout& layout, const data::BinnedMatrix& matrix, WorkerTeam& team,
+                                   collective::Comm& comm)
+    : layout_(layout),
+      matrix_(matrix),
+      team_(team),
+      comm_(comm),
+      owners_(TreeGrower::OwnersOfTiles(layout, comm.size())) {
+    for (const auto& tile : layout.tiles) {
+        tile_cells_max_ = std::max<std::size_t>(tile_cells_max_, tile.cell_end - tile.cell_begin);
+    }
+    for (int worker = 0; worker < team.num_threads(); ++worker) scratch_.emplace_back(new Pair[2 * tile_cells_max_]);
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
+    tasks_.clear();
+    std::size_t num_rows = 0;
+    for (const auto& build : builds) num_rows += build.rows.size();
+    // Enough tasks for the threads come from nodes and tiles; only if they do not, large nodes are cut by rows.
+    const std::size_t num_whole = builds.size() * layout_.tiles.size();
+    const std::size_t num_wanted = static_cast<std::size_t>(team_.num_threads()) * 4;
+    const std::size_t chunk_rows = team_.num_threads() == 1 || num_whole >= num_wanted
+                                       ? std::max<std::size_t>(num_rows, 1)
+                                       : std::max(kChunkRowsMin, num_rows * layout_.tiles.size() / num_wanted + 1);
+    std::size_t num_partial = 0;
+    for (std::size_t i = 0; i < builds.size(); ++i) {
+        for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
+            const std::size_t size = builds[i].rows.size();
+            const std::size_t num_chunks = std::max<std::size_t>(1, size / chunk_rows);
+            for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
+                Task task;
+                task.build = static_cast<std::uint32_t>(i);
+                task.tile = static_cast<std::uint32_t>(tile);
+                task.row_begin = static_cast<std::uint32_t>(size * chunk / num_chunks);
+                task.row_end = static_cast<std::uint32_t>(size * (chunk + 1) / num_chunks);
+                tasks_.push_back(task);
+                if (num_chunks > 1) num_partial += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+            }
+        }
+    }
+    if (partial_.size() < num_partial) partial_.resize(num_partial);
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::AddTile(const Build<Pair>& build, const Task& task, Pair* target) const {
+    const auto& layout_tile = layout_.tiles[task.tile];
+    const auto& tile = matrix_.tile(task.tile);
+    const auto rows = build.rows.subspan(task.row_begin, task.row_end - task.row_begin);
+    std::memset(static_cast<void*>(target), 0, (layout_tile.cell_end - layout_tile.cell_begin) * sizeof(Pair));
+    switch (layout_tile.kind) {
+        case data::BinLayout::TileKind::kDense16:
+            kernels::AddDenseRows(rows, tile.cells_per_row, tile.cells16.data(), build.pairs, target);
+            break;
+        case data::BinLayout::TileKind::kSparse16:
+            kernels::AddRows(rows, tile.row_offsets.data(), tile.cells16.data(), build.pairs, target);
+            break;
+        case data::BinLayout::TileKind::kSparse32:
+            kernels::AddRows(rows, tile.row_offsets.data(), tile.cells32.data(), build.pairs, target);
+            break;
+    }
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::FillSkipped(std::size_t tile, WidePair sum, Pair* cells) const {
+    const auto& layout_tile = layout_.tiles[tile];
+    for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
+        const std::int32_t skipped = layout_.skipped_bin[feature];
+        if (skipped == data::BinLayout::kNothingSkipped) continue;
+        Pair* const begin = cells + (layout_.cell_offsets[feature] - layout_tile.cell_begin);
+        Pair* const end = cells + (layout_.cell_offsets[feature + 1] - layout_tile.cell_begin);
+        Pair rest = MakePair(sum.g, sum.h, Pair{});
+        for (const Pair* cell = begin; cell < end; ++cell) rest -= *cell;
+        begin[skipped] = rest;  // The skipped cell itself is 0 until now.
+    }
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::ScanTile(const ScanNode& node, const kernels::GainParams& gain, std::size_t tile,
+                                   const Pair* cells, kernels::SplitCandidate& best) const {
+    const auto& layout_tile = layout_.tiles[tile];
+    for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
+        if (node.feature_mask != nullptr && node.feature_mask[feature] == 0) continue;
+        kernels::ScanFeature(gain, cells + (layout_.cell_offsets[feature] - layout_tile.cell_begin),
+                             layout_.cuts.num_bins(feature), node.sum, node.gain, feature, best);
+    }
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built,
+                                     int worker) {
+    const auto& layout_tile = layout_.tiles[tile];
+    const std::size_t num_cells = layout_tile.cell_end - layout_tile.cell_begin;
+    kernels::SplitCandidate* best = &candidates_[(build_idx * layout_.tiles.size() + tile) * 2];
+    FillSkipped(tile, build.node.sum, built);
+    ScanTile(build.node, *build.gain, tile, built, best[0]);
+    if (build.parent_slot == nullptr) return;
+    Pair* sibling = build.parent_slot + layout_tile.cell_begin;
+    if (build.slot == nullptr) {
+        Pair* copy = scratch_[static_cast<std::size_t>(worker)].get() + tile_cells_max_;
+        std::copy_n(sibling, num_cells, copy);
+        sibling = copy;
+    }
+    kernels::Subtract(std::span<Pair>(sibling, num_cells), std::span<const Pair>(built, num_cells));
+    ScanTile(build.sibling, *build.gain, tile, sibling, best[1]);
+}
+
+template <typename Pair>
+Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
+    if (builds.empty()) return {};
+    candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
+    PlanTasks(builds);
+    const bool alone = comm_.size() == 1;
+
+    // Where each rank's tiles lie in the buffer that is reduced.
+    std::vector<std::size_t> send_offset(layout_.tiles.size(), 0);  // of build 0, in pairs
+    std::vector<std::size_t> owned_cells(static_cast<std::size_t>(comm_.size()), 0);
+    for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
+        owned_cells[static_cast<std::size_t>(owners_[tile])] +=
+            layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+    }
+    if (!alone) {
+        std::size_t base = 0;
+        std::size_t tile = 0;
+        for (int owner = 0; owner < comm_.size(); ++owner) {
+            std::size_t within = 0;
+            for (; tile < layout_.tiles.size() && owners_[tile] == owner; ++tile) {
+                send_offset[tile] = base + within;
+                within += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+            }
+            base += within * builds.size();
+        }
+        if (send_.size() < base) send_.resize(base);
+    }
+    const auto send_place = [&](const Task& task) {
+        return send_.data() + send_offset[task.tile] +
+               task.build * owned_cells[static_cast<std::size_t>(owners_[task.tile])];
+    };
+    std::size_t partial_used = 0;
+    bool any_chunked = false;
+    for (Task& task : tasks_) {
+        const bool whole = task.row_begin == 0 && task.row_end == builds[task.build].rows.size();
+        if (!whole) {
+            task.target = partial_.data() + partial_used;
+            partial_used += layout_.tiles[task.tile].cell_end - layout_.tiles[task.tile].cell_begin;
+            any_chunked = true;
+        } else if (!alone) {
+            task.target = send_place(task);
+        } else if (builds[task.build].slot != nullptr) {
+            task.target = builds[task.build].slot + layout_.tiles[task.tile].cell_begin;
+        }
+    }
+    team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
+        const Task& task = tasks_[i];
+        Build<Pair>& build = builds[task.build];
+        Pair* target = task.target != nullptr ? task.target : scratch_[static_cast<std::size_t>(worker)].get();
+        AddTile(build, task, target);
+        const bool whole = task.row_begin == 0 && task.row_end == build.rows.size();
+        if (whole && alone) FinishTile(build, task.build, task.tile, target, worker);
+    });
+    if (any_chunked) {
+        // Tasks of one (build, tile) follow each other; the first chunk's task joins them.
+        team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
+            const Task& task = tasks_[i];
+            Build<Pair>& build = builds[task.build];
+            if (task.row_begin != 0 || task.row_end == build.rows.size()) return;
+            const auto& layout_tile = layout_.tiles[task.tile];
+            const std::size_t num_cells = layout_tile.cell_end - layout_tile.cell_begin;
+            Pair* joined = !alone                  ? send_place(task)
+                           : build.slot != nullptr ? build.slot + layout_tile.cell_begin
+                                                   : scratch_[static_cast<std::size_t>(worker)].get();
+            std::copy_n(task.target, num_cells, joined);
+            for (std::size_t j = i + 1; j < tasks_.size() && tasks_[j].row_begin != 0; ++j) {
+                kernels::Accumulate(std::span<Pair>(joined, num_cells),
+                                    std::span<const Pair>(tasks_[j].target, num_cells));
+            }
+            if (alone) FinishTile(build, task.build, task.tile, joined, worker);
+        });
+    }
+    if (!alone) TRY(ReduceAndFinish(builds));
+    PickCandidates(builds);
+    return alone ? Result<void>() : ExchangeCandidates(builds);
+}
+
+template <typename Pair>
+Result<void> HistogramStep<Pair>::ReduceAndFinish(std::span<Build<Pair>> builds) {
+    constexpr std::size_t kIntegers = sizeof(Pair) / sizeof(std::int64_t);
+    std::vector<std::size_t> counts(static_cast<std::size_t>(comm_.size()), 0);
+    std::vector<std::size_t> owned_offset(layout_.tiles.size(), 0);
+    for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
+        std::size_t& count = counts[static_cast<std::size_t>(owners_[tile])];
+        owned_offset[tile] = count;
+        count += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+    }
+    const std::size_t owned_cells = counts[static_cast<std::size_t>(comm_.rank())];
+    std::size_t total = 0;
+    for (std::size_t& count : counts) {
+        count *= builds.size() * kIntegers;
+        total += count;
+    }
+    if (segment_.size() < owned_cells * builds.size()) segment_.resize(owned_cells * builds.size());
+    TRY(comm_.ReduceScatterSum(AsIntegers(send_).first(total), counts,
+                               AsIntegers(segment_).first(owned_cells * builds.size() * kIntegers)));
+    const auto first =
+        static_cast<std::size_t>(std::find(owners_.begin(), owners_.end(), comm_.rank()) - owners_.begin());
+    const auto num_owned = static_cast<std::size_t>(std::count(owners_.begin(), owners_.end(), comm_.rank()));
+    team_.ForEach(builds.size() * num_owned, [&](std::size_t i, int worker) {
+        const std::size_t build_idx = i / num_owned;
+        const std::size_t tile = first + i % num_owned;
+        Build<Pair>& build = builds[build_idx];
+        const auto& layout_tile = layout_.tiles[tile];
+        Pair* summed = segment_.data() + build_idx * owned_cells + owned_offset[tile];
+        if (build.slot != nullptr) {
+            std::copy_n(summed, layout_tile.cell_end - layout_tile.cell_begin, build.slot + layout_tile.cell_begin);
+            summed = build.slot + layout_tile.cell_begin;
+        }
+        FinishTile(build, build_idx, tile, summed, worker);
+    });
+    return {};
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::PickCandidates(std::span<Build<Pair>> builds) {
+    for (std::size_t i = 0; i < builds.size(); ++i) {
+        builds[i].node.best = {};
+        builds[i].sibling.best = {};
+        for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
+            const kernels::SplitCandidate* best = &candidates_[(i * layout_.tiles.size() + tile) * 2];
+            if (builds[i].node.best.IsBeatenBy(best[0])) builds[i].node.best = best[0];
+            if (builds[i].sibling.best.IsBeatenBy(best[1])) builds[i].sibling.best = best[1];
+        }
+    }
+}
+
+template <typename Pair>
+Result<void> HistogramStep<Pair>::ExchangeCandidates(std::span<Build<Pair>> builds) {
+    std::vector<kernels::SplitCandidate> mine(builds.size() * 2);
+    for (std::size_t i = 0; i < builds.size(); ++i) {
+        mine[2 * i] = builds[i].node.best;
+        mine[2 * i + 1] = builds[i].sibling.best;
+    }
+    const auto all = TRY(comm_.AllGatherV(std::as_bytes(std::span(mine))));
+    for (const auto& bytes : all) {
+        CHECK(bytes.size() == mine.size() * sizeof(mine[0]));
+        std::vector<kernels::SplitCandidate> theirs(mine.size());
+        std::memcpy(static_cast<void*>(theirs.data()), bytes.data(), bytes.size());
+        for (std::size_t i = 0; i < builds.size(); ++i) {
+            if (builds[i].node.best.IsBeatenBy(theirs[2 * i])) builds[i].node.best = theirs[2 * i];
+            if (builds[i].sibling.best.IsBeatenBy(theirs[2 * i + 1])) builds[i].sibling.best = theirs[2 * i + 1];
+        }
+    }
+    return {};
+}
+
+template class HistogramStep<PackedPair>;
+template class HistogramStep<WidePair>;
+
+}  // namespace espalier::learn

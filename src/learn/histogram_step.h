@@ -1,0 +1,85 @@
+// One step's histograms and best splits; the inner half of TreeGrower.
+//
+// Nouns: see tree_grower.h. Thread-compatible; Run is called by the trainer's thread.
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_team.h"
+#include "collective/comm.h"
+#include "data/binned_matrix.h"
+#include "kernels/gradient_pair.h"
+#include "kernels/split_scan.h"
+#include "learn/row_partition.h"
+
+namespace espalier::learn {
+
+/// A node whose split is looked for.
+struct ScanNode {
+    kernels::WidePair sum;
+    float gain = 0;
+    const std::uint8_t* feature_mask = nullptr;  ///< [features] 1 = may split; null: all
+    kernels::SplitCandidate best;                ///< out
+};
+
+/// A histogram to build, and the sibling that follows from it.
+template <typename Pair>
+struct Build {
+    std::span<const std::uint32_t> rows;
+    const Pair* pairs = nullptr;  ///< [rows of the matrix] of the node's tree
+    const kernels::GainParams* gain = nullptr;
+    ScanNode node;
+    ScanNode sibling;             ///< unused when parent_slot is null
+    Pair* slot = nullptr;         ///< [cells] where the node's histogram is kept, or null: not kept
+    Pair* parent_slot = nullptr;  ///< [cells] becomes the sibling's when `slot` is kept, else stays; null: a root
+};
+
+template <typename Pair>
+class HistogramStep {
+  public:
+    HistogramStep(const data::BinLayout& layout, const data::BinnedMatrix& matrix, WorkerTeam& team,
+                  collective::Comm& comm);
+
+    /// Fills the slots and the best split of each node and sibling. Every rank calls it with as many builds.
+    Result<void> Run(std::span<Build<Pair>> builds);
+
+    std::size_t num_cells() const { return layout_.num_cells(); }
+
+  private:
+    struct Task {
+        std::uint32_t build = 0;
+        std::uint32_t tile = 0;
+        std::uint32_t row_begin = 0;
+        std::uint32_t row_end = 0;
+        Pair* target = nullptr;  ///< [cells of the tile]; null: worker scratch, then finished at once
+    };
+    void PlanTasks(std::span<Build<Pair>> builds);
+    void AddTile(const Build<Pair>& build, const Task& task, Pair* target) const;
+    /// Scans tile `tile` of a build whose sums over all ranks are in `built` (may be the slot itself).
+    void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built, int worker);
+    void FillSkipped(std::size_t tile, kernels::WidePair sum, Pair* cells) const;
+    void ScanTile(const ScanNode& node, const kernels::GainParams& gain, std::size_t tile, const Pair* cells,
+                  kernels::SplitCandidate& best) const;
+    Result<void> ReduceAndFinish(std::span<Build<Pair>> builds);
+    Result<void> ExchangeCandidates(std::span<Build<Pair>> builds);
+    void PickCandidates(std::span<Build<Pair>> builds);
+
+    const data::BinLayout& layout_;
+    const data::BinnedMatrix& matrix_;
+    WorkerTeam& team_;
+    collective::Comm& comm_;
+    const std::vector<int> owners_;  ///< [tiles]
+    std::size_t tile_cells_max_ = 0;
+    std::vector<std::unique_ptr<Pair[]>> scratch_;  ///< [workers] two tiles each
+    std::vector<Task> tasks_;
+    std::vector<Pair> partial_;                        ///< sums of row chunks beyond the first
+    std::vector<Pair> send_;                           ///< ranks > 1: [owner][build][owned cells]
+    std::vector<Pair> segment_;                        ///< ranks > 1: [build][cells of the tiles of this rank]
+    std::vector<kernels::SplitCandidate> candidates_;  ///< [build][tile][node, sibling]
+};
+
+}  // namespace espalier::learn

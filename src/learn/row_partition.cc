@@ -1,0 +1,140 @@
+#include "learn/row_partition.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace espalier::learn {
+
+namespace {
+
+constexpr std::size_t kBlockRows = 16'384;
+
+/// Where a code goes. Codes: bins, then missing, below, above (data/binned_matrix.h).
+struct Route {
+    std::uint32_t num_left_bins;
+    std::uint32_t missing_code;
+    std::uint32_t below_code;
+    bool default_left;
+
+    Route(const NodeSplit& split, const data::BinnedColumn& column)
+        : num_left_bins(static_cast<std::uint32_t>(split.bin + 1)),
+          missing_code(column.missing_code()),
+          below_code(column.below_code()),
+          default_left(split.default_left) {}
+
+    std::uint32_t GoesLeft(std::uint32_t code) const {
+        return static_cast<std::uint32_t>(code < num_left_bins) |
+               static_cast<std::uint32_t>(default_left & (code == missing_code)) |
+               static_cast<std::uint32_t>(code == below_code);
+    }
+};
+
+template <typename Code>
+std::uint32_t SortDense(std::span<const std::uint32_t> rows, const Code* codes, const Route& route, std::uint32_t* left,
+                        std::uint32_t* right) {
+    std::uint32_t num_left = 0;
+    std::uint32_t num_right = 0;
+    for (const std::uint32_t row : rows) {
+        const std::uint32_t goes_left = route.GoesLeft(codes[row]);
+        left[num_left] = row;
+        right[num_right] = row;
+        num_left += goes_left;
+        num_right += 1 - goes_left;
+    }
+    return num_left;
+}
+
+std::uint32_t SortSparse(std::span<const std::uint32_t> rows, const data::BinnedColumn& column, const Route& route,
+                         std::uint32_t* left, std::uint32_t* right) {
+    if (rows.empty()) return 0;
+    auto at = static_cast<std::size_t>(std::lower_bound(column.rows.begin(), column.rows.end(), rows.front()) -
+                                       column.rows.begin());
+    std::uint32_t num_left = 0;
+    std::uint32_t num_right = 0;
+    for (const std::uint32_t row : rows) {
+        while (at < column.rows.size() && column.rows[at] < row) ++at;
+        const bool present = at < column.rows.size() && column.rows[at] == row;
+        const std::uint32_t goes_left = route.GoesLeft(present ? column.sparse_codes[at] : column.missing_code());
+        left[num_left] = row;
+        right[num_right] = row;
+        num_left += goes_left;
+        num_right += 1 - goes_left;
+    }
+    return num_left;
+}
+
+}  // namespace
+
+RowPartition::RowPartition(const data::BinnedMatrix& matrix, std::size_t num_trees)
+    : matrix_(matrix), num_rows_(matrix.num_rows()), num_trees_(num_trees), segments_(num_trees) {
+    rows_.resize(num_trees * num_rows_);
+    left_rows_.resize(rows_.size());
+    right_rows_.resize(rows_.size());
+}
+
+void RowPartition::Reset(WorkerTeam& team) {
+    team.ForEach(num_trees_, [&](std::size_t tree, int) {
+        std::uint32_t* rows = rows_.data() + tree * num_rows_;
+        std::iota(rows, rows + num_rows_, 0U);
+        segments_[tree].assign(1, Segment{0, static_cast<std::uint32_t>(num_rows_)});
+    });
+}
+
+std::uint32_t RowPartition::SortBlock(const NodeSplit& split, const Block& block) {
+    const std::size_t base = split.tree * num_rows_ + block.begin;
+    const std::span<const std::uint32_t> rows(rows_.data() + base, block.end - block.begin);
+    const data::BinnedColumn& column = matrix_.column(split.feature);
+    const Route route(split, column);
+    std::uint32_t* left = left_rows_.data() + base;
+    std::uint32_t* right = right_rows_.data() + base;
+    if (!column.codes8.empty()) return SortDense(rows, column.codes8.data(), route, left, right);
+    if (!column.codes16.empty()) return SortDense(rows, column.codes16.data(), route, left, right);
+    return SortSparse(rows, column, route, left, right);
+}
+
+void RowPartition::Split(std::span<const NodeSplit> splits, WorkerTeam& team) {
+    blocks_.clear();
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+        const Segment segment = segments_[splits[i].tree][splits[i].node];
+        for (std::uint32_t begin = segment.begin; begin < segment.end;) {
+            const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(begin + kBlockRows, segment.end));
+            blocks_.push_back({.split = static_cast<std::uint32_t>(i), .begin = begin, .end = end});
+            begin = end;
+        }
+    }
+    team.ForEach(blocks_.size(), [&](std::size_t task, int) {
+        Block& block = blocks_[task];
+        block.num_left = SortBlock(splits[block.split], block);
+    });
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+        std::size_t last = first;
+        std::uint32_t num_left = 0;
+        while (last < blocks_.size() && blocks_[last].split == i) num_left += blocks_[last++].num_left;
+        std::vector<Segment>& segments = segments_[splits[i].tree];
+        const Segment parent = segments[splits[i].node];
+        segments.resize(
+            std::max<std::size_t>(segments.size(), std::max(splits[i].left, splits[i].right) + std::size_t{1}));
+        const std::uint32_t middle = parent.begin + num_left;
+        segments[splits[i].left] = {parent.begin, middle};
+        segments[splits[i].right] = {middle, parent.end};
+        std::uint32_t left_to = parent.begin;
+        std::uint32_t right_to = middle;
+        for (; first < last; ++first) {
+            blocks_[first].left_to = left_to;
+            blocks_[first].right_to = right_to;
+            left_to += blocks_[first].num_left;
+            right_to += blocks_[first].end - blocks_[first].begin - blocks_[first].num_left;
+        }
+    }
+    team.ForEach(blocks_.size(), [&](std::size_t task, int) {
+        const Block& block = blocks_[task];
+        const std::size_t tree_base = splits[block.split].tree * num_rows_;
+        const std::uint32_t* left = left_rows_.data() + tree_base + block.begin;
+        const std::uint32_t* right = right_rows_.data() + tree_base + block.begin;
+        std::copy_n(left, block.num_left, rows_.data() + tree_base + block.left_to);
+        std::copy_n(right, block.end - block.begin - block.num_left, rows_.data() + tree_base + block.right_to);
+    });
+}
+
+}  // namespace espalier::learn

@@ -1,0 +1,72 @@
+// Which rows of a data set are in which node of the trees that grow.
+//
+// Nouns: segment (the rows of one node, contiguous in its tree's row list, rising), split (a node whose rows are sent
+// to two children). Steps of Split: rows are cut into blocks; each block sorts its rows into left and right beside the
+// list; then blocks are copied back to where they belong. The order within a node stays rising, whatever the number of
+// threads. Memory: 4 bytes per row and tree, and as much again as scratch for both sides. Confined to the trainer's
+// thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/worker_team.h"
+#include "data/binned_matrix.h"
+
+namespace espalier::learn {
+
+struct NodeSplit {
+    std::uint32_t tree = 0;
+    std::uint32_t node = 0;
+    std::uint32_t left = 0;  ///< node numbers of the children
+    std::uint32_t right = 0;
+    std::uint32_t feature = 0;
+    std::int32_t bin = 0;  ///< rows of bins <= bin go left
+    bool default_left = false;
+};
+
+class RowPartition {
+  public:
+    /// `matrix` must outlive the partition.
+    RowPartition(const data::BinnedMatrix& matrix, std::size_t num_trees);
+
+    /// Every row is in node 0 of every tree again.
+    void Reset(WorkerTeam& team);
+
+    /// Carries out splits of different nodes.
+    void Split(std::span<const NodeSplit> splits, WorkerTeam& team);
+
+    /// Rows of a node that was the root or a child of a split. Valid until the next Split of it or Reset.
+    std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node) const {
+        const Segment& segment = segments_[tree][node];
+        return {rows_.data() + tree * num_rows_ + segment.begin, segment.end - segment.begin};
+    }
+    std::size_t num_rows() const { return num_rows_; }
+
+  private:
+    struct Segment {
+        std::uint32_t begin = 0;
+        std::uint32_t end = 0;
+    };
+    struct Block {
+        std::uint32_t split = 0;
+        std::uint32_t begin = 0;  ///< in the tree's row list
+        std::uint32_t end = 0;
+        std::uint32_t num_left = 0;
+        std::uint32_t left_to = 0;
+        std::uint32_t right_to = 0;
+    };
+    std::uint32_t SortBlock(const NodeSplit& split, const Block& block);
+
+    const data::BinnedMatrix& matrix_;
+    const std::size_t num_rows_;
+    const std::size_t num_trees_;
+    std::vector<std::uint32_t> rows_;             ///< [trees x rows]
+    std::vector<std::uint32_t> left_rows_;        ///< [trees x rows] scratch
+    std::vector<std::uint32_t> right_rows_;       ///< [trees x rows] scratch
+    std::vector<std::vector<Segment>> segments_;  ///< [trees][nodes]
+    std::vector<Block> blocks_;
+};
+
+}  // namespace espalier::learn

@@ -1,0 +1,64 @@
+// What the trainer needs to know, typed and in range. Made from a user's strings by learn/hyperparameters.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace espalier::learn {
+
+enum class GrowPolicy { kDepthwise, kLossguide };
+
+/// How the intercept is found when the user gives none (contracts/xgboost.md 4.2).
+enum class BaseScoreRule {
+    kHalf,             ///< 0.5, up to xgboost 1.7
+    kEstimated,        ///< 3.0: estimated from the labels, but 0.5 for multi:*
+    kEstimatedVector,  ///< 3.1 on: for multi:* one intercept per class
+};
+
+/// Which rounds the model keeps and what stops it (contracts/xgboost.md 3.3).
+enum class EarlyStoppingRule {
+    kKeepAll,   ///< up to 1.2: last metric of the last data set, the whole model is kept
+    kSaveBest,  ///< 1.3 on: needs validation data and an explicit metric; the model is cut after the best round
+};
+
+/// How wide the histogram's sums are. kAuto decides by the number of rows of all ranks; see gradient_scale.h.
+enum class HistogramWidth { kAuto, kPacked, kWide };
+
+struct TrainParams {
+    int num_rounds = 1;
+    std::string objective = "reg:squarederror";
+    int num_class = 0;  ///< 0 unless the objective is multi:*
+    std::vector<std::string> eval_metrics;
+    std::optional<float> base_score;
+    BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
+    float scale_pos_weight = 1;
+
+    float eta = 0.3F;
+    float gamma = 0;
+    float lambda = 1;
+    float alpha = 0;
+    float max_delta_step = 0;
+    float min_child_weight = 1;
+    int max_depth = 6;   ///< 0: no limit
+    int max_leaves = 0;  ///< 0: no limit
+    GrowPolicy grow_policy = GrowPolicy::kDepthwise;
+    int max_bin = 256;
+    int num_parallel_tree = 1;
+
+    float subsample = 1;
+    float colsample_bytree = 1;
+    float colsample_bylevel = 1;
+    float colsample_bynode = 1;
+    std::int64_t seed = 0;
+
+    int early_stopping_rounds = 0;  ///< 0: off
+    EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
+    HistogramWidth histogram_width = HistogramWidth::kAuto;
+
+    int num_groups() const { return num_class > 1 ? num_class : 1; }
+    int trees_per_round() const { return num_groups() * num_parallel_tree; }
+};
+
+}  // namespace espalier::learn

@@ -1,0 +1,271 @@
+#include "learn/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <thread>
+
+#include "collective/self_comm.h"
+#include "collective/thread_comm.h"
+
+namespace espalier::learn {
+namespace {
+
+/// Rows with missing values, explicit zeros, a constant and a nearly empty feature; labels follow from the features.
+data::LabeledRows MakeRows(std::size_t num_rows, int num_class, unsigned seed, bool weighted = false) {
+    std::mt19937 rng(seed);
+    const auto uniform = [&] { return static_cast<float>(rng() % 10'000) / 10'000.0F; };
+    data::LabeledRows labeled;
+    labeled.rows.num_features = 8;
+    for (std::size_t row = 0; row < num_rows; ++row) {
+        float signal = 0;
+        for (std::uint32_t feature = 0; feature < 8; ++feature) {
+            float value = std::floor(uniform() * 50.0F);
+            if (feature == 1 && uniform() < 0.7F) value = 0;
+            if (feature == 2) value = 3;
+            if (feature == 3 && uniform() < 0.3F) continue;
+            if (feature == 4 && uniform() < 0.95F) continue;
+            if (feature == 5) value = uniform();
+            labeled.rows.feature_idx.push_back(feature);
+            labeled.rows.values.push_back(value);
+            signal += value * (feature % 2 == 0 ? 0.02F : -0.03F);
+        }
+        labeled.rows.row_offsets.push_back(labeled.rows.values.size());
+        signal += uniform();
+        labeled.labels.push_back(
+            num_class > 1 ? std::fmod(std::floor(std::fabs(signal) * 4), static_cast<float>(num_class)) : signal);
+        if (weighted) labeled.weights.push_back(0.5F + uniform());
+    }
+    return labeled;
+}
+
+data::LabeledRows Slice(const data::LabeledRows& whole, std::size_t begin, std::size_t end) {
+    data::LabeledRows part;
+    part.rows.num_features = whole.rows.num_features;
+    const auto first = static_cast<std::ptrdiff_t>(whole.rows.row_offsets[begin]);
+    const auto last = static_cast<std::ptrdiff_t>(whole.rows.row_offsets[end]);
+    part.rows.feature_idx.assign(whole.rows.feature_idx.begin() + first, whole.rows.feature_idx.begin() + last);
+    part.rows.values.assign(whole.rows.values.begin() + first, whole.rows.values.begin() + last);
+    for (std::size_t row = begin + 1; row <= end; ++row) {
+        part.rows.row_offsets.push_back(whole.rows.row_offsets[row] - whole.rows.row_offsets[begin]);
+    }
+    part.labels.assign(whole.labels.begin() + static_cast<std::ptrdiff_t>(begin),
+                       whole.labels.begin() + static_cast<std::ptrdiff_t>(end));
+    if (!whole.weights.empty()) {
+        part.weights.assign(whole.weights.begin() + static_cast<std::ptrdiff_t>(begin),
+                            whole.weights.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+    return part;
+}
+
+/// The model as bytes, and the metrics of every round.
+struct Trained {
+    std::vector<unsigned char> bytes;
+    std::vector<double> metrics;
+    TrainOutcome outcome;
+};
+
+template <typename T>
+void Append(std::vector<unsigned char>& bytes, const std::vector<T>& values) {
+    const auto* begin = reinterpret_cast<const unsigned char*>(values.data());
+    bytes.insert(bytes.end(), begin, begin + values.size() * sizeof(T));
+}
+
+Trained TrainOn(const TrainParams& params, std::vector<DataSet> sets, int threads, collective::Comm& comm) {
+    Trained trained;
+    WorkerTeam team(threads);
+    const TrainContext context{.team = team, .comm = comm, .on_round = [&](const RoundReport& report) {
+                                   for (const auto& m : report.metrics) trained.metrics.push_back(m.value);
+                               }};
+    auto outcome = Train(params, sets, context);
+    EXPECT_TRUE(outcome.has_value()) << outcome.error().ToString();
+    if (!outcome.has_value()) return trained;
+    Append(trained.bytes, outcome->model.base_score);
+    for (const model::Tree& tree : outcome->model.trees) {
+        Append(trained.bytes, tree.left_children);
+        Append(trained.bytes, tree.split_indices);
+        Append(trained.bytes, tree.split_conditions);
+        Append(trained.bytes, tree.default_left);
+        Append(trained.bytes, tree.base_weights);
+        Append(trained.bytes, tree.loss_changes);
+        Append(trained.bytes, tree.sum_hessian);
+    }
+    trained.outcome = std::move(*outcome);
+    return trained;
+}
+
+Trained TrainAlone(const TrainParams& params, const data::LabeledRows& train, const data::LabeledRows& eval,
+                   int threads) {
+    collective::SelfComm comm;
+    return TrainOn(params, {{"train", train, {}}, {"validation", eval, {}}}, threads, comm);
+}
+
+/// Rows [0, cut) on rank 0, the rest on rank 1; evaluation rows all on rank 1.
+std::vector<Trained> TrainOnTwoRanks(const TrainParams& params, const data::LabeledRows& train,
+                                     const data::LabeledRows& eval, std::size_t cut) {
+    auto group = collective::ThreadComm::CreateGroup({.size = 2});
+    std::vector<Trained> trained(2);
+    {
+        std::vector<std::jthread> ranks;
+        for (std::size_t rank = 0; rank < 2; ++rank) {
+            ranks.emplace_back([&, rank] {
+                const std::size_t begin = rank == 0 ? 0 : cut;
+                const std::size_t end = rank == 0 ? cut : train.labels.size();
+                std::vector<DataSet> sets = {{"train", Slice(train, begin, end), {{0, begin}}},
+                                             {"validation", rank == 0 ? Slice(eval, 0, 0) : eval, {{0, 0}}}};
+                trained[rank] = TrainOn(params, std::move(sets), static_cast<int>(rank) + 1, *group[rank]);
+            });
+        }
+    }
+    return trained;
+}
+
+class Exactness : public testing::TestWithParam<std::tuple<std::string, HistogramWidth, bool>> {};
+
+TEST_P(Exactness, ThreadsAndRanksDoNotChangeTheModel) {
+    const auto& [objective, width, sampling] = GetParam();
+    TrainParams params;
+    params.objective = objective;
+    params.num_class = objective.starts_with("multi") ? 4 : 0;
+    params.num_rounds = 6;
+    params.max_depth = 4;
+    params.histogram_width = width;
+    params.max_bin = 64;
+    if (sampling) {
+        params.subsample = 0.6F;
+        params.colsample_bytree = 0.8F;
+        params.colsample_bynode = 0.7F;
+        params.grow_policy = GrowPolicy::kLossguide;
+        params.max_leaves = 7;
+        params.num_parallel_tree = 2;
+    }
+    data::LabeledRows train = MakeRows(3000, params.num_class, 1, sampling);
+    data::LabeledRows eval = MakeRows(500, params.num_class, 2, sampling);
+    if (objective == "binary:logistic") {
+        for (float& label : train.labels) label = label > 0 ? 1.0F : 0.0F;
+        for (float& label : eval.labels) label = label > 0 ? 1.0F : 0.0F;
+        params.eval_metrics = {"logloss", "auc", "error@0.4"};
+    }
+    const Trained one = TrainAlone(params, train, eval, 1);
+    ASSERT_GT(one.outcome.model.trees[0].num_nodes(), 5U);
+    for (const int threads : {2, 5}) {
+        const Trained more = TrainAlone(params, train, eval, threads);
+        EXPECT_EQ(one.bytes, more.bytes);
+        EXPECT_EQ(one.metrics, more.metrics);
+    }
+    for (const std::size_t cut : {std::size_t{1700}, std::size_t{0}}) {
+        for (const Trained& rank : TrainOnTwoRanks(params, train, eval, cut)) {
+            EXPECT_EQ(one.bytes, rank.bytes);
+            EXPECT_EQ(one.metrics, rank.metrics);
+            EXPECT_GT(rank.outcome.bytes_sent, 0U);
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Exactness,
+                         testing::Combine(testing::Values("reg:squarederror", "binary:logistic", "multi:softmax"),
+                                          testing::Values(HistogramWidth::kPacked, HistogramWidth::kWide),
+                                          testing::Bool()));
+
+TEST(Trainer, TheMarginsFromLeafMembershipAreThoseOfTheTrees) {
+    TrainParams params;
+    params.num_rounds = 5;
+    params.eval_metrics = {"rmse"};
+    const data::LabeledRows train = MakeRows(800, 0, 1);
+    const data::LabeledRows eval = MakeRows(300, 0, 9);
+    const Trained trained = TrainAlone(params, train, eval, 2);
+    for (const auto* rows : {&train, &eval}) {
+        double squares = 0;
+        for (std::size_t row = 0; row < rows->labels.size(); ++row) {
+            std::vector<float> values(8, std::nanf(""));
+            for (auto e = rows->rows.row_offsets[row]; e < rows->rows.row_offsets[row + 1]; ++e) {
+                values[rows->rows.feature_idx[e]] = rows->rows.values[e];
+            }
+            float margin = trained.outcome.model.base_score[0];
+            for (const model::Tree& tree : trained.outcome.model.trees) {
+                std::size_t node = 0;
+                while (!tree.is_leaf(node)) {
+                    const float value = values[static_cast<std::size_t>(tree.split_indices[node])];
+                    const bool left =
+                        std::isnan(value) ? tree.default_left[node] != 0 : value < tree.split_conditions[node];
+                    node = static_cast<std::size_t>(left ? tree.left_children[node] : tree.right_children[node]);
+                }
+                margin += tree.split_conditions[node];
+            }
+            const double error = static_cast<double>(margin - rows->labels[row]);
+            squares += error * error;
+        }
+        const std::size_t at = trained.metrics.size() - (rows == &train ? 2 : 1);
+        EXPECT_NEAR(trained.metrics[at], std::sqrt(squares / static_cast<double>(rows->labels.size())), 1e-6);
+    }
+}
+
+TEST(Trainer, EarlyStoppingKeepsTheBestRounds) {
+    TrainParams params;
+    params.num_rounds = 200;
+    params.eta = 1;
+    params.early_stopping_rounds = 3;
+    params.eval_metrics = {"rmse"};
+    const data::LabeledRows train = MakeRows(300, 0, 1);
+    const data::LabeledRows eval = MakeRows(300, 0, 2);
+    const Trained saved = TrainAlone(params, train, eval, 1);
+    ASSERT_TRUE(saved.outcome.stopped_early);
+    EXPECT_EQ(saved.outcome.num_rounds_done, saved.outcome.best_round + 4);
+    EXPECT_EQ(saved.outcome.model.num_rounds(), static_cast<std::size_t>(saved.outcome.best_round) + 1);
+    EXPECT_EQ(saved.outcome.model.attributes.at("best_iteration"), std::to_string(saved.outcome.best_round));
+    params.early_stopping_rule = EarlyStoppingRule::kKeepAll;
+    const Trained all = TrainAlone(params, train, eval, 1);
+    EXPECT_EQ(all.outcome.model.num_rounds(), static_cast<std::size_t>(all.outcome.num_rounds_done));
+}
+
+TEST(Trainer, ASetStopFlagEndsAfterTheRound) {
+    TrainParams params;
+    params.num_rounds = 100;
+    const data::LabeledRows train = MakeRows(200, 0, 1);
+    WorkerTeam team(1);
+    collective::SelfComm comm;
+    std::atomic<bool> stop = false;
+    std::vector<DataSet> sets = {{"train", train, {}}};
+    const TrainContext context{.team = team, .comm = comm, .stop = &stop, .on_round = [&](const RoundReport& report) {
+                                   stop = report.round == 4;
+                               }};
+    auto outcome = Train(params, sets, context);
+    ASSERT_TRUE(outcome.has_value());
+    EXPECT_TRUE(outcome->stopped_by_flag);
+    EXPECT_EQ(outcome->model.num_rounds(), 5U);
+}
+
+TEST(Trainer, ALabelThatCannotBeIsTold) {
+    TrainParams params;
+    params.objective = "multi:softmax";
+    params.num_class = 3;
+    data::LabeledRows train = MakeRows(50, 3, 1);
+    train.labels[17] = 3;
+    WorkerTeam team(1);
+    collective::SelfComm comm;
+    std::vector<DataSet> sets = {{"train", train, {}}};
+    BadLabel bad;
+    const TrainContext context{.team = team, .comm = comm};
+    auto outcome = Train(params, sets, context, &bad);
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(bad.row, 17U);
+    EXPECT_NE(outcome.error().message().find("label 3 in row 18 of the train data"), std::string::npos);
+}
+
+TEST(Trainer, AValidationSetWithMoreFeaturesIsRefused) {
+    TrainParams params;
+    const data::LabeledRows train = MakeRows(50, 0, 1);
+    data::LabeledRows eval = MakeRows(50, 0, 2);
+    eval.rows.num_features = 9;
+    WorkerTeam team(1);
+    collective::SelfComm comm;
+    std::vector<DataSet> sets = {{"train", train, {}}, {"validation", eval, {}}};
+    const TrainContext context{.team = team, .comm = comm};
+    auto outcome = Train(params, sets, context);
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(outcome.error().code(), ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace espalier::learn

@@ -1,0 +1,67 @@
+// Grows all trees of one boosting round together, level by level.
+//
+// Nouns: step (the nodes of all trees that are split at once: a level depthwise, one node per tree lossguide), build (a
+// node whose histogram is made by adding up its rows), sibling (made by subtraction from the parent), slot (memory of
+// one node's histogram), owner (the rank that finds splits for a tile).
+// A step: pop nodes -> split their rows, training and evaluation sets alike -> build the lighter child of each, tile by
+// tile -> ranks > 1: one reduce-scatter for the whole step, each rank gets the sums of the tiles it owns -> sibling =
+// parent - child -> scan both -> ranks > 1: exchange the best candidates. The same integers give the same splits
+// everywhere.
+// Memory: a slot is num_cells x 8 bytes (16 wide). Slots live while a node's children may still be built; children at
+// the last level use scratch of one tile per thread instead. Nothing is allocated once the first rounds have warmed up,
+// except the trees themselves.
+// Source of the rules: xgboost tree/driver.h, tree/hist/evaluate_splits.h (contracts/xgboost.md 4.3, 4.5).
+// Confined to the trainer's thread.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_team.h"
+#include "collective/comm.h"
+#include "data/binned_matrix.h"
+#include "learn/gradient_scale.h"
+#include "learn/row_partition.h"
+#include "learn/train_params.h"
+#include "model/tree_ensemble.h"
+
+namespace espalier::learn {
+
+/// Where a data set's rows are numbered: row identity = place in the job's files in order, over all ranks.
+struct RowSegment {
+    std::uint64_t local_begin = 0;
+    std::uint64_t global_begin = 0;
+};
+
+struct GrowerInput {
+    const TrainParams& params;
+    const data::BinLayout& layout;
+    const data::BinnedMatrix& train;
+    std::span<const data::BinnedMatrix* const> evals;
+    std::span<const RowSegment> row_segments;  ///< of the training rows, rising; for sampling
+    std::uint64_t total_rows = 0;              ///< training rows of all ranks
+    WorkerTeam& team;
+    collective::Comm& comm;
+};
+
+class TreeGrower {
+  public:
+    /// The input's references must outlive the grower.
+    static std::unique_ptr<TreeGrower> Create(const GrowerInput& input);
+    virtual ~TreeGrower() = default;
+
+    /// Grows params.trees_per_round() trees, group-major, from grad and hess [groups x rows].
+    virtual Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
+                                                  std::span<const float> hess, std::span<const GroupScale> scales) = 0;
+
+    /// Rows per leaf after Grow.
+    virtual const RowPartition& train_partition() const = 0;
+    virtual const RowPartition& eval_partition(std::size_t eval) const = 0;
+
+    /// Tile owners among ranks; tiles are dealt out in runs of about equal cells. Visible for tests.
+    static std::vector<int> OwnersOfTiles(const data::BinLayout& layout, int num_ranks);
+};
+
+}  // namespace espalier::learn
