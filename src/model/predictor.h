@@ -28,7 +28,11 @@ class Predictor {
     /// [rows x groups] for multi:softprob.
     virtual std::vector<float> Predict(const data::FeatureRows& rows) const = 0;
 
-    /// The objective's link applied in place to margins [rows x groups]: probabilities for logistic and multi:*.
+    /// Predict into a vector that is reused: nothing is allocated once it has held its largest result.
+    virtual void PredictInto(const data::FeatureRows& rows, std::vector<float>& outputs) const = 0;
+
+    /// The objective's link applied in place to margins [rows x groups]: probabilities for logistic and multi:* (also
+    /// multi:softmax, whose Predict gives classes), e^margin for counts and rates, 0 or 1 for hinge.
     virtual void MarginsToProbabilities(std::span<float> margins) const = 0;
 
     /// Number of values a row has in Predict: groups for multi:softprob, else 1.

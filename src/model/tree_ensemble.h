@@ -9,7 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+
 namespace espalier::model {
+
+/// split_indices of a node that pruning took out of an old model's tree; no path leads to it.
+inline constexpr std::int32_t kDeletedNodeMarker = 2147483647;
+/// parents of a root.
+inline constexpr std::int32_t kRootParent = 2147483647;
 
 /// One regression tree, as parallel arrays indexed by node id; node 0 is the root. All arrays have num_nodes entries.
 struct Tree {
@@ -36,6 +43,7 @@ struct TreeEnsemble {
     /// Intercept in the scale of the objective's output (a probability for logistic), one per output group or a single
     /// one for all groups, as the file says; BaseMargins() gives what is added to the sum of leaves.
     std::vector<float> base_score = {0.5F};
+    bool boost_from_average = true;  ///< base_score was estimated from the labels, not given by the user
     std::int32_t num_parallel_tree = 1;
     std::vector<Tree> trees;                           ///< in boosting order; within a round group-major
     std::vector<std::int32_t> tree_info;               ///< [trees] output group of each tree
@@ -48,5 +56,11 @@ struct TreeEnsemble {
     std::size_t num_groups() const { return num_class > 1 ? static_cast<std::size_t>(num_class) : 1; }
     std::size_t num_rounds() const { return iteration_indptr.size() - 1; }
 };
+
+/// kCorruptData, naming the tree and node, unless every tree is one: arrays equally long and not empty; from the root
+/// each node is reached at most once (no cycle, one parent, which `parents` names); children exist in pairs and in
+/// range; split features below num_feature. And unless the ensemble is whole: tree_info in range, iteration_indptr
+/// rising from 0 to the number of trees, base_score finite, one or one per group. Time and memory linear in the nodes.
+Result<void> CheckEnsemble(const TreeEnsemble& ensemble);
 
 }  // namespace espalier::model

@@ -1,0 +1,213 @@
+#include "model/forest.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace espalier::model {
+namespace {
+
+constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+
+std::size_t Index(std::int32_t node) {
+    return static_cast<std::size_t>(node);
+}
+
+int TreeDepth(const Tree& tree) {
+    int deepest = 0;
+    std::vector<std::pair<std::int32_t, int>> open = {{0, 0}};
+    while (!open.empty()) {
+        auto [node, depth] = open.back();
+        open.pop_back();
+        deepest = std::max(deepest, depth);
+        if (tree.is_leaf(Index(node))) continue;
+        open.emplace_back(tree.left_children[Index(node)], depth + 1);
+        open.emplace_back(tree.right_children[Index(node)], depth + 1);
+    }
+    return deepest;
+}
+
+// 1 for the right child.
+inline std::uint32_t GoesRight(float value, float condition, std::uint32_t default_left) {
+    bool missing_left = value != value && default_left != 0;
+    return static_cast<std::uint32_t>(!(value < condition)) & static_cast<std::uint32_t>(!missing_left);
+}
+
+}  // namespace
+
+Forest Forest::Compile(const TreeEnsemble& ensemble) {
+    Forest forest;
+    forest.num_groups_ = ensemble.num_groups();
+    forest.MapColumns(ensemble);
+    for (std::size_t i = 0; i < ensemble.trees.size(); ++i) {
+        const Tree& tree = ensemble.trees[i];
+        CompiledTree compiled{static_cast<std::uint32_t>(ensemble.tree_info[i]), -1, 0, 0};
+        int depth = TreeDepth(tree);
+        if (depth <= kCompleteDepthMax) {
+            forest.AddComplete(tree, depth, compiled);
+        } else {
+            forest.AddLinked(tree, compiled);
+        }
+        forest.trees_.push_back(compiled);
+    }
+    return forest;
+}
+
+void Forest::MapColumns(const TreeEnsemble& ensemble) {
+    std::size_t num_nodes = 0;
+    for (const Tree& tree : ensemble.trees) {
+        num_nodes += tree.num_nodes();
+        for (std::size_t node = 0; node < tree.num_nodes(); ++node) {
+            bool used = !tree.is_leaf(node) && tree.split_indices[node] >= 0 &&
+                        static_cast<std::uint32_t>(tree.split_indices[node]) < ensemble.num_feature;
+            if (used) used_features_.push_back(static_cast<std::uint32_t>(tree.split_indices[node]));
+        }
+    }
+    std::sort(used_features_.begin(), used_features_.end());
+    used_features_.erase(std::unique(used_features_.begin(), used_features_.end()), used_features_.end());
+    num_columns_ = std::max<std::size_t>(used_features_.size(), 1);
+    if (used_features_.empty()) return;
+    // A table over all features unless a few huge indices would make it larger than the model itself.
+    std::size_t table_size = std::size_t{used_features_.back()} + 1;
+    if (table_size > std::max<std::size_t>(std::size_t{1} << 16, 16 * num_nodes)) return;
+    column_of_.assign(table_size, -1);
+    for (std::size_t column = 0; column < used_features_.size(); ++column) {
+        column_of_[used_features_[column]] = static_cast<std::int32_t>(column);
+    }
+}
+
+std::int32_t Forest::ColumnOf(std::uint32_t feature) const {
+    if (!column_of_.empty()) return feature < column_of_.size() ? column_of_[feature] : -1;
+    auto found = std::lower_bound(used_features_.begin(), used_features_.end(), feature);
+    if (found == used_features_.end() || *found != feature) return -1;
+    return static_cast<std::int32_t>(found - used_features_.begin());
+}
+
+// Below an early leaf the tree is filled up: every path ends in a copy of it.
+void Forest::AddComplete(const Tree& tree, int depth, CompiledTree& compiled) {
+    std::size_t num_internal = (std::size_t{1} << depth) - 1;
+    compiled.depth = depth;
+    compiled.nodes = complete_nodes_.size();
+    compiled.leaves = complete_leaves_.size();
+    complete_nodes_.resize(compiled.nodes + num_internal, {0.0F, kDefaultLeft});
+    complete_leaves_.resize(compiled.leaves + num_internal + 1);
+    std::vector<std::int32_t> level = {0};  // source node of each place of a level
+    std::size_t place = 0;
+    for (int d = 0; d < depth; ++d) {
+        std::vector<std::int32_t> next;
+        for (std::int32_t node : level) {
+            if (tree.is_leaf(Index(node))) {
+                next.insert(next.end(), {node, node});
+            } else {
+                auto column =
+                    static_cast<std::uint32_t>(ColumnOf(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
+                std::uint32_t default_left = tree.default_left[Index(node)] != 0 ? kDefaultLeft : 0;
+                complete_nodes_[compiled.nodes + place] = {tree.split_conditions[Index(node)], column | default_left};
+                next.insert(next.end(), {tree.left_children[Index(node)], tree.right_children[Index(node)]});
+            }
+            ++place;
+        }
+        level = std::move(next);
+    }
+    for (std::size_t i = 0; i < level.size(); ++i) {
+        complete_leaves_[compiled.leaves + i] = tree.split_conditions[Index(level[i])];
+    }
+}
+
+void Forest::AddLinked(const Tree& tree, CompiledTree& compiled) {
+    compiled.nodes = linked_nodes_.size();
+    linked_nodes_.push_back({});
+    std::vector<std::pair<std::int32_t, std::size_t>> open = {{0, compiled.nodes}};  // source node, place
+    // Breadth first: the upper levels, which every row visits, lie together.
+    for (std::size_t at = 0; at < open.size(); ++at) {
+        auto [node, place] = open[at];
+        if (tree.is_leaf(Index(node))) {
+            linked_nodes_[place] = {tree.split_conditions[Index(node)], 0, -1};
+            continue;
+        }
+        auto left = linked_nodes_.size();
+        linked_nodes_.resize(left + 2);
+        auto column = static_cast<std::uint32_t>(ColumnOf(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
+        std::uint32_t default_left = tree.default_left[Index(node)] != 0 ? kDefaultLeft : 0;
+        linked_nodes_[place] = {tree.split_conditions[Index(node)], column | default_left,
+                                static_cast<std::int32_t>(left - compiled.nodes)};
+        open.emplace_back(tree.left_children[Index(node)], left);
+        open.emplace_back(tree.right_children[Index(node)], left + 1);
+    }
+}
+
+void Forest::FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const {
+    std::fill_n(block, num_rows * num_columns_, kMissing);
+    for (std::size_t r = 0; r < num_rows; ++r) {
+        float* row = block + r * num_columns_;
+        std::uint64_t end = rows.row_offsets[first_row + r + 1];
+        for (std::uint64_t e = rows.row_offsets[first_row + r]; e < end; ++e) {
+            std::int32_t column = ColumnOf(rows.feature_idx[e]);
+            if (column >= 0) row[column] = rows.values[e];
+        }
+    }
+}
+
+void Forest::WalkComplete(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const {
+    constexpr std::size_t kTogether = 8;  // rows in flight at once hide the latency of each other's loads
+    const CompleteNode* nodes = complete_nodes_.data() + tree.nodes;
+    const float* leaves = complete_leaves_.data() + tree.leaves;
+    std::uint32_t num_internal = (1U << tree.depth) - 1;
+    std::size_t r = 0;
+    for (; r + kTogether <= num_rows; r += kTogether) {
+        std::uint32_t at[kTogether] = {};
+        for (std::int32_t d = 0; d < tree.depth; ++d) {
+            for (std::size_t i = 0; i < kTogether; ++i) {
+                const CompleteNode& node = nodes[at[i]];
+                float value = block[(r + i) * num_columns_ + (node.column & ~kDefaultLeft)];
+                at[i] = 2 * at[i] + 1 + GoesRight(value, node.condition, node.column & kDefaultLeft);
+            }
+        }
+        for (std::size_t i = 0; i < kTogether; ++i) {
+            margins[(r + i) * num_groups_ + tree.group] += leaves[at[i] - num_internal];
+        }
+    }
+    for (; r < num_rows; ++r) {
+        std::uint32_t at = 0;
+        for (std::int32_t d = 0; d < tree.depth; ++d) {
+            const CompleteNode& node = nodes[at];
+            float value = block[r * num_columns_ + (node.column & ~kDefaultLeft)];
+            at = 2 * at + 1 + GoesRight(value, node.condition, node.column & kDefaultLeft);
+        }
+        margins[r * num_groups_ + tree.group] += leaves[at - num_internal];
+    }
+}
+
+void Forest::WalkLinked(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const {
+    const LinkedNode* nodes = linked_nodes_.data() + tree.nodes;
+    for (std::size_t r = 0; r < num_rows; ++r) {
+        const float* row = block + r * num_columns_;
+        const LinkedNode* node = nodes;
+        while (node->left >= 0) {
+            float value = row[node->column & ~kDefaultLeft];
+            node = nodes + node->left + GoesRight(value, node->condition, node->column & kDefaultLeft);
+        }
+        margins[r * num_groups_ + tree.group] += node->condition;
+    }
+}
+
+void Forest::AddLeaves(const data::FeatureRows& rows, std::span<float> margins) const {
+    // A block of a very wide model is fewer rows, so that it stays in the second-level cache (half a megabyte).
+    std::size_t block_rows = std::clamp<std::size_t>((std::size_t{512} << 10) / 4 / num_columns_, 1, kRowsPerBlock);
+    thread_local std::vector<float> block;  // grows to the largest model of the thread, then nothing is allocated
+    block.resize(std::max(block.size(), std::min(block_rows, rows.num_rows()) * num_columns_));
+    for (std::size_t first = 0; first < rows.num_rows(); first += block_rows) {
+        std::size_t num_rows = std::min(block_rows, rows.num_rows() - first);
+        FillBlock(rows, first, num_rows, block.data());
+        float* block_margins = margins.data() + first * num_groups_;
+        for (const CompiledTree& tree : trees_) {
+            if (tree.depth >= 0) {
+                WalkComplete(tree, block.data(), num_rows, block_margins);
+            } else {
+                WalkLinked(tree, block.data(), num_rows, block_margins);
+            }
+        }
+    }
+}
+
+}  // namespace espalier::model

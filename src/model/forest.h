@@ -1,0 +1,68 @@
+// Trees laid out for walking: shallow ones as complete binary trees without child pointers, deep ones as node arrays
+// with siblings side by side; both over a dense row of the features the model uses.
+//
+// Nouns: column = a used feature's place in the dense row; block = up to kRowsPerBlock dense rows, missing = quiet NaN.
+// A row goes left iff value < condition, or its value is missing and the node's default is left.
+// Immutable after Compile and thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "data/feature_rows.h"
+#include "model/tree_ensemble.h"
+
+namespace espalier::model {
+
+class Forest {
+  public:
+    /// The trees must satisfy CheckEnsemble.
+    static Forest Compile(const TreeEnsemble& ensemble);
+
+    /// Adds each tree's leaf to margins [rows x groups] f32 row-major, in tree order.
+    void AddLeaves(const data::FeatureRows& rows, std::span<float> margins) const;
+
+    std::size_t num_columns() const { return num_columns_; }
+
+  private:
+    static constexpr std::size_t kRowsPerBlock = 64;
+    /// Complete trees of depth 6 take 63 nodes of 8 bytes and 64 leaves; one level more doubles that.
+    static constexpr int kCompleteDepthMax = 6;
+    static constexpr std::uint32_t kDefaultLeft = 0x80000000U;
+
+    struct CompleteNode {
+        float condition;
+        std::uint32_t column;  ///< with kDefaultLeft
+    };
+    struct LinkedNode {
+        float condition;       ///< of a leaf: its value
+        std::uint32_t column;  ///< with kDefaultLeft
+        std::int32_t left;     ///< the right child follows it; -1: a leaf
+    };
+    struct CompiledTree {
+        std::uint32_t group;
+        std::int32_t depth;  ///< of a complete tree; -1: linked
+        std::size_t nodes;   ///< first node in complete_nodes_ or linked_nodes_
+        std::size_t leaves;  ///< first leaf in complete_leaves_
+    };
+
+    void MapColumns(const TreeEnsemble& ensemble);
+    std::int32_t ColumnOf(std::uint32_t feature) const;
+    void AddComplete(const Tree& tree, int depth, CompiledTree& compiled);
+    void AddLinked(const Tree& tree, CompiledTree& compiled);
+    void FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const;
+    void WalkComplete(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const;
+    void WalkLinked(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const;
+
+    std::size_t num_groups_ = 1;
+    std::size_t num_columns_ = 0;
+    std::vector<std::uint32_t> used_features_;  ///< [columns] rising
+    std::vector<std::int32_t> column_of_;       ///< [features] -1: unused; empty when features are too many for a table
+    std::vector<CompiledTree> trees_;
+    std::vector<CompleteNode> complete_nodes_;
+    std::vector<float> complete_leaves_;
+    std::vector<LinkedNode> linked_nodes_;
+};
+
+}  // namespace espalier::model
