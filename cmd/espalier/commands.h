@@ -9,6 +9,8 @@ class App;
 
 namespace espalier::cmd {
 
+void AddServe(CLI::App& app, int& exit_code);
+void AddEnv(CLI::App& app, int& exit_code);
 void AddNotebookSetup(CLI::App& app, int& exit_code);
 
 }  // namespace espalier::cmd

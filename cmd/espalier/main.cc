@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "espalier 0.1.0");
     app.require_subcommand(1);
     int exit_code = 0;
+    espalier::cmd::AddServe(app, exit_code);
+    espalier::cmd::AddEnv(app, exit_code);
     espalier::cmd::AddNotebookSetup(app, exit_code);
     app.footer(
         "Start here:\n"

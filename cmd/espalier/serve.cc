@@ -1,0 +1,149 @@
+// `espalier serve`: wires the objects, serves until SIGTERM or SIGINT, drains.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "api/auth/authenticator.h"
+#include "api/front_door.h"
+#include "api/iam/iam_service.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "espalier/commands.h"
+#include "espalier/data_folder.h"
+#include "espalier/root_key.h"
+#include "espalier/serve_options.h"
+#include "http/server.h"
+
+namespace espalier::cmd {
+namespace {
+
+int signal_pipe[2] = {-1, -1};
+
+void OnSignal(int) {
+    int saved = errno;
+    [[maybe_unused]] ssize_t ignored = write(signal_pipe[1], "x", 1);
+    errno = saved;
+}
+
+/// A handler and a pipe instead of a blocked mask: training processes would inherit the mask.
+Result<void> CatchSignals() {
+    if (pipe2(signal_pipe, O_CLOEXEC) != 0) return ErrnoError("pipe", errno);
+    struct sigaction action {};
+    action.sa_handler = OnSignal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends the program without draining
+    sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGINT, &action, nullptr);
+    return {};
+}
+
+void WaitForSignal() {
+    char byte;
+    while (read(signal_pipe[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+}
+
+Result<void> Serve(ServeOptions options) {
+    ListenAddress address = TRY(ParseListen(options.listen));
+    if (options.open && !address.loopback) {
+        return Error(ErrorCode::kPermission, "--open checks no signatures, so it is refused on " + options.listen +
+                                                 "; listen on 127.0.0.1, or leave --open out");
+    }
+    if (options.data_folder.empty()) options.data_folder = DefaultDataFolder();
+    TRY(MakeDataFolder(options.data_folder));
+    Fd lock = TRY(LockDataFolder(options.data_folder));
+    RootKey root = TRY(ReadOrMakeRootKey(options.data_folder));
+    TRY(CatchSignals());
+
+    SystemClock clock;
+    api::Keyring keyring;
+    keyring.Add(root.access_key_id, root.secret);
+    api::Authenticator authenticator(
+        {.open = options.open, .default_account = options.account, .default_region = options.region}, keyring, clock);
+    api::FrontDoor front_door(authenticator, !options.open);
+
+    api::IamService iam;
+    front_door.Mount(api::ServiceId::kIam, iam);
+
+    options.http.address = address.host;
+    options.http.port = address.port;
+    std::unique_ptr<http::Server> server = TRY(http::Server::Start(options.http, front_door));
+    std::printf("Espalier is ready at http://%s\n", address.WithPort(server->port()).c_str());
+    std::fflush(stdout);
+    LOG_INFO("serving", {"data", options.data_folder}, {"open", options.open}, {"account", options.account});
+
+    WaitForSignal();
+    LOG_INFO("draining", {"connections", server->num_connections()});
+    server->Stop(std::chrono::seconds(options.drain_seconds));
+    LOG_INFO("stopped");
+    return {};
+}
+
+std::string CheckAccount(const std::string& text) {
+    bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+    return digits && text.size() == 12 ? "" : "an account is 12 digits";
+}
+
+struct Flags {
+    ServeOptions values;
+    std::string config;
+};
+
+int Run(const Flags& flags, const CLI::App& command) {
+    ServeOptions options;
+    Result<void> result;
+    if (!flags.config.empty()) result = ReadConfigFile(flags.config, options);
+    if (command.count("--listen") > 0) options.listen = flags.values.listen;
+    if (command.count("--data") > 0) options.data_folder = flags.values.data_folder;
+    if (command.count("--open") > 0) options.open = true;
+    if (command.count("--account") > 0) options.account = flags.values.account;
+    if (command.count("--region") > 0) options.region = flags.values.region;
+    if (result && !CheckAccount(options.account).empty()) {
+        result = Error(ErrorCode::kInvalidArgument, "account: " + CheckAccount(options.account));
+    }
+    if (result) result = Serve(std::move(options));
+    if (result) return 0;
+    std::fprintf(stderr, "espalier serve: %s\n", result.error().ToString().c_str());
+    return 1;
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, int& exit_code) {
+    auto flags = std::make_shared<Flags>();
+    CLI::App* command =
+        app.add_subcommand("serve", "Serve S3, SageMaker, SageMaker Runtime, STS, IAM, Logs and Metrics");
+    command->add_option("--listen", flags->values.listen, "IP address and port; port 0 takes any free one")
+        ->capture_default_str();
+    command->add_option("--data", flags->values.data_folder,
+                        "Directory for everything that is kept; default $ESPALIER_DATA or ~/.local/share/espalier");
+    command->add_option("--config", flags->config, "TOML file, see docs/configuration.md; flags win over it");
+    command->add_flag("--open", flags->values.open, "Check no signatures; on a loopback address only");
+    command->add_option("--account", flags->values.account, "Account id in ARNs, 12 digits")
+        ->check(CheckAccount)
+        ->capture_default_str();
+    command->add_option("--region", flags->values.region, "Region of requests that name none")->capture_default_str();
+    command->footer(
+        "Prints one line on standard output when it accepts requests; logs go to standard error. SIGTERM or Ctrl-C "
+        "ends\n"
+        "it after the requests in flight. The first start makes a key pair in DATA/root_key.json (readable by you "
+        "only);\n"
+        "ESPALIER_ROOT_ACCESS_KEY_ID and ESPALIER_ROOT_SECRET_ACCESS_KEY replace it. No TLS yet: use a loopback "
+        "address,\n"
+        "or a proxy that ends TLS.\n"
+        "\n"
+        "Example:\n"
+        "  espalier serve --data ~/espalier\n"
+        "  # Espalier is ready at http://127.0.0.1:8642\n"
+        "  eval \"$(espalier env --data ~/espalier)\"     # in another shell\n"
+        "  aws s3 mb s3://my-bucket                     # or boto3.client('s3').create_bucket(Bucket='my-bucket')");
+    command->callback([flags, command, &exit_code] { exit_code = Run(*flags, *command); });
+}
+
+}  // namespace espalier::cmd

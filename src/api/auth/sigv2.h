@@ -1,0 +1,31 @@
+// S3's Signature Version 2: `Authorization: AWS key:signature`, and presigned links
+// `?AWSAccessKeyId=&Signature=&Expires=` (what boto3 still makes by default in us-east-1). Pure functions. Source: AWS
+// "Signing and authenticating REST requests (Signature Version 2)"; botocore's HmacV1 signers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "api/auth/auth_failure.h"
+#include "api/auth/canonical.h"
+#include "http/exchange.h"
+
+namespace espalier::api {
+
+/// What a request says about its signature; nothing in it is verified.
+struct V2Claim {
+    std::string access_key_id;
+    std::string signature;  ///< base64 of HMAC-SHA1
+    bool in_query = false;
+    std::int64_t expires_unix_seconds = 0;  ///< links only
+};
+
+std::variant<V2Claim, AuthFailure> ReadV2Header(std::string_view authorization);
+std::variant<V2Claim, AuthFailure> ReadV2Query(const std::vector<RawParameter>& parameters);
+
+std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim);
+
+}  // namespace espalier::api

@@ -1,0 +1,273 @@
+#include "api/front_door.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <random>
+#include <utility>
+
+#include "api/auth/canonical.h"
+#include "api/error_answer.h"
+
+namespace espalier::api {
+namespace {
+
+constexpr std::string_view kReservedPrefix = "/_espalier/";
+
+/// "s3" of "AWS4-HMAC-SHA256 Credential=AKID/20260131/us-east-1/s3/aws4_request, …"; "" if there is no scope. No
+/// allocation: this runs on the invoke path.
+std::string_view ServiceOfScope(std::string_view credential) {
+    std::size_t end = credential.find_first_of(", ");
+    credential = credential.substr(0, end);
+    std::size_t terminal = credential.rfind('/');
+    if (terminal == std::string_view::npos || terminal == 0) return {};
+    std::size_t slash = credential.rfind('/', terminal - 1);
+    return slash == std::string_view::npos ? std::string_view() : credential.substr(slash + 1, terminal - slash - 1);
+}
+
+struct SignedFor {
+    bool is_signed = false;
+    std::string service;  // short enough for the small-string buffer in practice
+};
+
+SignedFor ReadScope(const http::RequestHead& head) {
+    std::string_view authorization = head.headers.Get("Authorization");
+    if (!authorization.empty()) {
+        constexpr std::string_view kCredential = "Credential=";
+        std::size_t begin = authorization.find(kCredential);
+        if (begin == std::string_view::npos) return {.is_signed = true, .service = "s3"};  // SigV2 is S3's alone
+        return {true, std::string(ServiceOfScope(authorization.substr(begin + kCredential.size())))};
+    }
+    std::string_view query = head.raw_query();
+    if (query.find("X-Amz-Credential=") != std::string_view::npos) {
+        std::string credential = QueryValue(SplitQuery(query), "X-Amz-Credential").value_or("");
+        return {true, std::string(ServiceOfScope(credential))};
+    }
+    if (query.find("AWSAccessKeyId=") != std::string_view::npos) return {.is_signed = true, .service = "s3"};
+    return {};
+}
+
+/// /endpoints/NAME/invocations and its two kin.
+bool IsInvocation(std::string_view path) {
+    constexpr std::string_view kPrefix = "/endpoints/";
+    if (!path.starts_with(kPrefix)) return false;
+    path.remove_prefix(kPrefix.size());
+    std::size_t slash = path.find('/');
+    if (slash == 0 || slash == std::string_view::npos) return false;
+    std::string_view action = path.substr(slash + 1);
+    return action == "invocations" || action == "async-invocations" || action == "invocations-response-stream";
+}
+
+bool IsForm(const http::RequestHead& head) {
+    constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+    std::string_view type = head.headers.Get("Content-Type");
+    return type.size() >= kForm.size() && http::EqualsIgnoreCase(type.substr(0, kForm.size()), kForm);
+}
+
+/// "?Action=GetCallerIdentity&Version=2011-06-15": a presigned link of a query service.
+bool HasActionQuery(const http::RequestHead& head) {
+    std::vector<RawParameter> parameters = SplitQuery(head.raw_query());
+    return QueryValue(parameters, "Action").has_value() && QueryValue(parameters, "Version").has_value();
+}
+
+WireProtocol ProtocolOf(Route route) {
+    switch (route) {
+        case Route::kS3:
+        case Route::kHealth:
+        case Route::kReserved:
+            return WireProtocol::kRestXml;
+        case Route::kSageMaker:
+        case Route::kLogs:
+        case Route::kMetrics:
+        case Route::kUnknownTarget:
+        case Route::kMetricsCbor:
+            return WireProtocol::kJson;
+        case Route::kRuntime:
+        case Route::kSageMakerOther:
+            return WireProtocol::kRestJson;
+        case Route::kIam:
+            return WireProtocol::kQuery;
+    }
+    return WireProtocol::kRestXml;
+}
+
+/// The signing name that a request of this route must carry; "" where the service itself looks.
+std::string_view SigningName(Route route) {
+    switch (route) {
+        case Route::kS3:
+            return "s3";
+        case Route::kSageMaker:
+        case Route::kRuntime:
+            return "sagemaker";
+        case Route::kLogs:
+            return "logs";
+        case Route::kMetrics:
+            return "monitoring";
+        default:
+            return {};
+    }
+}
+
+/// 128 bits that no two requests share: a process-wide random start and a count.
+std::string NewRequestId(WireProtocol protocol) {
+    static const std::uint64_t start = [] {
+        std::random_device device;
+        return static_cast<std::uint64_t>(device()) << 32 | device();
+    }();
+    static std::atomic<std::uint64_t> count = 0;
+    // The finaliser of splitmix64, so that neighbours look unlike.
+    std::uint64_t low = start + 0x9E3779B97F4A7C15 * ++count;
+    low = (low ^ low >> 30) * 0xBF58476D1CE4E5B9;
+    low = (low ^ low >> 27) * 0x94D049BB133111EB;
+    low ^= low >> 31;
+    if (protocol == WireProtocol::kRestXml) return fmt::format("{:016X}", low);
+    return fmt::format("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", static_cast<std::uint32_t>(start), low >> 48,
+                       low >> 36 & 0xFFF, low >> 24 & 0xFFF, start >> 40 << 24 | (low & 0xFFFFFF));
+}
+
+/// Adds the request id to the answer.
+class IdentifiedExchange final : public http::Exchange {
+  public:
+    IdentifiedExchange(std::shared_ptr<http::Exchange> inner, bool s3, std::string request_id)
+        : inner_(std::move(inner)), s3_(s3), request_id_(std::move(request_id)) {}
+
+    const http::RequestHead& head() const override { return inner_->head(); }
+    http::BodyPlan::Mode mode() const override { return inner_->mode(); }
+    std::string_view body() const override { return inner_->body(); }
+    bool body_too_large() const override { return inner_->body_too_large(); }
+    Result<std::size_t> ReadBody(std::span<char> out) override { return inner_->ReadBody(out); }
+    void Send(http::Response response) override {
+        AddIds(response);
+        inner_->Send(std::move(response));
+    }
+    Result<void> SendFile(http::Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) override {
+        AddIds(response);
+        return inner_->SendFile(std::move(response), fd, offset, size_bytes);
+    }
+
+  private:
+    void AddIds(http::Response& response) const {
+        if (s3_) {
+            if (!response.headers.Has("x-amz-request-id")) response.headers.Add("x-amz-request-id", request_id_);
+            if (!response.headers.Has("x-amz-id-2")) response.headers.Add("x-amz-id-2", request_id_);
+        } else if (!response.headers.Has("x-amzn-RequestId")) {
+            response.headers.Add("x-amzn-RequestId", request_id_);
+        }
+    }
+
+    std::shared_ptr<http::Exchange> inner_;
+    const bool s3_;
+    const std::string request_id_;
+};
+
+/// What to say where no service is.
+WireFault NobodyHome(Route route, const http::RequestHead& head) {
+    switch (route) {
+        case Route::kMetricsCbor:
+            return {400, "UnknownOperationException",
+                    "CloudWatch's CBOR protocol is not supported here; use a client that speaks its JSON protocol."};
+        case Route::kSageMaker:
+        case Route::kLogs:
+        case Route::kMetrics:
+        case Route::kUnknownTarget: {
+            std::string_view target = head.headers.Get("X-Amz-Target");
+            std::size_t dot = target.rfind('.');
+            return {400, "UnknownOperationException",
+                    fmt::format("The requested operation is not supported: {}",
+                                dot == std::string_view::npos ? target : target.substr(dot + 1))};
+        }
+        case Route::kRuntime:
+        case Route::kSageMakerOther:
+            return {400, "UnknownOperationException",
+                    fmt::format("The requested operation is not supported: {} {}", head.method, head.raw_path())};
+        case Route::kIam:
+            return {400, "InvalidAction", "The requested action is not supported."};
+        case Route::kReserved:
+            return {404, "NoSuchKey", "Nothing is at this reserved path."};
+        case Route::kS3:
+        case Route::kHealth:
+            break;
+    }
+    return {501, "NotImplemented", "A header you provided implies functionality that is not implemented"};
+}
+
+}  // namespace
+
+Route RouteOf(const http::RequestHead& head) {
+    std::string_view path = head.raw_path();
+    if (path.starts_with(kReservedPrefix)) {
+        bool reads = head.method == "GET" || head.method == "HEAD";
+        return reads && path == "/_espalier/health" ? Route::kHealth : Route::kReserved;
+    }
+    SignedFor scope = ReadScope(head);
+    if (scope.service == "s3") return Route::kS3;
+    if (auto target = head.headers.Find("X-Amz-Target"); target && head.method == "POST" && path == "/") {
+        std::string_view prefix = target->substr(0, target->find('.'));
+        if (prefix == "SageMaker") return Route::kSageMaker;
+        if (prefix == "Logs_20140328") return Route::kLogs;
+        if (prefix == "GraniteServiceVersion20100801") return Route::kMetrics;
+        return Route::kUnknownTarget;
+    }
+    if (head.method == "POST" && path.starts_with("/service/GraniteServiceVersion20100801/operation/") &&
+        head.headers.Has("smithy-protocol")) {
+        return Route::kMetricsCbor;
+    }
+    if (path == "/" && ((head.method == "POST" && IsForm(head)) || (head.method == "GET" && HasActionQuery(head)))) {
+        return Route::kIam;
+    }
+    if (scope.service == "sagemaker") return IsInvocation(path) ? Route::kRuntime : Route::kSageMakerOther;
+    if (!scope.is_signed && head.method == "POST" && IsInvocation(path)) return Route::kRuntime;
+    return Route::kS3;
+}
+
+Service* FrontDoor::Find(Route route) const {
+    auto index = static_cast<std::size_t>(route);
+    static_assert(static_cast<std::size_t>(Route::kIam) == static_cast<std::size_t>(ServiceId::kIam) &&
+                  static_cast<std::size_t>(Route::kS3) == static_cast<std::size_t>(ServiceId::kS3));
+    return index < kNumServices ? services_[index] : nullptr;
+}
+
+http::BodyPlan FrontDoor::Plan(const http::RequestHead& head) {
+    Service* service = Find(RouteOf(head));
+    if (service == nullptr) return {.mode = http::BodyPlan::kBuffered, .max_body_bytes = 1 << 20};
+    return service->Plan(head);
+}
+
+void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
+    const http::RequestHead& head = exchange->head();
+    const Route route = RouteOf(head);
+    const WireProtocol protocol = ProtocolOf(route);
+    std::string request_id = NewRequestId(protocol);
+    auto identified =
+        std::make_shared<IdentifiedExchange>(std::move(exchange), protocol == WireProtocol::kRestXml, request_id);
+    auto refuse = [&](const WireFault& fault) {
+        identified->Send(ErrorAnswer(protocol, fault, head.raw_path(), request_id));
+    };
+    if (route == Route::kHealth) {
+        http::Response healthy{.status = 200, .headers = {}, .body = "{\"status\":\"ok\"}\n"};
+        healthy.headers.Add("Content-Type", "application/json");
+        return identified->Send(std::move(healthy));
+    }
+    if (identified->body_too_large()) {
+        return refuse({413, protocol == WireProtocol::kRestXml ? "EntityTooLarge" : "RequestEntityTooLargeException",
+                       "The request's body is larger than this operation allows."});
+    }
+    std::optional<std::string_view> body;
+    if (identified->mode() != http::BodyPlan::kStreamed) body = identified->body();
+    AuthResult result = authenticator_.Authenticate(head, body);
+    if (auto* failure = std::get_if<AuthFailure>(&result)) return refuse(DescribeAuthFailure(protocol, *failure));
+    auto& principal = std::get<Principal>(result);
+    std::string_view expected = SigningName(route);
+    if (verify_scope_ && !expected.empty() && principal.service != expected) {
+        return refuse(DescribeAuthFailure(
+            protocol, {.fault = AuthFault::kMalformed,
+                       .detail = fmt::format("Credential should be scoped to correct service: '{}'.", expected),
+                       .access_key_id = {},
+                       .in_query = false}));
+    }
+    Service* service = Find(route);
+    if (service == nullptr) return refuse(NobodyHome(route, head));
+    service->Handle(std::move(identified), std::move(principal), std::move(request_id));
+}
+
+}  // namespace espalier::api

@@ -1,0 +1,68 @@
+// The one http::Handler of the server: tells the services apart on one port, checks who asks, hands the request on.
+//
+// Nouns: ServiceId, a service behind the door; FrontDoor.
+// Steps: Route by target header, path, form and credential scope (contracts/api.md 1.4) -> Service::Plan -> signature
+// -> scope names the routed service -> Service::Handle with an exchange that adds the request id header. `GET
+// /_espalier/health` answers 200 without a signature; everything else below /_espalier/ is reserved. Thread-safe after
+// the last Mount.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/auth/authenticator.h"
+#include "api/service.h"
+#include "http/exchange.h"
+
+namespace espalier::api {
+
+enum class ServiceId {
+    kS3,
+    kSageMaker,  ///< control plane
+    kRuntime,    ///< InvokeEndpoint and its kin
+    kLogs,       ///< CloudWatch Logs
+    kMetrics,    ///< CloudWatch, json 1.0
+    kIam,        ///< STS and IAM, the query protocol
+};
+inline constexpr std::size_t kNumServices = 6;
+
+/// What a request is, by its head alone.
+enum class Route {
+    kS3,
+    kSageMaker,
+    kRuntime,
+    kLogs,
+    kMetrics,
+    kIam,
+    kMetricsCbor,     ///< CloudWatch in a protocol not spoken here
+    kUnknownTarget,   ///< an X-Amz-Target of no service here
+    kSageMakerOther,  ///< signed for sagemaker, but no path of the runtime
+    kHealth,
+    kReserved,  ///< below /_espalier/
+};
+
+Route RouteOf(const http::RequestHead& head);
+
+class FrontDoor final : public http::Handler {
+  public:
+    /// `authenticator` must outlive it. Without `verify_scope` (open mode) a scope for another service is no error.
+    FrontDoor(const Authenticator& authenticator, bool verify_scope)
+        : authenticator_(authenticator), verify_scope_(verify_scope) {}
+
+    /// Before the server starts. `service` must outlive the door. What is not mounted answers a clear error.
+    void Mount(ServiceId id, Service& service) { services_[static_cast<std::size_t>(id)] = &service; }
+
+    http::BodyPlan Plan(const http::RequestHead& head) override;
+    void Handle(std::shared_ptr<http::Exchange> exchange) override;
+
+  private:
+    Service* Find(Route route) const;
+
+    const Authenticator& authenticator_;
+    const bool verify_scope_;
+    std::array<Service*, kNumServices> services_{};
+};
+
+}  // namespace espalier::api
