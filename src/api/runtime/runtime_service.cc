@@ -1,0 +1,166 @@
+#include "api/runtime/runtime_service.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "base/encoding.h"
+#include "meta/arn.h"
+
+namespace espalier::api::runtime {
+namespace {
+
+constexpr std::string_view kPathPrefix = "/endpoints/";
+constexpr std::size_t kInferenceIdBytesMax = 64;
+
+void SendJson(http::Exchange& exchange, int status, std::string_view error_type, const nlohmann::json& body) {
+    http::Response response{.status = status, .headers = {}, .body = {}};
+    response.headers.Add("Content-Type", "application/json");
+    response.headers.Add("x-amzn-ErrorType", std::string(error_type));
+    response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    exchange.Send(std::move(response));
+}
+
+void SendValidationError(http::Exchange& exchange, std::string message) {
+    SendJson(exchange, 400, "ValidationError", {{"Message", std::move(message)}});
+}
+
+/// The rest of the path behind the endpoint's name, and the name in `name`; "" when the path has another form.
+std::string_view SplitPath(std::string_view path, std::string_view& name) {
+    if (!path.starts_with(kPathPrefix)) return "";
+    path.remove_prefix(kPathPrefix.size());
+    const std::size_t slash = path.find('/');
+    if (slash == 0 || slash == std::string_view::npos) return "";
+    name = path.substr(0, slash);
+    return path.substr(slash + 1);
+}
+
+/// What a request may carry that asks for something this server does not have.
+struct RefusedHeader {
+    const char* name;
+    const char* why;
+};
+constexpr RefusedHeader kRefusedHeaders[] = {
+    {"X-Amzn-SageMaker-Target-Container-Hostname", "is not a multi-container endpoint"},
+    {"X-Amzn-SageMaker-Inference-Component", "has no inference components"},
+    {"X-Amzn-SageMaker-Enable-Explanations", "has no explainer"},
+    {"X-Amzn-SageMaker-Session-Id", "does not support stateful sessions"},
+};
+
+/// True when the request was answered with a refusal.
+bool RefuseHeaders(http::Exchange& exchange, const http::Headers& headers, std::string_view endpoint_name) {
+    if (headers.Has("X-Amzn-SageMaker-Target-Model")) {
+        SendJson(exchange, 400, "ValidationError",
+                 {{"ErrorCode", "TARGET_MODEL_HEADER_NOT_SUPPORTED"},
+                  {"Message", fmt::format("Endpoint {} is not a multi-model endpoint and does not support target model "
+                                          "header.",
+                                          endpoint_name)}});
+        return true;
+    }
+    for (const RefusedHeader& refused : kRefusedHeaders) {
+        if (!headers.Has(refused.name)) continue;
+        SendValidationError(exchange, fmt::format("Endpoint {} {} and does not support the header {}.", endpoint_name,
+                                                  refused.why, refused.name));
+        return true;
+    }
+    if (headers.Get("X-Amzn-SageMaker-Inference-Id").size() > kInferenceIdBytesMax) {
+        SendValidationError(exchange,
+                            fmt::format("1 validation error detected: Value at 'inferenceId' failed to satisfy "
+                                        "constraint: Member must have length less than or equal to {}",
+                                        kInferenceIdBytesMax));
+        return true;
+    }
+    return false;
+}
+
+void SendModelError(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name,
+                    const hosting::ContainerReply& reply) {
+    const std::string_view side = reply.status >= 500 ? "server" : "client";
+    const std::string_view region = principal.region;
+    SendJson(exchange, 424, "ModelError",
+             {{"ErrorCode", reply.status >= 500 ? "SERVER_ERROR_FROM_MODEL" : "CLIENT_ERROR_FROM_MODEL"},
+              {"LogStreamArn", fmt::format("arn:{}:logs:{}:{}:log-group:/aws/sagemaker/Endpoints/{}",
+                                           meta::PartitionOf(region), region, principal.account_id, endpoint_name)},
+              {"Message",
+               fmt::format("Received {} error ({}) from primary with message \"{}\". See "
+                           "https://{}.console.aws.amazon.com/cloudwatch/home?region={}#logEventViewer:group=/aws/"
+                           "sagemaker/Endpoints/{} in account {} for more information.",
+                           side, reply.status, reply.body, region, region, endpoint_name, principal.account_id)},
+              {"OriginalMessage", reply.body},
+              {"OriginalStatusCode", reply.status}});
+}
+
+void SendPrediction(http::Exchange& exchange, const hosting::LiveVariant& variant, hosting::ContainerReply reply,
+                    std::string_view custom_attributes) {
+    http::Response response{.status = reply.status, .headers = {}, .body = std::move(reply.body)};
+    if (!reply.content_type.empty()) response.headers.Add("Content-Type", std::string(reply.content_type));
+    response.headers.Add("x-Amzn-Invoked-Production-Variant", variant.name);
+    if (!custom_attributes.empty())
+        response.headers.Add("X-Amzn-SageMaker-Custom-Attributes", std::string(custom_attributes));
+    exchange.Send(std::move(response));
+}
+
+}  // namespace
+
+http::BodyPlan RuntimeService::Plan(const http::RequestHead& head) {
+    const bool small = head.content_length.value_or(kInlineBodyBytesMax + 1) <= kInlineBodyBytesMax;
+    return {.mode = small ? http::BodyPlan::kBuffered : http::BodyPlan::kWorker, .max_body_bytes = body_bytes_max_};
+}
+
+void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string) {
+    const http::RequestHead& head = exchange->head();
+    std::string_view raw_name;
+    const std::string_view action = SplitPath(head.raw_path(), raw_name);
+    const std::optional<std::string> name = PercentDecode(raw_name);
+    if (head.method != "POST" || action.empty() || !name) {
+        return SendJson(*exchange, 404, "UnknownOperationException",
+                        {{"Message", "There is no such operation of SageMaker Runtime."}});
+    }
+    if (action == "invocations") return Invoke(*exchange, principal, *name);
+    if (action == "async-invocations" || action == "invocations-response-stream") {
+        return SendValidationError(
+            *exchange,
+            fmt::format("Endpoint {} does not support {}: this server has InvokeEndpoint only.", *name,
+                        action == "async-invocations" ? "InvokeEndpointAsync" : "InvokeEndpointWithResponseStream"));
+    }
+    SendJson(*exchange, 404, "UnknownOperationException",
+             {{"Message", "There is no such operation of SageMaker Runtime."}});
+}
+
+void RuntimeService::Invoke(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name) {
+    if (exchange.body_too_large()) {
+        return SendJson(exchange, 413, "RequestEntityTooLargeException",
+                        {{"Message", fmt::format("HTTP content length exceeded {} bytes.", body_bytes_max_)}});
+    }
+    const std::shared_ptr<const hosting::LiveEndpoint> endpoint =
+        hosting_.FindLive(principal.account_id, principal.region, endpoint_name);
+    if (endpoint == nullptr) {
+        return SendValidationError(
+            exchange, fmt::format("Endpoint {} of account {} not found.", endpoint_name, principal.account_id));
+    }
+    const http::Headers& headers = exchange.head().headers;
+    if (RefuseHeaders(exchange, headers, endpoint_name)) return;
+    const hosting::InvokeRequest request{.content_type = headers.Get("Content-Type"),
+                                         .accept = headers.Get("Accept"),
+                                         .target_variant = headers.Get("X-Amzn-SageMaker-Target-Variant"),
+                                         .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
+                                         .body = exchange.body()};
+    hosting::InvokeReply answer = hosting_.Invoke(endpoint, request);
+    switch (answer.outcome) {
+        case hosting::InvokeReply::Outcome::kUnknownVariant:
+            return SendValidationError(
+                exchange, fmt::format("Variant {} of endpoint {} not found.", request.target_variant, endpoint_name));
+        case hosting::InvokeReply::Outcome::kNoTraffic:
+            return SendValidationError(
+                exchange, fmt::format("No variant of endpoint {} takes traffic: every weight is 0.", endpoint_name));
+        case hosting::InvokeReply::Outcome::kAnswered:
+            break;
+    }
+    if (answer.reply.status >= 300) return SendModelError(exchange, principal, endpoint_name, answer.reply);
+    SendPrediction(exchange, *answer.variant, std::move(answer.reply),
+                   headers.Get("X-Amzn-SageMaker-Custom-Attributes"));
+}
+
+}  // namespace espalier::api::runtime

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "api/sagemaker/feature_policy.h"
+#include "api/sagemaker/hosting_operations.h"
+#include "meta/arn.h"
+
+namespace espalier::api::sagemaker {
+namespace {
+
+using nlohmann::json;
+
+std::string ConfigArn(const meta::Scope& scope, const std::string& name) {
+    return meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kEndpointConfig), name);
+}
+
+/// The variants of one list. A sentence in `problem` for what the published shape cannot say.
+std::vector<hosting::VariantSpec> VariantsOf(const json& request, const char* member, std::set<std::string>& names,
+                                             std::string& problem) {
+    std::vector<hosting::VariantSpec> variants;
+    if (!request.contains(member)) return variants;
+    for (const json& item : request[member]) {
+        hosting::VariantSpec variant{.name = item.at("VariantName").get<std::string>(),
+                                     .model_name = item.value("ModelName", ""),
+                                     .weight = item.value("InitialVariantWeight", 1.0),
+                                     .num_instances = item.value("InitialInstanceCount", 0)};
+        if (!names.insert(variant.name).second) {
+            problem = fmt::format("The variant name \"{}\" is used more than once.", variant.name);
+        } else if (variant.model_name.empty()) {
+            problem = fmt::format("The variant \"{}\" needs ModelName.", variant.name);
+        } else if (variant.num_instances < 1 || !item.contains("InstanceType")) {
+            problem = fmt::format("The variant \"{}\" needs InstanceType and InitialInstanceCount.", variant.name);
+        } else if (!std::isfinite(variant.weight)) {
+            problem = fmt::format("The weight of the variant \"{}\" is not finite.", variant.name);
+        }
+        variants.push_back(std::move(variant));
+    }
+    return variants;
+}
+
+std::optional<hosting::CaptureSpec> CaptureOf(const json& request) {
+    if (!request.contains("DataCaptureConfig")) return std::nullopt;
+    const json& config = request["DataCaptureConfig"];
+    hosting::CaptureSpec capture{.enabled = config.value("EnableCapture", true),
+                                 .sampling_percent = config.at("InitialSamplingPercentage").get<int>(),
+                                 .destination_uri = config.at("DestinationS3Uri").get<std::string>(),
+                                 .input = false,
+                                 .output = false,
+                                 .csv_content_types = {},
+                                 .json_content_types = {}};
+    for (const json& option : config.at("CaptureOptions")) {
+        const std::string mode = option.at("CaptureMode").get<std::string>();
+        capture.input = capture.input || mode == "Input" || mode == "InputAndOutput";
+        capture.output = capture.output || mode == "Output" || mode == "InputAndOutput";
+    }
+    if (config.contains("CaptureContentTypeHeader")) {
+        const json& types = config["CaptureContentTypeHeader"];
+        capture.csv_content_types = types.value("CsvContentTypes", std::vector<std::string>());
+        capture.json_content_types = types.value("JsonContentTypes", std::vector<std::string>());
+    }
+    return capture;
+}
+
+Outcome CreateEndpointConfig(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
+    if (auto refused = FindRefusedMember("CreateEndpointConfig", request))
+        return Outcome::ValidationError(std::move(*refused));
+    std::set<std::string> names;
+    std::string problem;
+    hosting::EndpointConfigSpec spec{.production = VariantsOf(request, "ProductionVariants", names, problem),
+                                     .shadow = {},
+                                     .capture = CaptureOf(request),
+                                     .echo = ""};
+    if (problem.empty()) spec.shadow = VariantsOf(request, "ShadowProductionVariants", names, problem);
+    if (!problem.empty()) return Outcome::ValidationError(std::move(problem));
+    auto tags = TagsOf(request);
+    if (const WireError* error = std::get_if<WireError>(&tags)) return Outcome::Fail(*error);
+    json echo = request;
+    echo.erase("Tags");
+    spec.echo = echo.dump();
+    const std::string name = request["EndpointConfigName"].get<std::string>();
+    Result<void> created =
+        hosting.catalog().CreateEndpointConfig(context.scope, name, spec, std::get<std::vector<meta::Tag>>(tags));
+    if (!created) return FailWith(created.error(), "CreateEndpointConfig");
+    return Outcome::Ok({{"EndpointConfigArn", ConfigArn(context.scope, name)}});
+}
+
+Outcome DescribeEndpointConfig(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
+    auto config = hosting.catalog().FindEndpointConfig(context.scope, request["EndpointConfigName"].get<std::string>());
+    if (!config) return FailWith(config.error(), "DescribeEndpointConfig");
+    json answer = json::parse(config->spec.echo);
+    for (const char* member : {"ProductionVariants", "ShadowProductionVariants"}) {
+        if (!answer.contains(member)) continue;
+        for (json& variant : answer[member])
+            variant["InitialVariantWeight"] = variant.value("InitialVariantWeight", 1.0);
+    }
+    if (answer.contains("DataCaptureConfig")) answer["DataCaptureConfig"].emplace("EnableCapture", true);
+    answer["EndpointConfigArn"] = ConfigArn(context.scope, config->record.name);
+    answer["CreationTime"] = EpochSeconds(config->record.created_at);
+    answer.emplace("EnableNetworkIsolation", false);
+    return Outcome::Ok(answer);
+}
+
+Outcome DeleteEndpointConfig(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
+    Result<void> deleted = hosting.catalog().Delete(meta::ResourceKind::kEndpointConfig, context.scope,
+                                                    request["EndpointConfigName"].get<std::string>());
+    return deleted ? Outcome::Empty() : FailWith(deleted.error(), "DeleteEndpointConfig");
+}
+
+Outcome ListEndpointConfigs(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
+    return ListResources(
+        {.operation = "ListEndpointConfigs", .rows_member = "EndpointConfigs", .default_max_results = 100}, request,
+        context,
+        [&](const meta::ListQuery& query) {
+            return hosting.catalog().List(meta::ResourceKind::kEndpointConfig, query);
+        },
+        [&](const meta::ResourceRecord& row) {
+            return json{{"EndpointConfigName", row.name},
+                        {"EndpointConfigArn", ConfigArn(row.scope, row.name)},
+                        {"CreationTime", EpochSeconds(row.created_at)}};
+        });
+}
+
+}  // namespace
+
+void AddEndpointConfigOperations(OperationTable& table, hosting::EndpointService& hosting) {
+    auto bind = [&hosting](auto operation) {
+        return [&hosting, operation](const json& request, const RequestContext& context) {
+            return operation(hosting, request, context);
+        };
+    };
+    table.Add("CreateEndpointConfig", bind(CreateEndpointConfig));
+    table.Add("DescribeEndpointConfig", bind(DescribeEndpointConfig));
+    table.Add("DeleteEndpointConfig", bind(DeleteEndpointConfig));
+    table.Add("ListEndpointConfigs", bind(ListEndpointConfigs));
+}
+
+}  // namespace espalier::api::sagemaker

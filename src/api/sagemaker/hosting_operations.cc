@@ -1,0 +1,82 @@
+#include "api/sagemaker/hosting_operations.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api/sagemaker/list_request.h"
+
+namespace espalier::api::sagemaker {
+namespace {
+
+meta::ListQuery::SortBy SortByOf(const nlohmann::json& request) {
+    const std::string sort_by = request.value("SortBy", "CreationTime");
+    if (sort_by == "Name") return meta::ListQuery::SortBy::kName;
+    if (sort_by == "Status") return meta::ListQuery::SortBy::kStatus;
+    return meta::ListQuery::SortBy::kCreationTime;
+}
+
+}  // namespace
+
+Outcome FailWith(const Error& error, std::string_view operation) {
+    switch (error.code()) {
+        case ErrorCode::kInvalidArgument:
+        case ErrorCode::kNotFound:
+        case ErrorCode::kAlreadyExists:
+        case ErrorCode::kConflict:
+        case ErrorCode::kResourceLimit:
+        case ErrorCode::kCorruptData:
+            return Outcome::ValidationError(error.ToString());
+        default:
+            return Outcome::Internal(error, operation);
+    }
+}
+
+std::variant<std::vector<meta::Tag>, WireError> TagsOf(const nlohmann::json& request) {
+    std::vector<meta::Tag> tags;
+    if (!request.contains("Tags")) return tags;
+    for (const nlohmann::json& tag : request["Tags"]) {
+        std::string key = tag.at("Key").get<std::string>();
+        if (key.starts_with("aws:")) {
+            return WireError{
+                .type = "ValidationException",
+                .message = fmt::format("The tag key \"{}\" is reserved: keys must not begin with aws:", key)};
+        }
+        tags.push_back({std::move(key), tag.at("Value").get<std::string>()});
+    }
+    return tags;
+}
+
+Outcome ListResources(const ListShape& shape, const nlohmann::json& request, const RequestContext& context,
+                      const std::function<Result<std::vector<meta::ResourceRecord>>(const meta::ListQuery&)>& list,
+                      const std::function<nlohmann::json(const meta::ResourceRecord&)>& summary) {
+    auto place = ReadNextToken(shape.operation, context.scope, request);
+    if (const WireError* error = std::get_if<WireError>(&place)) return Outcome::Fail(*error);
+    const std::size_t max_results = request.value("MaxResults", shape.default_max_results);
+    meta::ListQuery query{.scope = context.scope,
+                          .name_contains = request.value("NameContains", ""),
+                          .status = request.value("StatusEquals", ""),
+                          .created_after = TimeMember(request, "CreationTimeAfter"),
+                          .created_before = TimeMember(request, "CreationTimeBefore"),
+                          .modified_after = TimeMember(request, "LastModifiedTimeAfter"),
+                          .modified_before = TimeMember(request, "LastModifiedTimeBefore"),
+                          .sort_by = SortByOf(request),
+                          .descending = request.value("SortOrder", "Descending") == "Descending",
+                          .limit = max_results + 1,
+                          .after = std::nullopt};
+    if (auto& behind = std::get<std::optional<ListPlace>>(place)) query.after = {behind->sort_value, behind->row};
+    Result<std::vector<meta::ResourceRecord>> rows = list(query);
+    if (!rows) return FailWith(rows.error(), shape.operation);
+    nlohmann::json answer;
+    nlohmann::json& summaries = answer[shape.rows_member] = nlohmann::json::array();
+    for (std::size_t i = 0; i < std::min(rows->size(), max_results); ++i) summaries.push_back(summary((*rows)[i]));
+    // One row more than asked for was read: only then is there a next page.
+    if (rows->size() > max_results) {
+        const meta::ListCursor last = meta::CursorOf((*rows)[max_results - 1], query.sort_by);
+        answer["NextToken"] =
+            MakeNextToken(shape.operation, context.scope, request, {.sort_value = last.sort_value, .row = last.name});
+    }
+    return Outcome::Ok(answer);
+}
+
+}  // namespace espalier::api::sagemaker

@@ -1,0 +1,161 @@
+#include "hosting/catalog.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "meta/arn.h"
+#include "store/s3_location.h"
+
+namespace espalier::hosting {
+namespace {
+
+std::string_view NounOf(meta::ResourceKind kind) {
+    switch (kind) {
+        case meta::ResourceKind::kModel:
+            return "model";
+        case meta::ResourceKind::kEndpointConfig:
+            return "endpoint configuration";
+        case meta::ResourceKind::kEndpoint:
+            return "endpoint";
+    }
+    return "";
+}
+
+Error AlreadyExists(meta::ResourceKind kind, const meta::Scope& scope, std::string_view name) {
+    return {ErrorCode::kAlreadyExists, fmt::format("Cannot create already existing {} \"{}\".", NounOf(kind),
+                                                   meta::SageMakerArn(scope, meta::ArnKind(kind), name))};
+}
+
+/// Environment variables that change what a container does in ways this server does not have.
+struct RefusedVariable {
+    std::string_view name;
+    std::string_view harmless_value;  ///< a value that asks for nothing
+    std::string_view why;
+};
+constexpr RefusedVariable kRefusedVariables[] = {
+    {"SAGEMAKER_INFERENCE_OUTPUT", "",
+     "selectable inference is not available; predictions come as the model gives them"},
+    {"SAGEMAKER_PROGRAM", "", "script mode is not available; the built-in algorithm serves the model"},
+    {"SAGEMAKER_SUBMIT_DIRECTORY", "", "script mode is not available; the built-in algorithm serves the model"},
+    {"SAGEMAKER_MULTI_MODEL", "false", "multi-model endpoints are not available; create one model per archive"},
+    {"SAGEMAKER_BATCH", "false", "it belongs to batch transform, not to an endpoint"},
+};
+
+}  // namespace
+
+Error NoSuchResource(meta::ResourceKind kind, const meta::Scope& scope, std::string_view name) {
+    return {ErrorCode::kNotFound, fmt::format("Could not find {} \"{}\".", NounOf(kind),
+                                              meta::SageMakerArn(scope, meta::ArnKind(kind), name))};
+}
+
+Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment) {
+    ServedModel served;
+    served.version = TRY(RecogniseAlgorithmImage(image));
+    for (const RefusedVariable& refused : kRefusedVariables) {
+        auto found = environment.find(std::string(refused.name));
+        if (found == environment.end() || found->second.empty() || found->second == refused.harmless_value) continue;
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("The environment variable {} cannot be honoured: {}.", refused.name, refused.why));
+    }
+    if (auto found = environment.find("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"); found != environment.end())
+        served.default_accept = found->second;
+    if (auto found = environment.find("MAX_CONTENT_LENGTH"); found != environment.end()) {
+        const std::string& text = found->second;
+        auto end = std::from_chars(text.data(), text.data() + text.size(), served.content_bytes_max);
+        if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size() ||
+            served.content_bytes_max == 0)
+            return Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("The environment variable MAX_CONTENT_LENGTH must be a number of bytes: \"{}\".", text));
+    }
+    return served;
+}
+
+Catalog::Catalog(const Options& options)
+    : options_(options),
+      models_(*options.database, meta::ResourceKind::kModel),
+      configs_(*options.database, meta::ResourceKind::kEndpointConfig) {}
+
+Result<void> Catalog::Insert(meta::Resources& table, meta::ResourceKind kind, const meta::ResourceRecord& record,
+                             std::span<const meta::Tag> tags) {
+    Result<void> inserted = table.Insert(record, tags);
+    if (!inserted && inserted.error().code() == ErrorCode::kAlreadyExists)
+        return AlreadyExists(kind, record.scope, record.name);
+    return inserted;
+}
+
+Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& name, const ModelSpec& spec,
+                                  std::span<const meta::Tag> tags) {
+    // A taken name is told before anything about the data, which may be gone by the time a script is run again.
+    if (TRY(models_.ExistsFolded(scope, name))) return AlreadyExists(meta::ResourceKind::kModel, scope, name);
+    TRY(ServeSettings(spec.image, spec.environment));
+    const store::S3Location location = TRY(store::ParseS3Location(spec.model_data_url));
+    TRY(options_.shelf->LoadObject(location));
+    const UnixMillis now = options_.clock->WallMillis();
+    return Insert(models_, meta::ResourceKind::kModel,
+                  {.scope = scope,
+                   .name = name,
+                   .created_at = now,
+                   .modified_at = now,
+                   .status = "",
+                   .document = ToDocument(spec)},
+                  tags);
+}
+
+Result<void> Catalog::CheckCaptureDestination(const CaptureSpec& capture) const {
+    const store::S3Location location = TRY(store::ParseS3Location(capture.destination_uri));
+    auto bucket = store::BucketName::Parse(location.bucket);
+    Result<store::BucketInfo> found =
+        bucket ? options_.objects->HeadBucket(*bucket) : Result<store::BucketInfo>(std::move(bucket).error());
+    if (found) return {};
+    if (found.error().code() != ErrorCode::kNotFound && found.error().code() != ErrorCode::kInvalidArgument)
+        return std::move(found).error();
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("The data capture destination {} names a bucket that does not exist: {}.",
+                             capture.destination_uri, location.bucket));
+}
+
+Result<void> Catalog::CreateEndpointConfig(const meta::Scope& scope, const std::string& name,
+                                           const EndpointConfigSpec& spec, std::span<const meta::Tag> tags) {
+    if (TRY(configs_.ExistsFolded(scope, name))) return AlreadyExists(meta::ResourceKind::kEndpointConfig, scope, name);
+    for (const std::vector<VariantSpec>* variants : {&spec.production, &spec.shadow})
+        for (const VariantSpec& variant : *variants) TRY(FindModel(scope, variant.model_name));
+    if (spec.capture) TRY(CheckCaptureDestination(*spec.capture));
+    const UnixMillis now = options_.clock->WallMillis();
+    return Insert(configs_, meta::ResourceKind::kEndpointConfig,
+                  {.scope = scope,
+                   .name = name,
+                   .created_at = now,
+                   .modified_at = now,
+                   .status = "",
+                   .document = ToDocument(spec)},
+                  tags);
+}
+
+Result<Catalog::Model> Catalog::FindModel(const meta::Scope& scope, const std::string& name) const {
+    std::optional<meta::ResourceRecord> record = TRY(models_.Find(scope, name));
+    if (!record) return NoSuchResource(meta::ResourceKind::kModel, scope, name);
+    ModelSpec spec = TRY(ParseModelSpec(record->document));
+    return Model{std::move(*record), std::move(spec)};
+}
+
+Result<Catalog::Config> Catalog::FindEndpointConfig(const meta::Scope& scope, const std::string& name) const {
+    std::optional<meta::ResourceRecord> record = TRY(configs_.Find(scope, name));
+    if (!record) return NoSuchResource(meta::ResourceKind::kEndpointConfig, scope, name);
+    EndpointConfigSpec spec = TRY(ParseEndpointConfigSpec(record->document));
+    return Config{std::move(*record), std::move(spec)};
+}
+
+Result<void> Catalog::Delete(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) {
+    meta::Resources& table = kind == meta::ResourceKind::kModel ? models_ : configs_;
+    Result<void> deleted = table.Delete(scope, name);
+    if (!deleted && deleted.error().code() == ErrorCode::kNotFound) return NoSuchResource(kind, scope, name);
+    return deleted;
+}
+
+Result<std::vector<meta::ResourceRecord>> Catalog::List(meta::ResourceKind kind, const meta::ListQuery& query) const {
+    return (kind == meta::ResourceKind::kModel ? models_ : configs_).List(query);
+}
+
+}  // namespace espalier::hosting

@@ -1,0 +1,406 @@
+#include "hosting/endpoint_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+#include "meta/arn.h"
+#include "store/s3_location.h"
+
+namespace espalier::hosting {
+namespace {
+
+constexpr std::string_view kCreating = "Creating";
+constexpr std::string_view kUpdating = "Updating";
+constexpr std::string_view kInService = "InService";
+constexpr std::string_view kFailed = "Failed";
+constexpr std::size_t kFailureReasonBytesMax = 1024;
+constexpr std::chrono::seconds kTick{1};
+
+std::string ArnOf(const meta::Scope& scope, std::string_view name) {
+    return meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kEndpoint), name);
+}
+
+Error NoSuchEndpoint(const meta::Scope& scope, std::string_view name) {
+    return NoSuchResource(meta::ResourceKind::kEndpoint, scope, name);
+}
+
+std::string Lower(std::string_view text) {
+    return meta::FoldCase(text);
+}
+
+Result<std::shared_ptr<const CapturePlan>> PlanOf(const CaptureSpec& spec) {
+    const store::S3Location location = TRY(store::ParseS3Location(spec.destination_uri));
+    store::BucketName bucket = TRY(store::BucketName::Parse(location.bucket));
+    CapturePlan plan{.share = TrafficShare(spec.sampling_percent / 100.0),
+                     .bucket = std::move(bucket),
+                     .input = spec.input,
+                     .output = spec.output,
+                     .csv_content_types = {},
+                     .json_content_types = {}};
+    for (const std::string& type : spec.csv_content_types) plan.csv_content_types.push_back(Lower(type));
+    for (const std::string& type : spec.json_content_types) plan.json_content_types.push_back(Lower(type));
+    return std::make_shared<const CapturePlan>(std::move(plan));
+}
+
+bool Captures(const EndpointSpec& spec) {
+    return spec.capture && spec.capture->enabled && spec.capture->sampling_percent > 0;
+}
+
+/// Weight and instance count of the running variant of the same name, as far as `retain` says.
+void Retain(const RetainOptions& retain, const std::vector<DeployedVariant>& running,
+            std::vector<DeployedVariant>& next) {
+    for (DeployedVariant& variant : next) {
+        auto old = std::find_if(running.begin(), running.end(),
+                                [&](const DeployedVariant& each) { return each.spec.name == variant.spec.name; });
+        if (old == running.end()) continue;
+        if (retain.weights) variant.spec.weight = old->spec.weight;
+        if (retain.instance_counts) variant.spec.num_instances = old->spec.num_instances;
+    }
+}
+
+Result<void> ApplyChange(const WeightChange& change, EndpointSpec& spec, const std::string& config_arn) {
+    for (std::vector<DeployedVariant>* variants : {&spec.production, &spec.shadow}) {
+        for (DeployedVariant& variant : *variants) {
+            if (variant.spec.name != change.variant_name) continue;
+            if (change.weight) variant.spec.weight = *change.weight;
+            if (change.num_instances) variant.spec.num_instances = *change.num_instances;
+            return {};
+        }
+    }
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("The variant name(s) \"{}\" is not present within endpoint configuration \"{}\".",
+                             change.variant_name, config_arn));
+}
+
+}  // namespace
+
+/// Holds the right to change one endpoint; gives it back when destroyed.
+class EndpointService::Turn {
+  public:
+    Turn(EndpointService& service, EndpointId id) : service_(&service), id_(std::move(id)) {}
+    Turn(Turn&& other) noexcept : service_(std::exchange(other.service_, nullptr)), id_(std::move(other.id_)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+        if (service_ == nullptr) return;
+        std::lock_guard lock(service_->mutex_);
+        service_->busy_.erase(id_);
+    }
+
+  private:
+    EndpointService* service_;
+    EndpointId id_;
+};
+
+Result<std::unique_ptr<EndpointService>> EndpointService::Open(const Options& options) {
+    TRY(options.fs->MakeFolder(options.folder));
+    std::unique_ptr<ArchiveShelf> shelf =
+        TRY(ArchiveShelf::Open({.folder = options.folder + "/archives", .objects = options.objects, .fs = options.fs}));
+    std::unique_ptr<EndpointService> service(new EndpointService(options, std::move(shelf)));
+    TRY(service->Restore());
+    return service;
+}
+
+EndpointService::EndpointService(const Options& options, std::unique_ptr<ArchiveShelf> shelf)
+    : options_(options),
+      shelf_(std::move(shelf)),
+      catalog_(
+          {.database = options.database, .objects = options.objects, .shelf = shelf_.get(), .clock = options.clock}),
+      endpoints_(*options.database, meta::ResourceKind::kEndpoint),
+      capture_(*options.objects),
+      invoker_(capture_, *options.clock),
+      ticker_([this](const std::stop_token& stop) { TickStats(stop); }) {}
+
+EndpointService::~EndpointService() {
+    // Mirrored requests may still capture: they end before the capture writer does.
+    invoker_.Stop();
+}
+
+Result<void> EndpointService::Restore() {
+    std::vector<meta::ResourceRecord> records = TRY(endpoints_.All());
+    for (meta::ResourceRecord& record : records) {
+        const std::string name = record.name;
+        if (Result<void> restored = RestoreOne(std::move(record)); !restored)
+            LOG_ERROR("an endpoint could not be restored", {"endpoint", name}, {"error", restored.error().ToString()});
+    }
+    SweepShelf();
+    return {};
+}
+
+Result<void> EndpointService::RestoreOne(meta::ResourceRecord record) {
+    if (record.status == kFailed) return {};
+    EndpointSpec spec = TRY(ParseEndpointSpec(record.document));
+    auto live = Load(record.scope, record.name, spec);
+    if (live) {
+        LOG_INFO("endpoint in service again", {"endpoint", record.name}, {"was", record.status});
+        return Publish(std::move(record), std::string(kInService), spec, std::move(*live));
+    }
+    spec.failure_reason = live.error().ToString().substr(0, kFailureReasonBytesMax);
+    LOG_ERROR("endpoint failed at start", {"endpoint", record.name}, {"reason", spec.failure_reason});
+    return Publish(std::move(record), std::string(kFailed), spec, nullptr);
+}
+
+Result<EndpointService::Turn> EndpointService::TakeTurn(const meta::Scope& scope, const std::string& name) {
+    std::lock_guard lock(mutex_);
+    EndpointId id(scope, name);
+    if (!busy_.insert(id).second)
+        return Error(ErrorCode::kConflict,
+                     fmt::format("Cannot update in-progress endpoint \"{}\".", ArnOf(scope, name)));
+    return Turn(*this, std::move(id));
+}
+
+Result<EndpointSpec> EndpointService::SpecFrom(const meta::Scope& scope, const std::string& config_name) const {
+    const Catalog::Config config = TRY(catalog_.FindEndpointConfig(scope, config_name));
+    EndpointSpec spec{.config_name = config_name,
+                      .production = {},
+                      .shadow = {},
+                      .capture = config.spec.capture,
+                      .failure_reason = "",
+                      .deployment_echo = ""};
+    auto deploy = [&](const VariantSpec& variant) -> Result<DeployedVariant> {
+        Catalog::Model model = TRY(catalog_.FindModel(scope, variant.model_name));
+        return DeployedVariant{.spec = variant,
+                               .image = std::move(model.spec.image),
+                               .model_data_url = std::move(model.spec.model_data_url),
+                               .environment = std::move(model.spec.environment),
+                               .archive_id = "",
+                               .resolved_at = options_.clock->WallMillis()};
+    };
+    for (const VariantSpec& variant : config.spec.production) {
+        DeployedVariant deployed = TRY(deploy(variant));
+        spec.production.push_back(std::move(deployed));
+    }
+    for (const VariantSpec& variant : config.spec.shadow) {
+        DeployedVariant deployed = TRY(deploy(variant));
+        spec.shadow.push_back(std::move(deployed));
+    }
+    return spec;
+}
+
+Result<LiveVariant> EndpointService::LoadVariant(const meta::Scope& scope, const std::string& name,
+                                                 const EndpointSpec& spec, DeployedVariant& variant) {
+    ServedModel served = TRY(ServeSettings(variant.image, variant.environment));
+    const store::S3Location location = TRY(store::ParseS3Location(variant.model_data_url));
+    auto loaded = variant.archive_id.empty() ? shelf_->LoadObject(location) : shelf_->LoadShelved(variant.archive_id);
+    if (!loaded)
+        return std::move(loaded).error().Wrap(
+            fmt::format("The container of production variant {} could not be started", variant.spec.name));
+    variant.archive_id = loaded->archive_id;
+    served.model = std::move(loaded->model);
+    LiveVariant live{.name = variant.spec.name,
+                     .served = std::move(served),
+                     .stats = StatsOf({scope, name}, variant.spec.name),
+                     .capture_prefix = ""};
+    if (Captures(spec)) {
+        const store::S3Location root = TRY(store::ParseS3Location(spec.capture->destination_uri));
+        live.capture_prefix = root.Join(fmt::format("{}/{}", name, variant.spec.name)).key;
+    }
+    return live;
+}
+
+Result<std::shared_ptr<const LiveEndpoint>> EndpointService::Load(const meta::Scope& scope, const std::string& name,
+                                                                  EndpointSpec& spec) {
+    auto endpoint = std::make_shared<LiveEndpoint>();
+    endpoint->scope = scope;
+    endpoint->name = name;
+    endpoint->sequence = SequenceOf({scope, name});
+    std::vector<double> weights;
+    double total = 0;
+    for (DeployedVariant& variant : spec.production) {
+        LiveVariant live = TRY(LoadVariant(scope, name, spec, variant));
+        endpoint->production.push_back(std::move(live));
+        weights.push_back(variant.spec.weight);
+        total += variant.spec.weight;
+    }
+    endpoint->picker = VariantPicker(weights);
+    for (DeployedVariant& variant : spec.shadow) {
+        auto live = std::make_shared<const LiveVariant>(TRY(LoadVariant(scope, name, spec, variant)));
+        endpoint->shadows.push_back({std::move(live), TrafficShare(total > 0 ? variant.spec.weight / total : 0.0)});
+    }
+    if (Captures(spec)) endpoint->capture = TRY(PlanOf(*spec.capture));
+    return std::shared_ptr<const LiveEndpoint>(std::move(endpoint));
+}
+
+Result<void> EndpointService::Publish(meta::ResourceRecord record, std::string status, const EndpointSpec& spec,
+                                      std::shared_ptr<const LiveEndpoint> live) {
+    record.status = std::move(status);
+    record.document = ToDocument(spec);
+    TRY(endpoints_.Update(record));
+    std::lock_guard lock(table_mutex_);
+    if (live != nullptr)
+        table_.Put(std::move(live));
+    else
+        table_.Remove(record.scope, record.name);
+    return {};
+}
+
+Result<void> EndpointService::Create(const meta::Scope& scope, const std::string& name, const std::string& config_name,
+                                     const std::string& deployment_echo, std::span<const meta::Tag> tags) {
+    auto exists = [&] {
+        return Error(ErrorCode::kAlreadyExists,
+                     fmt::format("Cannot create already existing endpoint \"{}\".", ArnOf(scope, name)));
+    };
+    if (TRY(endpoints_.ExistsFolded(scope, name))) return exists();
+    EndpointSpec spec = TRY(SpecFrom(scope, config_name));
+    spec.deployment_echo = deployment_echo;
+    auto turn = TakeTurn(scope, name);
+    if (!turn) return exists();
+    const ArchiveShelf::HoldToken hold = shelf_->Hold();
+    const UnixMillis now = options_.clock->WallMillis();
+    meta::ResourceRecord record{.scope = scope,
+                                .name = name,
+                                .created_at = now,
+                                .modified_at = now,
+                                .status = std::string(kCreating),
+                                .document = ToDocument(spec)};
+    Result<void> inserted = endpoints_.Insert(record, tags);
+    if (!inserted && inserted.error().code() == ErrorCode::kAlreadyExists) return exists();
+    TRY(std::move(inserted));
+
+    auto live = Load(scope, name, spec);
+    record.modified_at = options_.clock->WallMillis();
+    if (live) return Publish(std::move(record), std::string(kInService), spec, std::move(*live));
+    spec.failure_reason = live.error().ToString().substr(0, kFailureReasonBytesMax);
+    LOG_WARN("endpoint failed", {"endpoint", name}, {"reason", spec.failure_reason});
+    return Publish(std::move(record), std::string(kFailed), spec, nullptr);
+}
+
+Result<void> EndpointService::Update(const meta::Scope& scope, const std::string& name, const std::string& config_name,
+                                     const RetainOptions& retain, const std::string& deployment_echo) {
+    Turn turn = TRY(TakeTurn(scope, name));
+    Endpoint running = TRY(Find(scope, name));
+    EndpointSpec next = TRY(SpecFrom(scope, config_name));
+    // As AWS does: the configuration in use must still be there to be updated from.
+    TRY(catalog_.FindEndpointConfig(scope, running.spec.config_name));
+    Retain(retain, running.spec.production, next.production);
+    Retain(retain, running.spec.shadow, next.shadow);
+    if (retain.capture) next.capture = running.spec.capture;
+    next.deployment_echo = deployment_echo;
+    {
+        const ArchiveShelf::HoldToken hold = shelf_->Hold();
+        const bool in_service = running.record.status == kInService;
+        if (in_service) {
+            running.record.status = kUpdating;
+            TRY(endpoints_.Update(running.record));
+        }
+        auto live = Load(scope, name, next);
+        running.record.modified_at = options_.clock->WallMillis();
+        if (!live) {
+            running.record.status = in_service ? kInService : kFailed;
+            TRY(endpoints_.Update(running.record));
+            return std::move(live).error();
+        }
+        TRY(Publish(std::move(running.record), std::string(kInService), next, std::move(*live)));
+    }
+    SweepShelf();
+    return {};
+}
+
+Result<void> EndpointService::UpdateWeights(const meta::Scope& scope, const std::string& name,
+                                            std::span<const WeightChange> changes) {
+    Turn turn = TRY(TakeTurn(scope, name));
+    Endpoint endpoint = TRY(Find(scope, name));
+    if (endpoint.record.status != kInService)
+        return Error(ErrorCode::kConflict, fmt::format("Endpoint \"{}\" cannot be updated in status {}.",
+                                                       ArnOf(scope, name), endpoint.record.status));
+    const std::string config_arn =
+        meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kEndpointConfig), endpoint.spec.config_name);
+    std::set<std::string> seen;
+    for (const WeightChange& change : changes) {
+        if (!seen.insert(change.variant_name).second)
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("The variant \"{}\" is given twice.", change.variant_name));
+        TRY(ApplyChange(change, endpoint.spec, config_arn));
+    }
+    const ArchiveShelf::HoldToken hold = shelf_->Hold();
+    std::shared_ptr<const LiveEndpoint> live = TRY(Load(scope, name, endpoint.spec));
+    endpoint.record.modified_at = options_.clock->WallMillis();
+    return Publish(std::move(endpoint.record), std::string(kInService), endpoint.spec, std::move(live));
+}
+
+Result<void> EndpointService::Delete(const meta::Scope& scope, const std::string& name) {
+    Turn turn = TRY(TakeTurn(scope, name));
+    Result<void> deleted = endpoints_.Delete(scope, name);
+    if (!deleted && deleted.error().code() == ErrorCode::kNotFound) return NoSuchEndpoint(scope, name);
+    TRY(std::move(deleted));
+    {
+        std::lock_guard lock(table_mutex_);
+        table_.Remove(scope, name);
+    }
+    {
+        std::lock_guard lock(mutex_);
+        shared_.erase({scope, name});
+    }
+    capture_.Flush();
+    SweepShelf();
+    return {};
+}
+
+Result<EndpointService::Endpoint> EndpointService::Find(const meta::Scope& scope, const std::string& name) const {
+    std::optional<meta::ResourceRecord> record = TRY(endpoints_.Find(scope, name));
+    if (!record) return NoSuchEndpoint(scope, name);
+    EndpointSpec spec = TRY(ParseEndpointSpec(record->document));
+    return Endpoint{std::move(*record), std::move(spec)};
+}
+
+Result<std::vector<meta::ResourceRecord>> EndpointService::List(const meta::ListQuery& query) const {
+    return endpoints_.List(query);
+}
+
+std::shared_ptr<TrafficStats> EndpointService::StatsOf(const EndpointId& id, const std::string& variant) {
+    std::lock_guard lock(mutex_);
+    std::shared_ptr<TrafficStats>& stats = shared_[id].stats[variant];
+    if (stats == nullptr) {
+        stats = std::make_shared<TrafficStats>();
+        stats->Tick(options_.clock->WallMillis());
+    }
+    return stats;
+}
+
+std::shared_ptr<TrafficSequence> EndpointService::SequenceOf(const EndpointId& id) {
+    std::lock_guard lock(mutex_);
+    return shared_[id].sequence;
+}
+
+std::vector<TrafficMinute> EndpointService::Traffic(const meta::Scope& scope, std::string_view endpoint,
+                                                    std::string_view variant, UnixMillis begin, UnixMillis end) const {
+    std::shared_ptr<TrafficStats> stats;
+    {
+        std::lock_guard lock(mutex_);
+        auto found = shared_.find({scope, std::string(endpoint)});
+        if (found == shared_.end()) return {};
+        auto named = found->second.stats.find(variant);
+        if (named == found->second.stats.end()) return {};
+        stats = named->second;
+    }
+    return stats->Minutes(begin, end);
+}
+
+void EndpointService::SweepShelf() {
+    shelf_->Sweep([this] {
+        std::set<std::string> used;
+        auto records = endpoints_.All();
+        if (!records) return std::optional<std::set<std::string>>();
+        for (const meta::ResourceRecord& record : *records) {
+            auto spec = ParseEndpointSpec(record.document);
+            if (!spec) return std::optional<std::set<std::string>>();
+            for (const auto* variants : {&spec->production, &spec->shadow})
+                for (const DeployedVariant& variant : *variants) used.insert(variant.archive_id);
+        }
+        return std::optional(std::move(used));
+    });
+}
+
+void EndpointService::TickStats(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+        ticker_wake_.wait_for(lock, stop, kTick, [] { return false; });
+        const UnixMillis now = options_.clock->WallMillis();
+        for (auto& [id, shared] : shared_)
+            for (auto& [variant, stats] : shared.stats) stats->Tick(now);
+    }
+}
+
+}  // namespace espalier::hosting

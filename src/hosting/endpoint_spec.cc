@@ -1,0 +1,138 @@
+#include "hosting/endpoint_spec.h"
+
+#include <nlohmann/json.hpp>
+
+namespace espalier::hosting {
+
+using Json = nlohmann::json;
+
+// Found by nlohmann through the argument's namespace.
+void to_json(Json& json, const VariantSpec& spec) {
+    json = {
+        {"name", spec.name}, {"model", spec.model_name}, {"weight", spec.weight}, {"instances", spec.num_instances}};
+}
+
+void from_json(const Json& json, VariantSpec& spec) {
+    json.at("name").get_to(spec.name);
+    json.at("model").get_to(spec.model_name);
+    json.at("weight").get_to(spec.weight);
+    json.at("instances").get_to(spec.num_instances);
+}
+
+void to_json(Json& json, const CaptureSpec& spec) {
+    json = {{"enabled", spec.enabled},
+            {"percent", spec.sampling_percent},
+            {"destination", spec.destination_uri},
+            {"input", spec.input},
+            {"output", spec.output},
+            {"csv_types", spec.csv_content_types},
+            {"json_types", spec.json_content_types}};
+}
+
+void from_json(const Json& json, CaptureSpec& spec) {
+    json.at("enabled").get_to(spec.enabled);
+    json.at("percent").get_to(spec.sampling_percent);
+    json.at("destination").get_to(spec.destination_uri);
+    json.at("input").get_to(spec.input);
+    json.at("output").get_to(spec.output);
+    json.at("csv_types").get_to(spec.csv_content_types);
+    json.at("json_types").get_to(spec.json_content_types);
+}
+
+void to_json(Json& json, const DeployedVariant& variant) {
+    json = {{"spec", variant.spec},
+            {"image", variant.image},
+            {"model_data_url", variant.model_data_url},
+            {"environment", variant.environment},
+            {"archive", variant.archive_id},
+            {"resolved_at", variant.resolved_at}};
+}
+
+void from_json(const Json& json, DeployedVariant& variant) {
+    json.at("spec").get_to(variant.spec);
+    json.at("image").get_to(variant.image);
+    json.at("model_data_url").get_to(variant.model_data_url);
+    json.at("environment").get_to(variant.environment);
+    json.at("archive").get_to(variant.archive_id);
+    json.at("resolved_at").get_to(variant.resolved_at);
+}
+
+namespace {
+
+// Raised when a document changes in a way that an older program would misread.
+constexpr int kDocumentVersion = 1;
+
+std::optional<CaptureSpec> OptionalCapture(const Json& json) {
+    if (!json.contains("capture")) return std::nullopt;
+    return json.at("capture").get<CaptureSpec>();
+}
+
+template <typename Read>
+auto ParseDocument(std::string_view document, Read&& read) -> Result<decltype(read(Json()))> {
+    try {
+        const Json json = Json::parse(document);
+        if (json.at("version").get<int>() != kDocumentVersion)
+            return Error(ErrorCode::kCorruptData, "a hosting document has a version this program does not know");
+        return read(json);
+    } catch (const Json::exception& error) {
+        return Error(ErrorCode::kCorruptData, std::string("a hosting document is damaged: ") + error.what());
+    }
+}
+
+}  // namespace
+
+std::string ToDocument(const ModelSpec& spec) {
+    return Json({{"version", kDocumentVersion},
+                 {"image", spec.image},
+                 {"model_data_url", spec.model_data_url},
+                 {"environment", spec.environment},
+                 {"echo", spec.echo}})
+        .dump();
+}
+
+std::string ToDocument(const EndpointConfigSpec& spec) {
+    Json json = {
+        {"version", kDocumentVersion}, {"production", spec.production}, {"shadow", spec.shadow}, {"echo", spec.echo}};
+    if (spec.capture) json["capture"] = *spec.capture;
+    return json.dump();
+}
+
+std::string ToDocument(const EndpointSpec& spec) {
+    Json json = {{"version", kDocumentVersion},           {"config", spec.config_name},
+                 {"production", spec.production},         {"shadow", spec.shadow},
+                 {"failure_reason", spec.failure_reason}, {"deployment_echo", spec.deployment_echo}};
+    if (spec.capture) json["capture"] = *spec.capture;
+    // A failure reason may quote bytes of a damaged archive.
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<ModelSpec> ParseModelSpec(std::string_view document) {
+    return ParseDocument(document, [](const Json& json) {
+        return ModelSpec{.image = json.at("image").get<std::string>(),
+                         .model_data_url = json.at("model_data_url").get<std::string>(),
+                         .environment = json.at("environment").get<std::map<std::string, std::string>>(),
+                         .echo = json.at("echo").get<std::string>()};
+    });
+}
+
+Result<EndpointConfigSpec> ParseEndpointConfigSpec(std::string_view document) {
+    return ParseDocument(document, [](const Json& json) {
+        return EndpointConfigSpec{.production = json.at("production").get<std::vector<VariantSpec>>(),
+                                  .shadow = json.at("shadow").get<std::vector<VariantSpec>>(),
+                                  .capture = OptionalCapture(json),
+                                  .echo = json.at("echo").get<std::string>()};
+    });
+}
+
+Result<EndpointSpec> ParseEndpointSpec(std::string_view document) {
+    return ParseDocument(document, [](const Json& json) {
+        return EndpointSpec{.config_name = json.at("config").get<std::string>(),
+                            .production = json.at("production").get<std::vector<DeployedVariant>>(),
+                            .shadow = json.at("shadow").get<std::vector<DeployedVariant>>(),
+                            .capture = OptionalCapture(json),
+                            .failure_reason = json.at("failure_reason").get<std::string>(),
+                            .deployment_echo = json.at("deployment_echo").get<std::string>()};
+    });
+}
+
+}  // namespace espalier::hosting

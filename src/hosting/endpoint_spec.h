@@ -1,0 +1,77 @@
+// What hosting remembers of models, endpoint configurations and endpoints: the documents of meta::Resources, typed.
+//
+// Nouns: ModelSpec (a container and where its data lie), VariantSpec, CaptureSpec, EndpointConfigSpec, DeployedVariant
+// and EndpointSpec (what an endpoint serves, complete: it needs neither the model nor the configuration any more).
+// `echo` members are JSON texts of requests that hosting keeps for Describe and does not look into.
+// docs/formats.md describes the JSON. Plain values.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace espalier::hosting {
+
+struct ModelSpec {
+    std::string image;
+    std::string model_data_url;  ///< as the request spelled it
+    std::map<std::string, std::string> environment;
+    std::string echo = "{}";
+};
+
+struct VariantSpec {
+    std::string name;
+    std::string model_name;
+    double weight = 1.0;
+    int num_instances = 1;
+};
+
+struct CaptureSpec {
+    bool enabled = true;
+    int sampling_percent = 0;
+    std::string destination_uri;
+    bool input = false;
+    bool output = false;
+    std::vector<std::string> csv_content_types;
+    std::vector<std::string> json_content_types;
+};
+
+struct EndpointConfigSpec {
+    std::vector<VariantSpec> production;
+    std::vector<VariantSpec> shadow;
+    std::optional<CaptureSpec> capture;
+    std::string echo = "{}";
+};
+
+struct DeployedVariant {
+    VariantSpec spec;  ///< weight and num_instances are the current ones
+    std::string image;
+    std::string model_data_url;
+    std::map<std::string, std::string> environment;
+    std::string archive_id;  ///< on the ArchiveShelf; "" until it has been loaded for the first time
+    UnixMillis resolved_at = 0;
+};
+
+struct EndpointSpec {
+    std::string config_name;
+    std::vector<DeployedVariant> production;
+    std::vector<DeployedVariant> shadow;
+    std::optional<CaptureSpec> capture;
+    std::string failure_reason;   ///< of status Failed
+    std::string deployment_echo;  ///< LastDeploymentConfig, "" when none was given
+};
+
+std::string ToDocument(const ModelSpec& spec);
+std::string ToDocument(const EndpointConfigSpec& spec);
+std::string ToDocument(const EndpointSpec& spec);
+/// kCorruptData when the text is not what ToDocument wrote.
+Result<ModelSpec> ParseModelSpec(std::string_view document);
+Result<EndpointConfigSpec> ParseEndpointConfigSpec(std::string_view document);
+Result<EndpointSpec> ParseEndpointSpec(std::string_view document);
+
+}  // namespace espalier::hosting

@@ -1,0 +1,38 @@
+// What the serving container of a built-in image answers to one invocation: decode the payload, predict, encode.
+//
+// The images differ in how they answer; the checks come in their order: empty body (204), payload or content type
+// (415), prediction (400), Accept (406). Statuses and texts are the containers' own, because clients see them inside
+// ModelError. A warm call allocates the reply and nothing else of size: rows are decoded into a buffer of the thread.
+// Source: contracts/xgboost.md section 6 (aws/sagemaker-xgboost-container); pinned by tests/clients/test_invoke.py.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/algorithm_image.h"
+#include "hosting/loaded_model.h"
+
+namespace espalier::hosting {
+
+/// A model in the container that serves it. Immutable.
+struct ServedModel {
+    std::shared_ptr<const LoadedModel> model;
+    AlgorithmVersion version = AlgorithmVersion::kLegacy;
+    std::string default_accept = "text/csv";  ///< SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT
+    std::uint64_t content_bytes_max = 0;      ///< MAX_CONTENT_LENGTH; 0 = the platform's limit alone counts
+};
+
+struct ContainerReply {
+    int status = 200;
+    std::string_view content_type;  ///< of static lifetime; "" when there is no body
+    std::string body;               ///< for a status that is no 2xx: the message
+};
+
+/// content_type and accept as in the request's headers, "" when absent.
+ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
+                     std::string_view body);
+
+}  // namespace espalier::hosting

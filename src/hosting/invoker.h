@@ -1,0 +1,70 @@
+// One invocation of an endpoint from end to end: pick the variant, infer, count, mirror, capture.
+//
+// The invoke path takes no lock that a writer holds, touches no disk and no SQL. Mirrored copies go to shadow variants
+// through a bounded queue and one worker; their answers are counted and captured like others, and thrown away.
+// Limits: kMirroredBytesMax and kMirroredRequestsMax wait at most; more are dropped and counted. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/thread_pool.h"
+#include "hosting/capture_writer.h"
+#include "hosting/live_endpoint.h"
+
+namespace espalier::hosting {
+
+struct InvokeRequest {
+    std::string_view content_type;
+    std::string_view accept;
+    std::string_view target_variant;  ///< "" = by weight
+    std::string_view inference_id;
+    std::string_view body;
+};
+
+struct InvokeReply {
+    enum class Outcome {
+        kAnswered,        ///< by the variant's container; see reply
+        kUnknownVariant,  ///< target_variant names none
+        kNoTraffic,       ///< every weight is 0
+    };
+    Outcome outcome = Outcome::kAnswered;
+    const LiveVariant* variant = nullptr;  ///< kAnswered only; lives as long as the endpoint
+    ContainerReply reply;
+};
+
+class Invoker {
+  public:
+    static constexpr std::size_t kMirroredBytesMax = 64 << 20;
+    static constexpr std::size_t kMirroredRequestsMax = 4096;
+
+    /// Borrowed.
+    Invoker(CaptureWriter& capture, const Clock& clock);
+
+    InvokeReply Invoke(const std::shared_ptr<const LiveEndpoint>& endpoint, const InvokeRequest& request);
+
+    std::uint64_t num_mirrors_dropped() const { return num_mirrors_dropped_.load(); }
+    /// Answers the mirrored requests that wait, then takes no more.
+    void Stop() { mirror_pool_.Stop(); }
+
+  private:
+    struct CaptureIds {
+        std::string event_id;  ///< "" = this request is not captured
+        UnixMillis time = 0;
+    };
+    ContainerReply Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
+                          const CaptureIds& capture);
+    void Mirror(const std::shared_ptr<const LiveEndpoint>& endpoint, const LiveShadow& shadow,
+                const InvokeRequest& request, const CaptureIds& capture);
+
+    CaptureWriter& capture_;
+    const Clock& clock_;
+    std::atomic<std::size_t> mirrored_bytes_{0};
+    std::atomic<std::uint64_t> num_mirrors_dropped_{0};
+    ThreadPool mirror_pool_;
+};
+
+}  // namespace espalier::hosting
