@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 namespace espalier::cmd {
 
@@ -43,6 +44,26 @@ Result<Fd> LockDataFolder(const std::string& path) {
         return ErrnoError("write " + name, errno);
     }
     return file;
+}
+
+Result<void> WriteEndpoint(const std::string& path, const std::string& url) {
+    const std::string name = path + "/endpoint";
+    const std::string staging = name + ".new";
+    std::ofstream out(staging, std::ios::binary | std::ios::trunc);
+    out << url << '\n';
+    out.close();
+    if (!out) return Error(ErrorCode::kIo, staging + " cannot be written");
+    std::error_code error;
+    std::filesystem::rename(staging, name, error);
+    if (error) return ErrnoError("rename " + staging, error.value());
+    return {};
+}
+
+Result<std::string> ReadEndpoint(const std::string& path) {
+    std::ifstream in(path + "/endpoint", std::ios::binary);
+    std::string url;
+    if (!in || !std::getline(in, url)) return Error(ErrorCode::kNotFound, "no server was started with " + path);
+    return url;
 }
 
 }  // namespace espalier::cmd

@@ -17,4 +17,10 @@ Result<void> MakeDataFolder(const std::string& path);
 /// Holds DATA/lock until the Fd is closed. kConflict, naming the holder's process id, when another server has it.
 Result<Fd> LockDataFolder(const std::string& path);
 
+/// Keeps the URL of the running server in DATA/endpoint, for `espalier env`.
+Result<void> WriteEndpoint(const std::string& path, const std::string& url);
+
+/// The URL of the server that was started last with this folder. kNotFound when none was.
+Result<std::string> ReadEndpoint(const std::string& path);
+
 }  // namespace espalier::cmd

@@ -74,7 +74,9 @@ Result<void> Serve(ServeOptions options) {
     options.http.address = address.host;
     options.http.port = address.port;
     std::unique_ptr<http::Server> server = TRY(http::Server::Start(options.http, front_door));
-    std::printf("Espalier is ready at http://%s\n", address.WithPort(server->port()).c_str());
+    const std::string url = "http://" + address.WithPort(server->port());
+    TRY(WriteEndpoint(options.data_folder, url));
+    std::printf("Espalier is ready at %s\n", url.c_str());
     std::fflush(stdout);
     LOG_INFO("serving", {"data", options.data_folder}, {"open", options.open}, {"account", options.account});
 
