@@ -13,13 +13,20 @@
 #include "api/auth/authenticator.h"
 #include "api/front_door.h"
 #include "api/iam/iam_service.h"
+#include "api/runtime/runtime_service.h"
+#include "api/sagemaker/hosting_operations.h"
+#include "api/sagemaker/sagemaker_service.h"
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "espalier/commands.h"
 #include "espalier/data_folder.h"
 #include "espalier/root_key.h"
 #include "espalier/serve_options.h"
+#include "hosting/endpoint_service.h"
 #include "http/server.h"
+#include "meta/database.h"
+#include "store/object_store.h"
 
 namespace espalier::cmd {
 namespace {
@@ -62,6 +69,17 @@ Result<void> Serve(ServeOptions options) {
     TRY(CatchSignals());
 
     SystemClock clock;
+    RealFs fs;
+    std::unique_ptr<meta::Database> database = TRY(meta::Database::Open(options.data_folder + "/espalier.db"));
+    std::unique_ptr<store::ObjectStore> objects = TRY(store::ObjectStore::Open(
+        {.folder = options.data_folder + "/objects", .database = database.get(), .clock = &clock, .fs = &fs}));
+    std::unique_ptr<hosting::EndpointService> hosting =
+        TRY(hosting::EndpointService::Open({.database = database.get(),
+                                            .objects = objects.get(),
+                                            .clock = &clock,
+                                            .fs = &fs,
+                                            .folder = options.data_folder + "/hosting"}));
+
     api::Keyring keyring;
     keyring.Add(root.access_key_id, root.secret);
     api::Authenticator authenticator(
@@ -70,6 +88,17 @@ Result<void> Serve(ServeOptions options) {
 
     api::IamService iam;
     front_door.Mount(api::ServiceId::kIam, iam);
+
+    api::sagemaker::OperationTable operations;
+    api::sagemaker::AddModelOperations(operations, *hosting);
+    api::sagemaker::AddEndpointConfigOperations(operations, *hosting);
+    api::sagemaker::AddEndpointOperations(operations, *hosting);
+    api::sagemaker::AddTagOperations(operations, *database);
+    api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
+    api::sagemaker::SageMakerService sagemaker(std::move(operations));
+    front_door.Mount(api::ServiceId::kSageMaker, sagemaker);
+    api::runtime::RuntimeService runtime(*hosting, options.invoke_body_bytes_max);
+    front_door.Mount(api::ServiceId::kRuntime, runtime);
 
     options.http.address = address.host;
     options.http.port = address.port;

@@ -72,6 +72,8 @@ std::map<std::string, Setting> Settings(ServeOptions& options) {
         {"account", {Text(options.account), "12 digits in quotes"}},
         {"region", {Text(options.region), "a region in quotes"}},
         {"drain_seconds", {Number(options.drain_seconds, 0, 3600), "0 to 3600"}},
+        {"runtime.payload_bytes_max",
+         {Number(options.invoke_body_bytes_max, 1, std::int64_t{1} << 30), "1 to 1073741824 bytes"}},
         {"http.io_threads", {Number(http.num_io_threads, 1, kThreadsMax), "1 to 1024"}},
         {"http.workers", {Number(http.num_workers, 1, kThreadsMax), "1 to 1024"}},
         {"http.stream_workers", {Number(http.num_stream_workers, 1, kThreadsMax), "1 to 1024"}},

@@ -18,7 +18,9 @@ struct ServeOptions {
     std::string account = "123456789012";
     std::string region = "us-east-1";  ///< of requests whose signature names none
     std::int64_t drain_seconds = 20;   ///< how long requests in flight may take after SIGTERM
-    http::ServerOptions http;          ///< limits and thread counts; address and port come from `listen`
+    /// Largest InvokeEndpoint payload; the published model's limit.
+    std::size_t invoke_body_bytes_max = 6 * 1024 * 1024;
+    http::ServerOptions http;  ///< limits and thread counts; address and port come from `listen`
 };
 
 struct ListenAddress {
