@@ -303,6 +303,7 @@ Result<void> TrainingJobs::Enter(std::int64_t id, const JobChange& change) {
         if (job.status == JobStatus::kStopping && change.status == JobStatus::kInProgress) {
             return Error(ErrorCode::kCancelled, "the job is being stopped");
         }
+        if (job.status == JobStatus::kStopping && change.status == JobStatus::kStopping) return {};
         Apply(sql, job, change);
         return {};
     });

@@ -130,7 +130,7 @@ class TrainingJobs {
     Result<TrainingJob> FindById(std::int64_t id);
 
     /// Ends the transition under way and enters the next state. kConflict when the job is terminal already; kCancelled
-    /// when it is Stopping and the change would set it InProgress again.
+    /// when it is Stopping and the change would set it InProgress again. Stopping twice changes nothing.
     Result<void> Enter(std::int64_t id, const JobChange& change);
     /// Rewords the transition under way. Nothing when the job is no longer in that stage.
     Result<void> Reword(std::int64_t id, JobStage stage, const std::string& message, UnixMillis now);

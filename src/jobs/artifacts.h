@@ -1,0 +1,28 @@
+// The way of a finished model into the store.
+//
+// PackModel makes the archive in the work folder, complete and synced, before the job's row says Uploading, so that a
+// server that restarts in Uploading finds it and goes on. UploadModel puts it at the place DescribeTrainingJob names.
+// Errors are sentences for FailureReason ("ClientError: …"). Pure functions on files and the store.
+#pragma once
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "jobs/job_spec.h"
+#include "jobs/work_folder.h"
+#include "store/object_store.h"
+
+namespace espalier::jobs {
+
+/// Whether the trainer has left a model.
+bool HasModel(const WorkFolder& folder);
+
+/// Packs the model folder of the first instance into the work folder's model.tar.gz. Nothing when the job wants its
+/// output uncompressed.
+Result<void> PackModel(const JobSpec& spec, const WorkFolder& folder, UnixMillis now);
+
+/// True when PackModel has been here for a job that wants an archive.
+bool IsPacked(const JobSpec& spec, const WorkFolder& folder);
+
+Result<void> UploadModel(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder);
+
+}  // namespace espalier::jobs

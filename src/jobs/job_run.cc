@@ -1,0 +1,295 @@
+#include "jobs/job_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "jobs/artifacts.h"
+#include "jobs/channels.h"
+
+namespace espalier::jobs {
+namespace {
+
+using meta::JobStage;
+using meta::JobStatus;
+
+// How late a stop, the end of MaxRuntimeInSeconds or a new log line may be noticed. The end of the trainer wakes at
+// once.
+constexpr std::chrono::milliseconds kWatchInterval{50};
+constexpr std::chrono::milliseconds kLogInterval{200};
+constexpr std::chrono::seconds kEndRetryInterval{1};
+
+/// The mark of one launch's processes: differs between jobs, launches and data directories.
+std::string NewToken(const meta::TrainingJob& job, const std::string& folder, const Clock& clock) {
+    const std::string seed = fmt::format("{}/{}/{}/{}", folder, job.id, job.num_launches, clock.WallMillis());
+    return HexEncode(Sha256::Of(seed)).substr(0, 24);
+}
+
+std::string PreparingMessage(const JobSpec& spec, int num_cores) {
+    const std::string cores = fmt::format("{} core{}", num_cores, num_cores == 1 ? "" : "s");
+    if (spec.num_instances == 1) {
+        return fmt::format("Preparing the instances for training ({} runs here as {})", spec.instance_type, cores);
+    }
+    return fmt::format("Preparing the instances for training ({} x {} run here as {} processes on {})",
+                       spec.num_instances, spec.instance_type, spec.num_instances, cores);
+}
+
+bool SaysWhoseFault(const std::string& text) {
+    return text.starts_with("ClientError") || text.starts_with("AlgorithmError") ||
+           text.starts_with("InternalServerError");
+}
+
+}  // namespace
+
+JobRun::JobRun(const JobTools& tools, meta::TrainingJob job, JobControl& control)
+    : tools_(tools), job_(std::move(job)), control_(control), folder_(tools.folder, job_.id) {}
+
+Result<void> JobRun::Enter(JobStage stage, std::string message) {
+    TRY(tools_.jobs->Enter(job_.id,
+                           {.stage = stage, .message = std::move(message), .now = tools_.clock->WallMillis()}));
+    tools_.changed(job_.id);
+    return {};
+}
+
+JobRun::StopCause JobRun::WantsStop() const {
+    if (control_.stop_requested) return StopCause::kUser;
+    return tools_.clock->Now() >= deadline_ ? StopCause::kMaxRuntime : StopCause::kNone;
+}
+
+void JobRun::Execute() {
+    End(Walk());
+}
+
+Result<void> JobRun::Walk() {
+    auto spec = ParseJobSpec(job_.request);
+    if (!spec) return std::move(spec).error().Wrap("InternalServerError: The job's request cannot be read any more");
+    spec_ = std::move(spec).value();
+    deadline_ = tools_.clock->Now() + std::chrono::seconds(spec_.max_runtime_seconds);
+    tools_.launcher->KillLeftovers(job_.process_token);
+    if (job_.status == JobStatus::kStopping) {
+        model_is_whole_ = IsPacked(spec_, folder_);
+        return StopRequested();
+    }
+    if (job_.stage == JobStage::kUploading && IsPacked(spec_, folder_)) {
+        model_is_whole_ = true;
+        return UploadModel(*tools_.store, spec_, folder_);
+    }
+    TRY(Prepare());
+    TRY(Download());
+    TRY(Train());
+    return Upload();
+}
+
+Result<void> JobRun::Prepare() {
+    if (job_.num_launches >= kLaunchesMax) {
+        return Error(
+            ErrorCode::kInternal,
+            fmt::format("InternalServerError: The server ended {} times while this job was running, so the job "
+                        "is not started again.",
+                        job_.num_launches));
+    }
+    if (job_.stage != JobStage::kStarting) {
+        TRY(Enter(JobStage::kRestarting, "The server was restarted. The job starts again from the beginning."));
+        TRY(Enter(JobStage::kStarting, "Starting the training job"));
+    }
+    TRY(tools_.jobs->Reword(job_.id, JobStage::kStarting, PreparingMessage(spec_, tools_.num_cores),
+                            tools_.clock->WallMillis()));
+    tools_.changed(job_.id);
+    return {};
+}
+
+Result<void> JobRun::Download() {
+    deadline_ = tools_.clock->Now() + std::chrono::seconds(spec_.max_runtime_seconds);
+    TRY(Enter(JobStage::kDownloading, "Downloading input data"));
+    TRY(folder_.MakeEmpty(spec_));
+    TRY(folder_.WriteConfiguration(spec_));
+    const auto cancelled = [this] { return control_.abandoned || WantsStop() != StopCause::kNone; };
+    for (const ChannelSpec& channel : spec_.channels) {
+        auto plan = PlanChannel(*tools_.store, channel, spec_.num_instances);
+        if (!plan && plan.error().code() == ErrorCode::kNotFound) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("ClientError: Data download failed: there is no object under {} (channel '{}').",
+                                     channel.location.ToUri(), channel.name));
+        }
+        if (!plan) return std::move(plan).error();
+        Result<void> downloaded = DownloadChannel(*tools_.store, channel, *plan, folder_, cancelled);
+        if (!downloaded && downloaded.error().code() == ErrorCode::kNotFound) {
+            return std::move(downloaded).error().Wrap("ClientError: Data download failed: an object was deleted");
+        }
+        TRY(std::move(downloaded));
+    }
+    return {};
+}
+
+Result<void> JobRun::Train() {
+    TRY(Enter(JobStage::kTraining, "Training image download completed. Training in progress."));
+    TRY(tools_.metrics->Clear(job_.id));
+    LaunchRequest request = {.token = NewToken(job_, tools_.folder, *tools_.clock),
+                             .image = spec_.image,
+                             .instances = {},
+                             .launcher_log_path = folder_.LauncherLogPath()};
+    std::vector<std::string> log_paths;
+    for (int number = 1; number <= spec_.num_instances; ++number) {
+        request.instances.push_back({.root = folder_.InstanceRoot(number), .log_path = folder_.LogPath(number)});
+        log_paths.push_back(folder_.LogPath(number));
+    }
+    LogCapture capture = TRY(LogCapture::Open(job_, {.logs = tools_.logs,
+                                                     .metrics = tools_.metrics,
+                                                     .clock = tools_.clock,
+                                                     .paths = log_paths,
+                                                     .definitions = MetricDefinitionsOf(spec_.version)}));
+    for (const std::string& member : spec_.unused_members) {
+        TRY(capture.Say("Espalier: accepted without effect: " + member + "."));
+    }
+    TRY(tools_.jobs->NoteLaunch(job_.id, request.token));
+    const std::unique_ptr<TrainingRun> run = TRY_MSG(tools_.launcher->Launch(request), "launch the training instances");
+    return WatchTraining(*run, capture);
+}
+
+Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
+    std::optional<ExitReport> report;
+    std::optional<std::chrono::steady_clock::time_point> kill_at;
+    auto next_log = tools_.clock->Now();
+    while (!(report = run.WaitFor(kWatchInterval))) {
+        if (control_.abandoned) {
+            run.Kill();
+            return Error(ErrorCode::kCancelled, "the server ends");
+        }
+        const auto now = tools_.clock->Now();
+        if (now >= next_log) {
+            TRY(capture.Poll());
+            next_log = now + kLogInterval;
+        }
+        if (!kill_at && WantsStop() != StopCause::kNone) {
+            TRY(EnterStopping());
+            run.AskToStop();
+            kill_at = now + kStopGrace;
+        }
+        if (kill_at && now >= *kill_at) {
+            run.Kill();
+            kill_at = now + kStopGrace;  // The next look finds it dead.
+        }
+    }
+    TRY(capture.Finish());
+    model_is_whole_ = report->succeeded && HasModel(folder_);
+    if (kill_at) return StopRequested();
+    return JudgeTraining(*report);
+}
+
+Result<void> JobRun::JudgeTraining(const ExitReport& report) const {
+    if (!report.succeeded) return Error(ErrorCode::kInvalidArgument, FailureOfTrainer(report));
+    if (!model_is_whole_) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "AlgorithmError: The training ended without an error but left no model. See the job's log.");
+    }
+    return {};
+}
+
+std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
+    std::string reason;
+    for (int number = 1; number <= spec_.num_instances; ++number) {
+        std::string text = folder_.ReadFailure(number);
+        if (text.empty()) continue;
+        // All ranks end when one fails; the one that names a mistake of the user's is the cause.
+        const bool better = reason.empty() || (!reason.starts_with("ClientError") && text.starts_with("ClientError"));
+        if (better) reason = std::move(text);
+    }
+    if (!reason.empty()) return SaysWhoseFault(reason) ? reason : "AlgorithmError: " + reason;
+    const std::string who = report.failed_instance == 0 ? "One of the instances" : InstanceName(report.failed_instance);
+    const std::string stream = LogStreamName(job_, std::max(1, report.failed_instance));
+    std::string hint;
+    if (report.how.find("signal 9") != std::string::npos || report.how.find("signal 6") != std::string::npos) {
+        hint = " This is how a process ends that has used up the machine's memory.";
+    }
+    return fmt::format("AlgorithmError: {} ended without saying why: {}.{} See the log stream {}.", who, report.how,
+                       hint, stream);
+}
+
+Result<void> JobRun::Upload() {
+    TRY(PackModel(spec_, folder_, tools_.clock->WallMillis()));
+    TRY(Enter(JobStage::kUploading, "Uploading generated training model"));
+    return UploadModel(*tools_.store, spec_, folder_);
+}
+
+Result<void> JobRun::EnterStopping() {
+    if (WantsStop() == StopCause::kUser) return {};  // The row says so already.
+    const meta::JobChange change = {.status = JobStatus::kStopping,
+                                    .stage = JobStage::kStopping,
+                                    .message = "Stopping the training job: MaxRuntimeInSeconds is over",
+                                    .now = tools_.clock->WallMillis(),
+                                    .runtime_exceeded = true};
+    TRY(tools_.jobs->Enter(job_.id, change));
+    tools_.changed(job_.id);
+    return {};
+}
+
+Result<void> JobRun::Stop() {
+    meta::TrainingJob row = TRY(tools_.jobs->FindById(job_.id));
+    if (row.status == JobStatus::kInProgress) {
+        TRY(EnterStopping());
+        row = TRY(tools_.jobs->FindById(job_.id));
+    }
+    if (model_is_whole_) {
+        if (!IsPacked(spec_, folder_)) TRY(PackModel(spec_, folder_, tools_.clock->WallMillis()));
+        TRY(UploadModel(*tools_.store, spec_, folder_));
+    }
+    meta::JobChange change = {.status = JobStatus::kStopped,
+                              .stage = JobStage::kStopped,
+                              .message = "Training job stopped",
+                              .now = tools_.clock->WallMillis()};
+    if (row.runtime_exceeded) {
+        change.stage = JobStage::kMaxRuntimeExceeded;
+        change.message = "Training job runtime exceeded MaxRuntimeInSeconds provided";
+    }
+    return tools_.jobs->Enter(job_.id, change);
+}
+
+Result<void> JobRun::Complete() {
+    const meta::TrainingJob row = TRY(tools_.jobs->FindById(job_.id));
+    // A stop that came during the upload: the model is there, but the user's word stands.
+    if (row.status == JobStatus::kStopping) return Stop();
+    return tools_.jobs->Enter(job_.id, {.status = JobStatus::kCompleted,
+                                        .stage = JobStage::kCompleted,
+                                        .message = "Training job completed",
+                                        .now = tools_.clock->WallMillis()});
+}
+
+Result<void> JobRun::Fail(const Error& error) {
+    std::string reason = error.ToString();
+    if (!SaysWhoseFault(reason)) {
+        LOG_ERROR("training job failed inside", {"job", job_.name}, {"error", reason});
+        reason = "InternalServerError: " + reason;
+    }
+    return tools_.jobs->Enter(job_.id, {.status = JobStatus::kFailed,
+                                        .stage = JobStage::kFailed,
+                                        .message = "Training job failed",
+                                        .now = tools_.clock->WallMillis(),
+                                        .failure_reason = FitFailureReason(std::move(reason))});
+}
+
+void JobRun::End(Result<void> result) {
+    if (control_.abandoned) return;
+    if (result) {
+        result = Complete();
+    } else if (result.error().code() == ErrorCode::kCancelled) {
+        result = Stop();
+    }
+    // A job must end in some state that users can see, also when the disk is full for a while.
+    while (!result && !control_.abandoned) {
+        Result<void> failed = Fail(result.error());
+        const bool has_ended = failed || failed.error().code() == ErrorCode::kConflict;
+        if (has_ended) break;
+        LOG_ERROR("training job cannot be ended", {"job", job_.name}, {"error", result.error().ToString()});
+        std::this_thread::sleep_for(kEndRetryInterval);
+    }
+    folder_.Remove();
+    tools_.changed(job_.id);
+}
+
+}  // namespace espalier::jobs

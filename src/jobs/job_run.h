@@ -1,0 +1,93 @@
+// One training job from Starting to its end: the state machine, run on a thread of its own.
+//
+//   Starting -> Downloading -> Training -> Uploading -> Completed
+//   any of them -> Failed, with a FailureReason          a user's stop:        -> Stopping -> Stopped
+//                                                        MaxRuntimeInSeconds:  -> Stopping -> MaxRuntimeExceeded
+// Each state is a committed row before it is acted on. A stop lets the trainer finish its round and write the model so
+// far, which is uploaded; kStopGrace later everything is killed.
+// After a restart of the server (the row says what was under way): leftover processes are killed by their mark; a job
+// that was Uploading goes on with its packed model; one that was Stopping is ended; any other starts again from the
+// beginning with a transition Restarting, at most kLaunchesMax times, so that a job that takes the server down with it
+// cannot do so for ever. Training is deterministic, so the second attempt gives the same model.
+// Confined to its thread; JobControl is thread-safe.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "jobs/job_spec.h"
+#include "jobs/launcher.h"
+#include "jobs/log_capture.h"
+#include "jobs/work_folder.h"
+#include "meta/logs.h"
+#include "meta/metrics.h"
+#include "meta/training_jobs.h"
+#include "store/object_store.h"
+
+namespace espalier::jobs {
+
+inline constexpr std::chrono::seconds kStopGrace{120};  // as SageMaker's containers have
+inline constexpr std::int64_t kLaunchesMax = 3;
+
+/// What the outside wants of a running job.
+struct JobControl {
+    std::atomic<bool> stop_requested = false;  ///< the row says Stopping
+    std::atomic<bool> abandoned = false;       ///< the server ends: kill, and leave the row for the next start
+};
+
+/// What a job is run with. Everything is borrowed.
+struct JobTools {
+    meta::TrainingJobs* jobs = nullptr;
+    meta::Logs* logs = nullptr;
+    meta::TrainingMetrics* metrics = nullptr;
+    store::ObjectStore* store = nullptr;
+    Launcher* launcher = nullptr;
+    const Clock* clock = nullptr;
+    std::string folder;                                ///< where work folders are made
+    int num_cores = 1;                                 ///< of this machine, for the status message
+    std::function<void(std::int64_t job_id)> changed;  ///< after each committed change
+};
+
+class JobRun {
+  public:
+    /// `job` is the row as it is now; tools and control outlive this.
+    JobRun(const JobTools& tools, meta::TrainingJob job, JobControl& control);
+
+    /// Returns when the job has ended or has been abandoned.
+    void Execute();
+
+  private:
+    enum class StopCause { kNone, kUser, kMaxRuntime };
+
+    Result<void> Walk();
+    Result<void> Prepare();
+    Result<void> Download();
+    Result<void> Train();
+    Result<void> Upload();
+    Result<void> WatchTraining(TrainingRun& run, LogCapture& capture);
+    Result<void> JudgeTraining(const ExitReport& report) const;
+    Result<void> Stop();
+    Result<void> Complete();
+    Result<void> Fail(const Error& error);
+    void End(Result<void> result);
+
+    Result<void> Enter(meta::JobStage stage, std::string message);
+    Result<void> EnterStopping();
+    StopCause WantsStop() const;
+    Error StopRequested() const { return Error(ErrorCode::kCancelled, "the job is being stopped"); }
+    std::string FailureOfTrainer(const ExitReport& report) const;
+
+    const JobTools& tools_;
+    meta::TrainingJob job_;
+    JobControl& control_;
+    JobSpec spec_;
+    WorkFolder folder_;
+    std::chrono::steady_clock::time_point deadline_;
+    bool model_is_whole_ = false;  ///< the trainer ended well after writing its model
+};
+
+}  // namespace espalier::jobs

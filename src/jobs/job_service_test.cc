@@ -1,0 +1,304 @@
+#include "jobs/job_service.h"
+
+#include <filesystem>
+
+#include "base/archive.h"
+#include "jobs/jobs_fixture.h"
+
+namespace espalier::jobs {
+namespace {
+
+using meta::JobStage;
+using meta::JobStatus;
+using Words = std::vector<std::string>;
+
+class JobServiceTest : public JobsTest {
+  protected:
+    std::string ModelOf(const std::string& name) {
+        const auto archive =
+            store_->ReadAll(Bucket("data"), *store::ObjectKey::Parse("out/" + name + "/output/model.tar.gz"), 1 << 20);
+        if (!archive) return "none";
+        const auto members = ReadTarGz(*archive);
+        EXPECT_TRUE(members && members->size() == 1 && members->at(0).name == "xgboost-model");
+        return members->at(0).bytes;
+    }
+    std::vector<std::string> FilesOf(const std::string& folder) {
+        std::vector<std::string> names;
+        for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+            names.push_back(entry.path().filename().string());
+        }
+        std::sort(names.begin(), names.end());
+        return names;
+    }
+    static void Succeed(FakeRunState& run, const std::string& model = "tree") {
+        run.WriteModel(model);
+        run.End({.succeeded = true});
+    }
+};
+
+TEST_F(JobServiceTest, WalksThroughEveryStageAndStoresTheModel) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    const auto run = RunOf(0);
+    EXPECT_EQ(run->request.image, "xgboost:1");
+    ASSERT_EQ(run->request.instances.size(), 1u);
+    const std::string root = run->request.instances[0].root;
+    EXPECT_EQ(FilesOf(root + "/input/data/train").size(), 5u) << "the folder marker is no data";
+    EXPECT_EQ(FilesOf(root + "/input/config"),
+              (Words{"hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"}));
+    run->Print(1, "[0]\ttrain-merror:0.5\tvalidation-merror:0.25\nnot a metric\n[1]\ttrain-merror:0.125");
+    Succeed(*run);
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    const meta::TrainingJob job = Find("a");
+    EXPECT_EQ(Stages(job), (Words{"Starting", "Downloading", "Training", "Uploading", "Completed"}));
+    EXPECT_EQ(job.transitions[0].message, "Preparing the instances for training (ml.m4.10xlarge runs here as 2 cores)");
+    EXPECT_EQ(job.transitions[2].message, "Training image download completed. Training in progress.");
+    EXPECT_EQ(ModelOf("a"), "tree");
+    const auto metrics = service_->FinalMetrics(job.id);
+    ASSERT_EQ(metrics->size(), 2u);
+    EXPECT_EQ(metrics->at(0).name, "train:merror");
+    EXPECT_EQ(metrics->at(0).value, 0.125) << "the last line counts also without a line feed";
+    EXPECT_TRUE(Eventually([&] { return !std::filesystem::exists(folder_ + "/jobs/1"); })) << "the work folder goes";
+    meta::Logs logs(*database_);
+    const auto stream = logs.FindStream(kScope, kTrainingLogGroup, "a/algo-1-1700000000");
+    ASSERT_TRUE(stream);
+    EXPECT_EQ(logs.Events({.stream_id = stream->id})->at(0).message,
+              "[0]#011train-merror:0.5#011validation-merror:0.25");
+}
+
+TEST_F(JobServiceTest, ShardsDealTheKeysThreeAndTwo) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a", 2)));
+    const auto run = RunOf(0);
+    ASSERT_EQ(run->request.instances.size(), 2u);
+    EXPECT_EQ(FilesOf(run->request.instances[0].root + "/input/data/train"),
+              (Words{"examples0", "examples2", "examples4"}));
+    EXPECT_EQ(FilesOf(run->request.instances[1].root + "/input/data/train"), (Words{"examples1", "examples3"}));
+    run->End({.succeeded = false, .failed_instance = 2, .how = "ended by signal 9 (Killed)"});
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_NE(Find("a").failure_reason.find("AlgorithmError: algo-2 ended without saying why: ended by signal 9"),
+              std::string::npos)
+        << Find("a").failure_reason;
+}
+
+TEST_F(JobServiceTest, TwoJobsRunTogetherAndTheThirdWaitsItsTurn) {
+    StartService();
+    for (const char* name : {"a", "b", "c", "d"}) ASSERT_TRUE(Create(Request(name, 2)));
+    ASSERT_TRUE(Reaches("a", JobStage::kTraining));
+    ASSERT_TRUE(Reaches("b", JobStage::kTraining));
+    EXPECT_EQ(Find("c").stage, JobStage::kStarting);
+    Succeed(*RunOf(0));
+    ASSERT_TRUE(Reaches("c", JobStage::kTraining)) << "first in, first out";
+    EXPECT_EQ(Find("d").stage, JobStage::kStarting);
+    for (std::size_t i = 1; i < 4; ++i) Succeed(*RunOf(i));
+    for (const char* name : {"a", "b", "c", "d"}) EXPECT_TRUE(Reaches(name, JobStage::kCompleted)) << name;
+}
+
+TEST_F(JobServiceTest, ATrainersFailureIsTheReason) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a", 2)));
+    const auto run = RunOf(0);
+    run->WriteFailure(1, "AlgorithmError: algo-2 failed first");
+    run->WriteFailure(2, "ClientError: label out of range in train/examples1, line 1\n");
+    run->End({.succeeded = false, .failed_instance = 2, .how = "exit code 1"});
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_EQ(Find("a").failure_reason, "ClientError: label out of range in train/examples1, line 1");
+    EXPECT_EQ(Find("a").status, JobStatus::kFailed);
+}
+
+TEST_F(JobServiceTest, ALongFailureIsCutAtACharacter) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    const auto run = RunOf(0);
+    std::string text = "ClientError: ";
+    while (text.size() < 3000) text += "ü";
+    run->WriteFailure(1, text);
+    run->End({.succeeded = false, .failed_instance = 1, .how = "exit code 1"});
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_EQ(Find("a").failure_reason.size(), 1023u) << "13 + 2 n bytes, at most 1024";
+}
+
+TEST_F(JobServiceTest, AnEndWithoutAModelIsAFailure) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    RunOf(0)->End({.succeeded = true});
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_NE(Find("a").failure_reason.find("left no model"), std::string::npos);
+}
+
+TEST_F(JobServiceTest, AMissingOutputBucketIsToldByName) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a", 1, 3600, "s3://no-such-bucket/x")));
+    Succeed(*RunOf(0));
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_EQ(Find("a").failure_reason,
+              "ClientError: The model cannot be stored at s3://no-such-bucket/x/a/output/model.tar.gz: the bucket "
+              "'no-such-bucket' does not exist. Create it, or give another S3OutputPath.");
+}
+
+TEST_F(JobServiceTest, AStopWhileTrainingKeepsTheModelSoFar) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    const auto run = RunOf(0);
+    ASSERT_TRUE(service_->Stop(kScope, "a"));
+    EXPECT_EQ(Find("a").status, JobStatus::kStopping);
+    ASSERT_TRUE(Eventually([&] { return run->asked_to_stop.load(); }));
+    Succeed(*run, "half a forest");
+    ASSERT_TRUE(Reaches("a", JobStage::kStopped));
+    EXPECT_EQ(Stages(Find("a")), (Words{"Starting", "Downloading", "Training", "Stopping", "Stopped"}));
+    EXPECT_EQ(ModelOf("a"), "half a forest");
+    const auto again = service_->Stop(kScope, "a");
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().message(), "Stopped");
+}
+
+TEST_F(JobServiceTest, ATrainerThatDoesNotStopIsKilledAfterTheGrace) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    const auto run = RunOf(0);
+    ASSERT_TRUE(service_->Stop(kScope, "a"));
+    ASSERT_TRUE(Eventually([&] { return run->asked_to_stop.load(); }));
+    clock_.Advance(kStopGrace - std::chrono::seconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(run->killed);
+    clock_.Advance(std::chrono::seconds(2));
+    ASSERT_TRUE(Eventually([&] { return run->killed.load(); }));
+    ASSERT_TRUE(Reaches("a", JobStage::kStopped));
+    EXPECT_EQ(ModelOf("a"), "none");
+}
+
+TEST_F(JobServiceTest, AStopInTheQueueEndsAtOnce) {
+    StartService(/*num_slots=*/1);
+    ASSERT_TRUE(Create(Request("a")));
+    ASSERT_TRUE(Create(Request("b")));
+    ASSERT_TRUE(service_->Stop(kScope, "b"));
+    EXPECT_EQ(Find("b").status, JobStatus::kStopped);
+    EXPECT_EQ(Stages(Find("b")), (Words{"Starting", "Stopping", "Stopped"}));
+    Succeed(*RunOf(0));
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(launcher_.runs().size(), 1u);
+}
+
+TEST_F(JobServiceTest, MaxRuntimeStopsWithTheModelSoFar) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a", 1, 60)));
+    const auto run = RunOf(0);
+    clock_.Advance(std::chrono::seconds(59));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(run->asked_to_stop);
+    clock_.Advance(std::chrono::seconds(1));
+    ASSERT_TRUE(Eventually([&] { return run->asked_to_stop.load(); }));
+    EXPECT_EQ(Find("a").status, JobStatus::kStopping);
+    Succeed(*run);
+    ASSERT_TRUE(Reaches("a", JobStage::kMaxRuntimeExceeded));
+    EXPECT_EQ(Find("a").status, JobStatus::kStopped);
+    EXPECT_EQ(ModelOf("a"), "tree");
+}
+
+TEST_F(JobServiceTest, ARestartRunsAJobAgainAndSweepsItsProcesses) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    const std::string token = RunOf(0)->request.token;
+    service_.reset();
+    EXPECT_TRUE(launcher_.runs()[0]->killed) << "a server that ends takes its instances along";
+    std::filesystem::create_directories(folder_ + "/jobs/99/left");
+    StartService();
+    EXPECT_FALSE(std::filesystem::exists(folder_ + "/jobs/99")) << "folders of no job are swept";
+    EXPECT_EQ(Find("a").status, JobStatus::kInProgress);
+    const auto run = RunOf(1);
+    EXPECT_EQ(launcher_.swept_tokens(), Words{token});
+    EXPECT_NE(run->request.token, token);
+    Succeed(*run);
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(Stages(Find("a")), (Words{"Starting", "Downloading", "Training", "Restarting", "Starting", "Downloading",
+                                        "Training", "Uploading", "Completed"}));
+    EXPECT_FALSE(Create(Request("a"))) << "the name stays taken";
+}
+
+TEST_F(JobServiceTest, AJobThatTakesTheServerDownIsGivenUp) {
+    for (std::int64_t launch = 0; launch < kLaunchesMax; ++launch) {
+        StartService();
+        if (launch == 0) {
+            ASSERT_TRUE(Create(Request("a")));
+        }
+        RunOf(static_cast<std::size_t>(launch));
+        service_.reset();
+    }
+    StartService();
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_TRUE(Find("a").failure_reason.starts_with("InternalServerError: The server ended 3 times"))
+        << Find("a").failure_reason;
+}
+
+TEST_F(JobServiceTest, ARestartWhileUploadingGoesOnWithThePackedModel) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    RunOf(0);
+    service_.reset();
+    meta::TrainingJobs rows(*database_);
+    ASSERT_TRUE(rows.Enter(1, {.stage = JobStage::kUploading, .message = "u", .now = clock_.WallMillis()}));
+    const std::string root = folder_ + "/jobs/1";
+    std::ofstream(root + "/algo-1/model/xgboost-model") << "whole";
+    ASSERT_TRUE(WriteTarGz(root + "/model.tar.gz",
+                           std::vector<ArchiveSource>{{"xgboost-model", root + "/algo-1/model/xgboost-model"}}, 0));
+    StartService();
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(launcher_.runs().size(), 1u) << "nothing was trained again";
+    EXPECT_EQ(ModelOf("a"), "whole");
+}
+
+TEST_F(JobServiceTest, ARestartWhileStoppingEndsTheJob) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    RunOf(0);
+    service_.reset();
+    meta::TrainingJobs rows(*database_);
+    ASSERT_TRUE(rows.RequestStop(kScope, "a", "Stopping the training job", clock_.WallMillis()));
+    StartService();
+    ASSERT_TRUE(Reaches("a", JobStage::kStopped));
+    EXPECT_EQ(launcher_.runs().size(), 1u);
+}
+
+TEST_F(JobServiceTest, CreateRefusesWhatCannotRun) {
+    StartService();
+    const auto refusal = [&](const std::string& request) {
+        const auto job = Create(request);
+        return job ? std::string("accepted") : job.error().message();
+    };
+    const auto with = [&](const std::string& from, const std::string& to) {
+        std::string request = Request("x");
+        request.replace(request.find(from), from.size(), to);
+        return refusal(request);
+    };
+    EXPECT_EQ(
+        with("s3://data/p/train", "s3://data/nothing/here"),
+        "No S3 objects found under S3 URL \"s3://data/nothing/here\" given in input data source. Please ensure "
+        "that the bucket exists in the selected region (us-east-1), that objects exist under that S3 prefix, and "
+        "that the role \"arn:aws:iam::123456789012:role/R\" has \"s3:ListBucket\" permissions on bucket \"data\".");
+    EXPECT_NE(with("s3://data/p/train", "s3://nobucket").find("No S3 objects found under S3 URL \"s3://nobucket\""),
+              std::string::npos);
+    EXPECT_NE(with("xgboost:1", "linear-learner:1").find("Supported are the built-in XGBoost images"),
+              std::string::npos);
+    EXPECT_NE(with("\"num_round\"", "\"sagemaker_program\"").find("Script mode is not supported"), std::string::npos);
+    EXPECT_NE(with("S3Prefix", "ManifestFile").find("S3DataType ManifestFile is not supported"), std::string::npos);
+    EXPECT_NE(with("\"File\"", "\"Pipe\"").find("Pipe input mode is not supported"), std::string::npos);
+    EXPECT_NE(with("\"InstanceCount\":1", "\"InstanceCount\":0").find("at least 1"), std::string::npos);
+    EXPECT_EQ(with("\"InstanceCount\":1", "\"InstanceCount\":64"), "accepted") << "nothing is refused for its size";
+    EXPECT_NE(with("\"InstanceCount\":1", "\"InstanceCount\":65").find("account-level service limit"),
+              std::string::npos);
+    EXPECT_EQ(with("s3://data/p/train", "https://s3-us-east-1.amazonaws.com/data/p/train"),
+              "there is a training job x already");
+}
+
+TEST_F(JobServiceTest, TheSameCallMayComeTwiceAcrossARestart) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a"), "invocation-1"));
+    const auto repeat = Create(Request("a"), "invocation-1");
+    ASSERT_TRUE(repeat);
+    EXPECT_EQ(repeat->id, 1);
+    EXPECT_EQ(Create(Request("a"), "invocation-2").error().code(), ErrorCode::kAlreadyExists);
+    EXPECT_EQ(Create(Request("a", 2), "invocation-1").error().code(), ErrorCode::kAlreadyExists);
+}
+
+}  // namespace
+}  // namespace espalier::jobs

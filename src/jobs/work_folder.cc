@@ -1,0 +1,135 @@
+#include "jobs/work_folder.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "base/log.h"
+
+namespace espalier::jobs {
+namespace {
+
+using nlohmann::json;
+namespace filesystem = std::filesystem;
+
+constexpr std::size_t kFailureBytesMax = 1024;  // DescribeTrainingJob.FailureReason
+
+Error FileError(const std::string& what, const std::error_code& error) {
+    return ErrnoError(what, error.value());
+}
+
+Result<void> MakeFolders(const std::string& path) {
+    std::error_code error;
+    filesystem::create_directories(path, error);
+    if (error) return FileError("make " + path, error);
+    return {};
+}
+
+Result<void> WriteJson(const std::string& path, const json& document) {
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out << document.dump(-1, ' ', false, json::error_handler_t::replace);
+    out.close();
+    if (!out) return Error(ErrorCode::kIo, "cannot write " + path);
+    return {};
+}
+
+json InputDataConfig(const JobSpec& spec) {
+    json channels = json::object();
+    for (const ChannelSpec& channel : spec.channels) {
+        json entry = {{"TrainingInputMode", "File"},
+                      {"S3DistributionType", channel.sharded ? "ShardedByS3Key" : "FullyReplicated"},
+                      {"RecordWrapperType", channel.record_wrapper}};
+        if (!channel.content_type.empty()) entry["ContentType"] = channel.content_type;
+        channels[channel.name] = std::move(entry);
+    }
+    return channels;
+}
+
+json ResourceConfig(const JobSpec& spec, int number) {
+    json hosts = json::array();
+    for (int host = 1; host <= spec.num_instances; ++host) hosts.push_back(InstanceName(host));
+    return {{"current_host", InstanceName(number)},
+            {"current_instance_type", spec.instance_type},
+            {"current_group_name", "homogeneousCluster"},
+            {"hosts", hosts},
+            {"instance_groups", json::array({{{"instance_group_name", "homogeneousCluster"},
+                                              {"instance_type", spec.instance_type},
+                                              {"hosts", hosts}}})},
+            {"network_interface_name", "lo"}};
+}
+
+}  // namespace
+
+std::string FitFailureReason(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    if (text.size() > kFailureBytesMax) {
+        std::size_t end = kFailureBytesMax;
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+        text.resize(end);
+    }
+    const std::string quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+    return json::parse(quoted, nullptr, false).get<std::string>();
+}
+
+std::string InstanceName(int number) {
+    return fmt::format("algo-{}", number);
+}
+
+WorkFolder::WorkFolder(const std::string& jobs_folder, std::int64_t job_id)
+    : path_(fmt::format("{}/{}", jobs_folder, job_id)) {}
+
+std::string WorkFolder::InstanceRoot(int number) const {
+    return fmt::format("{}/{}", path_, InstanceName(number));
+}
+std::string WorkFolder::ChannelFolder(int number, const std::string& channel) const {
+    return fmt::format("{}/input/data/{}", InstanceRoot(number), channel);
+}
+std::string WorkFolder::LogPath(int number) const {
+    return fmt::format("{}/{}.log", path_, InstanceName(number));
+}
+
+Result<void> WorkFolder::MakeEmpty(const JobSpec& spec) const {
+    std::error_code error;
+    filesystem::remove_all(path_, error);
+    if (error) return FileError("remove " + path_, error);
+    for (int number = 1; number <= spec.num_instances; ++number) {
+        for (const char* folder : {"input/config", "input/data", "model", "output/data", "checkpoints"}) {
+            TRY(MakeFolders(fmt::format("{}/{}", InstanceRoot(number), folder)));
+        }
+        for (const ChannelSpec& channel : spec.channels) TRY(MakeFolders(ChannelFolder(number, channel.name)));
+    }
+    // Data of one account are no business of other users of the machine.
+    filesystem::permissions(path_, filesystem::perms::owner_all, error);
+    if (error) return FileError("chmod " + path_, error);
+    return {};
+}
+
+Result<void> WorkFolder::WriteConfiguration(const JobSpec& spec) const {
+    for (int number = 1; number <= spec.num_instances; ++number) {
+        const std::string folder = InstanceRoot(number) + "/input/config/";
+        TRY(WriteJson(folder + "hyperparameters.json", json(spec.hyperparameters)));
+        TRY(WriteJson(folder + "inputdataconfig.json", InputDataConfig(spec)));
+        TRY(WriteJson(folder + "resourceconfig.json", ResourceConfig(spec, number)));
+    }
+    return {};
+}
+
+std::string WorkFolder::ReadFailure(int number) const {
+    std::ifstream in(InstanceRoot(number) + "/output/failure", std::ios::binary);
+    if (!in) return "";
+    std::string text(kFailureBytesMax * 4, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    return FitFailureReason(std::move(text));
+}
+
+void WorkFolder::Remove() const {
+    std::error_code error;
+    filesystem::remove_all(path_, error);
+    if (error) LOG_WARN("job folder not removed", {"path", path_}, {"error", error.message()});
+}
+
+}  // namespace espalier::jobs

@@ -1,0 +1,54 @@
+// The folder a job works in, and the files of the /opt/ml contract in it.
+//
+//   <jobs folder>/<job id>/
+//     algo-<n>/input/config/{hyperparameters,inputdataconfig,resourceconfig}.json
+//     algo-<n>/input/data/<channel>/…      hard links to blobs of the store; never written to
+//     algo-<n>/model/  algo-<n>/output/    written by espalier-train
+//     algo-<n>.log                         standard output and error of the instance
+//     mpirun.log  model.tar.gz
+// It is made when the job starts to download and removed when the job has ended. Instances are numbered from 1, as in
+// SageMaker's host names. Thread-compatible.
+// Source: AWS developer guide, "How Amazon SageMaker provides training information"; contracts/xgboost.md 2.1, 3.6.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "jobs/job_spec.h"
+
+namespace espalier::jobs {
+
+class WorkFolder {
+  public:
+    WorkFolder(const std::string& jobs_folder, std::int64_t job_id);
+
+    const std::string& path() const { return path_; }
+    std::string InstanceRoot(int number) const;
+    std::string ChannelFolder(int number, const std::string& channel) const;
+    std::string LogPath(int number) const;
+    std::string LauncherLogPath() const { return path_ + "/mpirun.log"; }
+    std::string ModelFolder() const { return InstanceRoot(1) + "/model"; }
+    std::string ModelArchivePath() const { return path_ + "/model.tar.gz"; }
+
+    /// Removes what an earlier attempt left and makes the empty folders of each instance.
+    Result<void> MakeEmpty(const JobSpec& spec) const;
+    /// Writes the three configuration files of each instance.
+    Result<void> WriteConfiguration(const JobSpec& spec) const;
+    /// The text of output/failure of an instance as FitFailureReason leaves it; "" when there is none.
+    std::string ReadFailure(int number) const;
+    /// Removes everything. Failures are logged: the folder is swept at the next start.
+    void Remove() const;
+
+  private:
+    std::string path_;
+};
+
+/// The text cut to what DescribeTrainingJob's FailureReason holds (1024 bytes, at a character), with bytes that are no
+/// UTF-8 replaced.
+std::string FitFailureReason(std::string text);
+
+/// "algo-<number>".
+std::string InstanceName(int number);
+
+}  // namespace espalier::jobs
