@@ -14,6 +14,8 @@ int main(int argc, char** argv) {
     espalier::cmd::AddServe(app, exit_code);
     espalier::cmd::AddEnv(app, exit_code);
     espalier::cmd::AddNotebookSetup(app, exit_code);
+    espalier::cmd::AddPredict(app, exit_code);
+    espalier::cmd::AddModel(app, exit_code);
     app.footer(
         "Start here:\n"
         "  espalier serve                 # prints: Espalier is ready at http://127.0.0.1:8642\n"

@@ -276,14 +276,17 @@ std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, L
     return Parser(text, rules, rows.rows, &rows, text_cells).Run();
 }
 
+std::optional<TextIssue> ParseUnlabeledCsvBlock(PaddedText text, const CsvRules& rules, FeatureRows& rows) {
+    CsvTextCells text_cells;
+    return Parser(text, rules, rows, nullptr, text_cells).Run();
+}
+
 Result<void> ParseCsvRequest(std::string_view body, FeatureRows& rows) {
     if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
     CsvRules rules;
     rules.delimiter = TRY(DetermineCsvDelimiter(body));
     rules.num_columns = CountCsvColumns(body, rules.delimiter);
-    CsvTextCells text_cells;
-    return ParseRequestText(body, rows,
-                            [&](PaddedText text) { return Parser(text, rules, rows, nullptr, text_cells).Run(); });
+    return ParseRequestText(body, rows, [&](PaddedText text) { return ParseUnlabeledCsvBlock(text, rules, rows); });
 }
 
 }  // namespace espalier::data

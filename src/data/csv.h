@@ -47,4 +47,7 @@ struct CsvTextCells {
 std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, LabeledRows& rows,
                                        CsvTextCells& text_cells);
 
+/// The same in the form of a request (see ParseCsvRequest): every column is a feature, text is an issue.
+std::optional<TextIssue> ParseUnlabeledCsvBlock(PaddedText text, const CsvRules& rules, FeatureRows& rows);
+
 }  // namespace espalier::data

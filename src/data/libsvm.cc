@@ -368,8 +368,12 @@ std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& ru
     return Parser(text, rules, rows.rows, &rows).Run();
 }
 
+std::optional<TextIssue> ParseUnlabeledLibsvmBlock(PaddedText text, const LibsvmRules& rules, FeatureRows& rows) {
+    return Parser(text, rules, rows, nullptr).Run();
+}
+
 Result<void> ParseLibsvmRequest(std::string_view body, FeatureRows& rows) {
-    return ParseRequestText(body, rows, [&rows](PaddedText text) { return Parser(text, {}, rows, nullptr).Run(); });
+    return ParseRequestText(body, rows, [&rows](PaddedText text) { return ParseUnlabeledLibsvmBlock(text, {}, rows); });
 }
 
 }  // namespace espalier::data

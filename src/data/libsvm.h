@@ -5,7 +5,7 @@
 // order; the same index twice in one row is refused in training data (XGBoost keeps both and trains on a row that
 // counts twice) and summed in requests (the container builds a scipy matrix, which sums). Lines end with \n, \r or
 // both; blank lines count for nothing; a UTF-8 byte order mark is skipped. Source: contracts/xgboost.md 2.3 and 6.3;
-// compared with the stock package by tests/parity/test_load.py. Training files are read through data/load_rows.h.
+// compared with the stock package by tests/parity/test_predict.py. Training files are read through data/load_rows.h.
 // Thread-safe: pure functions.
 #pragma once
 
@@ -38,5 +38,8 @@ bool SniffLibsvmRules(PaddedText text, LibsvmRules& rules);
 
 /// Appends the rows of whole lines to `rows`. On an issue `rows` is left with the rows before it, or a part of them.
 std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, LabeledRows& rows);
+
+/// The same in the form of a request (see ParseLibsvmRequest): no labels are kept.
+std::optional<TextIssue> ParseUnlabeledLibsvmBlock(PaddedText text, const LibsvmRules& rules, FeatureRows& rows);
 
 }  // namespace espalier::data

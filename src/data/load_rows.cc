@@ -113,7 +113,7 @@ class Loader {
         csv_.delimiter = TRY_MSG(DetermineCsvDelimiter(first_block_.text.view()), file.name);
         csv_.num_columns = CountCsvColumns(first_block_.text.view(), csv_.delimiter);
         report_.csv_delimiter = csv_.delimiter;
-        std::uint32_t columns_min = csv_.weights ? 3 : 2;
+        std::uint32_t columns_min = !options_.labeled ? 1 : (csv_.weights ? 3 : 2);
         if (csv_.num_columns < columns_min) {
             return Error(
                 ErrorCode::kInvalidArgument,
@@ -146,13 +146,20 @@ class Loader {
             rows.Clear();
             CsvTextCells text_cells;
             if (!error) {
-                std::optional<TextIssue> issue = options_.format == InputFormat::kLibsvm
-                                                     ? ParseLibsvmBlock(block.text, libsvm_, rows)
-                                                     : ParseCsvBlock(block.text, csv_, rows, text_cells);
+                std::optional<TextIssue> issue = Parse(block.text, rows, text_cells);
                 if (issue) error = Describe(block, *issue);
             }
             if (!Deliver(number, bytes_read, std::move(error), block, rows, text_cells)) return;
         }
+    }
+
+    std::optional<TextIssue> Parse(PaddedText text, LabeledRows& rows, CsvTextCells& text_cells) const {
+        if (options_.format == InputFormat::kLibsvm) {
+            return options_.labeled ? ParseLibsvmBlock(text, libsvm_, rows)
+                                    : ParseUnlabeledLibsvmBlock(text, libsvm_, rows.rows);
+        }
+        return options_.labeled ? ParseCsvBlock(text, csv_, rows, text_cells)
+                                : ParseUnlabeledCsvBlock(text, csv_, rows.rows);
     }
 
     // False when there is no block left. A failed read is a block too: its turn decides which error is the first.

@@ -28,6 +28,9 @@ struct LoadOptions {
     InputFormat format = InputFormat::kLibsvm;
     int num_threads = 1;       ///< 1..kLoadThreadsMax
     bool csv_weights = false;  ///< CSV: column 1 holds the row's weight
+    /// False reads data to predict: libsvm labels are skipped if there, every CSV column is a feature, text in CSV is
+    /// refused; labels, weights and query_ids stay empty.
+    bool labeled = true;
     std::uint32_t feature_idx_max = kFeatureIdxMax;
     /// Called now and then with the bytes read from disk so far, from any loading thread but never from two at once.
     std::function<void(std::uint64_t bytes_read)> on_progress;

@@ -223,7 +223,7 @@ class Writer {
         out_.BeginArray(0);
         out_.EndArray();
         out_.Key("feature_segments");
-        out_.EmptyInts('L');
+        out_.EmptyInts('l');
         out_.Key("sorted_idx");
         out_.EmptyInts('l');
         out_.EndObject();

@@ -1,0 +1,203 @@
+// `espalier model show | convert`: what a model file holds, and the same model in the other format.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "espalier/commands.h"
+#include "model/open_model.h"
+
+namespace espalier::cmd {
+namespace {
+
+using model::OpenedModel;
+using model::Tree;
+using model::TreeEnsemble;
+
+struct ShowOptions {
+    std::string path;
+    std::string by = "gain";
+    std::size_t top = 10;
+};
+
+struct Importance {
+    std::int32_t feature = 0;
+    double total_gain = 0;
+    std::uint64_t weight = 0;  ///< splits on the feature
+    double gain() const { return total_gain / static_cast<double>(weight); }
+};
+
+struct Shape {
+    std::size_t num_nodes = 0;
+    std::size_t num_leaves = 0;
+    int depth = 0;
+    std::map<std::int32_t, Importance> features;
+};
+
+void AddTree(const Tree& tree, Shape& shape) {
+    std::vector<std::pair<std::int32_t, int>> open = {{0, 0}};
+    while (!open.empty()) {
+        auto [node, depth] = open.back();
+        open.pop_back();
+        auto at = static_cast<std::size_t>(node);
+        ++shape.num_nodes;
+        shape.depth = std::max(shape.depth, depth);
+        if (tree.is_leaf(at)) {
+            ++shape.num_leaves;
+            continue;
+        }
+        Importance& importance = shape.features[tree.split_indices[at]];
+        importance.feature = tree.split_indices[at];
+        importance.total_gain += static_cast<double>(tree.loss_changes[at]);
+        ++importance.weight;
+        open.emplace_back(tree.left_children[at], depth + 1);
+        open.emplace_back(tree.right_children[at], depth + 1);
+    }
+}
+
+std::string FormatSize(std::uint64_t bytes) {
+    if (bytes < 10'000) return fmt::format("{} bytes", bytes);
+    if (bytes < 10'000'000) return fmt::format("{:.1f} kB", static_cast<double>(bytes) / 1e3);
+    return fmt::format("{:.1f} MB", static_cast<double>(bytes) / 1e6);
+}
+
+std::string FeatureName(const TreeEnsemble& model, std::int32_t feature) {
+    auto at = static_cast<std::size_t>(feature);
+    return at < model.feature_names.size() ? model.feature_names[at] : fmt::format("f{}", feature);
+}
+
+std::string FormatBaseScore(const TreeEnsemble& model) {
+    bool same = std::all_of(model.base_score.begin(), model.base_score.end(),
+                            [&](float score) { return score == model.base_score[0]; });
+    if (same) return fmt::format("{}", model.base_score[0]);
+    return fmt::format("{}", fmt::join(model.base_score, ", "));
+}
+
+void PrintImportances(const TreeEnsemble& model, const Shape& shape, const ShowOptions& options) {
+    std::vector<Importance> ranked;
+    for (const auto& [feature, importance] : shape.features) ranked.push_back(importance);
+    auto value = [&](const Importance& importance) {
+        if (options.by == "weight") return static_cast<double>(importance.weight);
+        return options.by == "gain" ? importance.gain() : importance.total_gain;
+    };
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [&](const Importance& a, const Importance& b) { return value(a) > value(b); });
+    ranked.resize(std::min(ranked.size(), options.top));
+    if (ranked.empty()) return;
+    std::size_t width = 7;
+    for (const Importance& importance : ranked) {
+        width = std::max(width, FeatureName(model, importance.feature).size());
+    }
+    fmt::print("\ntop features by {} (gain: mean loss reduction of a split; weight: number of splits)\n", options.by);
+    fmt::print("  {:<{}}  {:>12}  {:>12}  {:>8}\n", "feature", width, "gain", "total_gain", "weight");
+    for (const Importance& importance : ranked) {
+        fmt::print("  {:<{}}  {:>12.6g}  {:>12.6g}  {:>8}\n", FeatureName(model, importance.feature), width,
+                   importance.gain(), importance.total_gain, importance.weight);
+    }
+}
+
+Result<void> Show(const ShowOptions& options) {
+    OpenedModel opened = TRY(model::OpenModel(options.path));
+    const TreeEnsemble& model = opened.ensemble;
+    Shape shape;
+    for (const Tree& tree : model.trees) AddTree(tree, shape);
+    fmt::print("model       {}{}\n", options.path, opened.member.empty() ? "" : ", member " + opened.member);
+    fmt::print("format      XGBoost {}, {}\n", opened.format == model::ModelFormat::kJson ? "JSON" : "UBJSON",
+               FormatSize(opened.size_bytes));
+    fmt::print("objective   {}\n", model.objective);
+    if (model.num_class > 1) fmt::print("classes     {}\n", model.num_class);
+    fmt::print("features    {}, of which {} are used in splits\n", model.num_feature, shape.features.size());
+    fmt::print("rounds      {}\n", model.num_rounds());
+    fmt::print("trees       {} with {} leaves and {} nodes, depth at most {}\n", model.trees.size(), shape.num_leaves,
+               shape.num_nodes, shape.depth);
+    fmt::print("base score  {}\n", FormatBaseScore(model));
+    for (const auto& [name, value] : model.attributes) fmt::print("attribute   {} = {}\n", name, value);
+    PrintImportances(model, shape, options);
+    return {};
+}
+
+// A staging file beside the target, synced, then renamed over it: the target is the old file or the whole new one.
+Result<void> WriteFile(const std::string& path, const std::string& bytes) {
+    std::string staging = fmt::format("{}.new.{}", path, ::getpid());
+    int fd = ::open(staging.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        int errno_value = errno;
+        return ErrnoError(fmt::format("write {}", path), errno_value);
+    }
+    int errno_value = 0;
+    for (std::size_t done = 0; done < bytes.size() && errno_value == 0;) {
+        ssize_t written = ::write(fd, bytes.data() + done, bytes.size() - done);
+        if (written >= 0) {
+            done += static_cast<std::size_t>(written);
+        } else if (errno != EINTR) {
+            errno_value = errno;
+        }
+    }
+    if (errno_value == 0 && ::fsync(fd) != 0) errno_value = errno;
+    ::close(fd);
+    if (errno_value == 0 && std::rename(staging.c_str(), path.c_str()) != 0) errno_value = errno;
+    if (errno_value == 0) return {};
+    ::unlink(staging.c_str());
+    return ErrnoError(fmt::format("write {}", path), errno_value);
+}
+
+struct ConvertOptions {
+    std::string from;
+    std::string to;
+};
+
+Result<void> Convert(const ConvertOptions& options) {
+    model::ModelFormat format = model::ModelFormat::kJson;
+    if (options.to.ends_with(".ubj")) {
+        format = model::ModelFormat::kUbjson;
+    } else if (!options.to.ends_with(".json")) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("{} must end with .json or .ubj, which is the format written", options.to));
+    }
+    OpenedModel opened = TRY(model::OpenModel(options.from));
+    std::string bytes = model::WriteModel(opened.ensemble, format);
+    TRY(WriteFile(options.to, bytes));
+    fmt::print("wrote {} ({})\n", options.to, FormatSize(bytes.size()));
+    return {};
+}
+
+int Report(std::string_view command, const Result<void>& done) {
+    if (done) return 0;
+    fmt::print(stderr, "espalier model {}: {}\n", command, done.error().ToString());
+    return 1;
+}
+
+}  // namespace
+
+void AddModel(CLI::App& app, int& exit_code) {
+    CLI::App* command = app.add_subcommand("model", "Look into model files, or convert them");
+    command->require_subcommand(1);
+
+    auto show_options = std::make_shared<ShowOptions>();
+    CLI::App* show = command->add_subcommand("show", "Objective, size, rounds, trees and the features that matter");
+    show->add_option("FILE", show_options->path, "an XGBoost model (JSON or UBJSON), or a model.tar.gz")->required();
+    show->add_option("--top", show_options->top, "how many features to list")->capture_default_str();
+    show->add_option("--by", show_options->by, "what ranks them")
+        ->check(CLI::IsMember({"gain", "total_gain", "weight"}))
+        ->capture_default_str();
+    show->footer("Example:\n  espalier model show model.tar.gz --top 5 --by weight");
+    show->callback([show_options, &exit_code] { exit_code = Report("show", Show(*show_options)); });
+
+    auto convert_options = std::make_shared<ConvertOptions>();
+    CLI::App* convert = command->add_subcommand("convert", "Write a model in XGBoost 3.2's JSON or UBJSON");
+    convert->add_option("IN", convert_options->from, "an XGBoost model (JSON or UBJSON), or a model.tar.gz")
+        ->required();
+    convert->add_option("OUT", convert_options->to, "the file to write: NAME.json or NAME.ubj")->required();
+    convert->footer("Example:\n  espalier model convert model.tar.gz model.json");
+    convert->callback([convert_options, &exit_code] { exit_code = Report("convert", Convert(*convert_options)); });
+}
+
+}  // namespace espalier::cmd
