@@ -14,6 +14,7 @@
 #include "api/front_door.h"
 #include "api/iam/iam_service.h"
 #include "api/runtime/runtime_service.h"
+#include "api/s3/s3_service.h"
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/sagemaker_service.h"
 #include "base/clock.h"
@@ -86,6 +87,8 @@ Result<void> Serve(ServeOptions options) {
         {.open = options.open, .default_account = options.account, .default_region = options.region}, keyring, clock);
     api::FrontDoor front_door(authenticator, !options.open);
 
+    api::s3::S3Service s3({.store = objects.get(), .clock = &clock});
+    front_door.Mount(api::ServiceId::kS3, s3);
     api::IamService iam;
     front_door.Mount(api::ServiceId::kIam, iam);
 

@@ -29,6 +29,8 @@ constexpr FaultRow kFaults[] = {
     {Fault::kPartTooSmall, ErrorCode::kInvalidArgument,
      "Your proposed upload is smaller than the minimum allowed size"},
     {Fault::kObjectTooLarge, ErrorCode::kResourceLimit, "Your proposed upload exceeds the maximum allowed size"},
+    {Fault::kSizeMismatch, ErrorCode::kInvalidArgument,
+     "The provided 'x-amz-mp-object-size' header value does not match what was computed."},
     {Fault::kChecksumMismatch, ErrorCode::kInvalidArgument,
      "The checksum you specified did not match the calculated checksum."},
     {Fault::kConcurrentChange, ErrorCode::kConflict,

@@ -20,6 +20,7 @@ enum class Fault {
     kInvalidPartOrder,
     kPartTooSmall,
     kObjectTooLarge,
+    kSizeMismatch,
     kChecksumMismatch,
     kConcurrentChange,
 };

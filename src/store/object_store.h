@@ -199,12 +199,20 @@ class ObjectStore {
     Result<std::vector<PartInfo>> ListParts(const BucketName& bucket, const ObjectKey& key,
                                             const std::string& upload_id, std::uint32_t part_number_marker,
                                             std::uint32_t max_parts) const;
+    struct CompleteRequest {
+        std::vector<CompletedPart> parts;
+        std::string checksum;                     ///< what the object's must be; "" = any
+        std::optional<std::uint64_t> size_bytes;  ///< what the object's must be
+        WriteCondition condition;
+    };
     /// Makes the object of the parts named, in that order; the other parts are dropped. Repeating it with the id of a
     /// completed upload gives the same answer again (for a day). Fault::kInvalidPart, kInvalidPartOrder, kPartTooSmall,
-    /// kPreconditionFailed, kChecksumMismatch (for `expected_checksum`, compared when not "").
+    /// kPreconditionFailed, kSizeMismatch, kChecksumMismatch.
     Result<ObjectInfo> CompleteUpload(const BucketName& bucket, const ObjectKey& key, const std::string& upload_id,
-                                      std::span<const CompletedPart> parts, const std::string& expected_checksum,
-                                      const WriteCondition& condition);
+                                      const CompleteRequest& request);
+    /// The upload, open or completed: for a Complete, which may come twice.
+    Result<UploadInfo> HeadAnyUpload(const BucketName& bucket, const ObjectKey& key,
+                                     const std::string& upload_id) const;
     Result<void> AbortUpload(const BucketName& bucket, const ObjectKey& key, const std::string& upload_id);
     Result<UploadListing> ListUploads(const BucketName& bucket, const ListUploadsRequest& request) const;
 

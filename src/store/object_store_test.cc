@@ -228,7 +228,8 @@ TEST_F(StoreTest, MultipartJoinsPartsInOrder) {
     EXPECT_EQ(store_->ListParts(bucket_, Key("k"), *id, 0, 2)->size(), 2u);
     EXPECT_EQ(store_->ListParts(bucket_, Key("k"), *id, 2, 10)->at(0).number, 9u);
     const auto complete = [&](std::vector<CompletedPart> parts) {
-        return store_->CompleteUpload(bucket_, Key("k"), *id, parts, "", {});
+        return store_->CompleteUpload(bucket_, Key("k"), *id,
+                                      {.parts = std::move(parts), .checksum = "", .size_bytes = {}, .condition = {}});
     };
     EXPECT_EQ(FaultIn(complete({})), Fault::kInvalidPart);
     EXPECT_EQ(FaultIn(complete({{2, p2->etag, ""}, {1, p1->etag, ""}})), Fault::kInvalidPartOrder);
@@ -261,15 +262,26 @@ TEST_F(StoreTest, MultipartEdges) {
     const auto p1 = PutPart("k", *id, 1, "small");
     const auto p2 = PutPart("k", *id, 2, "");
     const std::vector<CompletedPart> both = {{1, p1->etag, ""}, {2, p2->etag, ""}};
-    EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("k"), *id, both, "", {})), Fault::kPartTooSmall);
-    EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("other"), *id, both, "", {})), Fault::kNoSuchUpload);
+    EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("k"), *id,
+                                             {.parts = both, .checksum = "", .size_bytes = {}, .condition = {}})),
+              Fault::kPartTooSmall);
+    EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("other"), *id,
+                                             {.parts = both, .checksum = "", .size_bytes = {}, .condition = {}})),
+              Fault::kNoSuchUpload);
     // One part: its blob becomes the object's; the other part is dropped.
     const std::vector<CompletedPart> one = {{1, p1->etag, ""}};
     ASSERT_TRUE(Put("k", "before").has_value());
-    EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("k"), *id, one, "", {.if_absent = true, .if_match = {}})),
+    EXPECT_EQ(FaultIn(store_->CompleteUpload(
+                  bucket_, Key("k"), *id,
+                  {.parts = one, .checksum = "", .size_bytes = {}, .condition = {.if_absent = true, .if_match = {}}})),
               Fault::kPreconditionFailed);
     EXPECT_EQ(*Get("k"), "before");
-    ASSERT_TRUE(store_->CompleteUpload(bucket_, Key("k"), *id, one, "", {}).has_value());
+    EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("k"), *id,
+                                             {.parts = one, .checksum = "", .size_bytes = 4, .condition = {}})),
+              Fault::kSizeMismatch);
+    ASSERT_TRUE(
+        store_->CompleteUpload(bucket_, Key("k"), *id, {.parts = one, .checksum = "", .size_bytes = 5, .condition = {}})
+            .has_value());
     EXPECT_EQ(*Get("k"), "small");
     EXPECT_EQ(CountFiles("blobs"), 1u);
 
@@ -298,9 +310,14 @@ TEST_F(StoreTest, JoinsChecksumsWithoutReading) {
             const auto part = store_->CommitPart(std::move(writer), bucket_, Key("k"), *id, number, checksum);
             parts.push_back({number, part->etag, checksum});
         }
-        EXPECT_EQ(FaultIn(store_->CompleteUpload(bucket_, Key("k"), *id, parts, "AAAAAAAAAAA=", {})),
+        EXPECT_EQ(FaultIn(store_->CompleteUpload(
+                      bucket_, Key("k"), *id,
+                      {.parts = parts, .checksum = "AAAAAAAAAAA=", .size_bytes = {}, .condition = {}})),
                   Fault::kChecksumMismatch);
-        return store_->CompleteUpload(bucket_, Key("k"), *id, parts, "", {})->checksum;
+        return store_
+            ->CompleteUpload(bucket_, Key("k"), *id,
+                             {.parts = parts, .checksum = "", .size_bytes = {}, .condition = {}})
+            ->checksum;
     };
     EXPECT_EQ(run(ChecksumType::kFullObject).value, Base64Encode(AsBigEndian(Crc64Nvme::Of(one + two))));
     const std::string raw = AsBigEndian(Crc64Nvme::Of(one)) + AsBigEndian(Crc64Nvme::Of(two));

@@ -157,6 +157,16 @@ Result<UploadInfo> ObjectStore::HeadUpload(const BucketName& bucket, const Objec
     return UploadInfoOf(row);
 }
 
+Result<UploadInfo> ObjectStore::HeadAnyUpload(const BucketName& bucket, const ObjectKey& key,
+                                              const std::string& upload_id) const {
+    meta::UploadRow row;
+    TRY(state_->options.database->Read([&](soci::session& sql) -> Result<void> {
+        row = TRY(RequireUpload(sql, bucket, key, upload_id));
+        return {};
+    }));
+    return UploadInfoOf(row);
+}
+
 Result<PartInfo> ObjectStore::CommitPart(std::unique_ptr<ObjectWriter> writer, const BucketName& bucket,
                                          const ObjectKey& key, const std::string& upload_id, std::uint32_t part_number,
                                          const std::string& checksum) {
@@ -216,8 +226,7 @@ Result<std::string> ObjectStore::State::JoinParts(const std::vector<meta::PartRo
 }
 
 Result<ObjectInfo> ObjectStore::CompleteUpload(const BucketName& bucket, const ObjectKey& key,
-                                               const std::string& upload_id, std::span<const CompletedPart> parts,
-                                               const std::string& expected_checksum, const WriteCondition& condition) {
+                                               const std::string& upload_id, const CompleteRequest& request) {
     std::lock_guard one_at_a_time(
         state_->upload_mutexes[std::hash<std::string>()(upload_id) % state_->upload_mutexes.size()]);
     meta::UploadRow upload_row;
@@ -239,24 +248,25 @@ Result<ObjectInfo> ObjectStore::CompleteUpload(const BucketName& bucket, const O
         }
         return info;
     }
-    const std::vector<meta::PartRow> chosen = TRY(ChooseParts(stored, parts));
+    const std::vector<meta::PartRow> chosen = TRY(ChooseParts(stored, request.parts));
     BlockChecksums blocks;
     for (const meta::PartRow& part : chosen) {
         info.size_bytes += part.size_bytes;
         blocks.Append(TRY(BlockChecksums::Decode(part.block_checksums)));
     }
     if (info.size_bytes > kObjectBytesMax) return MakeError(Fault::kObjectTooLarge);
+    if (request.size_bytes.value_or(info.size_bytes) != info.size_bytes) return MakeError(Fault::kSizeMismatch);
     info.etag = JoinedEtag(chosen);
     info.num_parts = static_cast<std::uint32_t>(chosen.size());
     info.checksum = JoinedChecksum(upload, chosen);
-    if (!ChecksumIsAsExpected(info.checksum, expected_checksum)) return MakeError(Fault::kChecksumMismatch);
+    if (!ChecksumIsAsExpected(info.checksum, request.checksum)) return MakeError(Fault::kChecksumMismatch);
     info.last_modified = state_->options.clock->WallMillis();
 
     const bool is_joined = chosen.size() > 1;
     meta::ObjectRow row = RowOf(bucket, info);
     row.blob_id = is_joined ? TRY(state_->JoinParts(chosen)) : chosen[0].blob_id;
     row.block_checksums = blocks.Encode();
-    TRY(state_->CommitJoined(bucket, key, upload_id, stored, row, is_joined, condition));
+    TRY(state_->CommitJoined(bucket, key, upload_id, stored, row, is_joined, request.condition));
     return info;
 }
 
