@@ -1,0 +1,230 @@
+#include "learn/hyperparameters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/cut_points.h"
+#include "learn/hyperparameter_rules.h"
+#include "learn/metrics.h"
+#include "learn/objective.h"
+#include "learn/python_text.h"
+
+namespace espalier::learn {
+
+namespace {
+
+// Every round holds a tree, a histogram and a row list per class; more classes than this is another problem.
+constexpr std::int64_t kNumClassMax = 10'000;
+
+class Reader {
+  public:
+    explicit Reader(const CheckedValues& values) : values_(values) {}
+
+    bool Has(std::string_view name) const { return values_.find(name) != values_.end(); }
+    std::string Text(std::string_view name, std::string_view otherwise) const {
+        const auto found = values_.find(name);
+        return found == values_.end() ? std::string(otherwise) : found->second;
+    }
+    void Set(std::string_view name, float& value) const {
+        if (Has(name)) value = static_cast<float>(ParsePythonFloat(Text(name, "")).value());
+    }
+    void Set(std::string_view name, int& value) const {
+        if (!Has(name)) return;
+        const std::int64_t parsed = ParsePythonInt(Text(name, "")).value();
+        value = static_cast<int>(
+            std::clamp<std::int64_t>(parsed, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()));
+    }
+    bool Is(std::string_view name, std::string_view value) const { return Has(name) && Text(name, "") == value; }
+
+  private:
+    const CheckedValues& values_;
+};
+
+/// Names, and what to do instead, of what an image accepts but this build does not train.
+Result<void> RefuseWhatIsMissing(const Reader& reader) {
+    struct Missing {
+        std::string_view name;
+        std::string_view value;
+        std::string_view instead;
+    };
+    static constexpr Missing kMissing[] = {
+        {"booster", "gblinear", "Use booster 'gbtree', or leave it out."},
+        {"booster", "dart", "Use booster 'gbtree', or leave it out."},
+        {"tree_method", "exact", "Use tree_method 'hist', or leave it out."},
+        {"tree_method", "approx", "Use tree_method 'hist', or leave it out."},
+        {"tree_method", "gpu_hist", "Training runs on the CPU here: use tree_method 'hist', or leave it out."},
+        {"process_type", "update", "Leave process_type out."},
+        {"sampling_method", "gradient_based", "Use sampling_method 'uniform', or leave it out."},
+        {"use_dask_gpu_training", "true", "Training runs on the CPU here: leave use_dask_gpu_training out."},
+        {"dsplit", "col", "Use dsplit 'row', or leave it out."},
+    };
+    for (const Missing& missing : kMissing) {
+        if (!reader.Is(missing.name, missing.value)) continue;
+        return UserError(fmt::format("Hyperparameter {}: '{}' is not implemented by this build yet. {}", missing.name,
+                                     missing.value, missing.instead));
+    }
+    for (const std::string_view name : {"updater", "_kfold", "_nfold", "_num_cv_round"}) {
+        if (!reader.Has(name)) continue;
+        return UserError(fmt::format("Hyperparameter {} is not implemented by this build yet. Leave it out.", name));
+    }
+    for (const std::string_view name : {"monotone_constraints", "interaction_constraints"}) {
+        const std::string text = reader.Text(name, "");
+        const bool constrains = text.find_first_of("123456789") != std::string::npos;
+        if (constrains) {
+            return UserError(
+                fmt::format("Hyperparameter {} is not implemented by this build yet. Leave it out.", name));
+        }
+    }
+    return {};
+}
+
+void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& warnings) {
+    struct Idle {
+        std::string_view name;
+        std::string_view why;
+    };
+    static constexpr Idle kIdle[] = {
+        {"sample_type", "it belongs to booster dart"},
+        {"normalize_type", "it belongs to booster dart"},
+        {"rate_drop", "it belongs to booster dart"},
+        {"one_drop", "it belongs to booster dart"},
+        {"skip_drop", "it belongs to booster dart"},
+        {"lambda_bias", "it belongs to booster gblinear"},
+        {"tweedie_variance_power", "it belongs to objective reg:tweedie"},
+        {"aft_loss_distribution", "it belongs to objective survival:aft"},
+        {"aft_loss_distribution_scale", "it belongs to objective survival:aft"},
+        {"sketch_eps", "cut points are exact here; max_bin sets how many there are"},
+        {"max_bins",
+         "the image hands it to the engine under a name the engine does not know; the number of bins is 256"},
+        {"refresh_leaf", "it belongs to process_type update"},
+        {"prob_buffer_row", "it belongs to updaters that are no longer used"},
+        {"single_precision_histogram", "histograms are sums of integers here, which are exact"},
+        {"num_workers", "the instances of the job are set by ResourceConfig"},
+        {"worker_cores", "each instance uses the cores it is given"},
+        {"worker_memory", "each instance uses the memory it is given"},
+    };
+    for (const Idle& idle : kIdle) {
+        if (reader.Has(idle.name)) {
+            warnings.push_back(fmt::format("Hyperparameter '{}' has no effect: {}.", idle.name, idle.why));
+        }
+    }
+    if (reader.Is("predictor", "gpu_predictor")) {
+        warnings.emplace_back("Hyperparameter 'predictor' has no effect: training runs on the CPU here.");
+    }
+    if (reader.Is("deterministic_histogram", "false")) {
+        warnings.emplace_back("Hyperparameter 'deterministic_histogram' has no effect: sums are always exact here.");
+    }
+}
+
+Result<void> ReadObjective(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
+    TrainParams& train = out.train;
+    train.objective =
+        reader.Text("objective", profile.version < AlgorithmVersion::k1_0_1 ? "reg:linear" : "reg:squarederror");
+    std::int64_t num_class = 0;
+    if (reader.Has("num_class")) num_class = ParsePythonInt(reader.Text("num_class", "")).value();
+    if (num_class > kNumClassMax) {
+        return UserError(fmt::format("Hyperparameter num_class: {} is more than the {} classes this build trains.",
+                                     num_class, kNumClassMax));
+    }
+    if (train.objective.starts_with("multi:")) {
+        train.num_class = static_cast<int>(num_class);
+    } else if (reader.Has("num_class")) {
+        out.warnings.push_back(fmt::format(
+            "Hyperparameter 'num_class' has no effect: objective '{}' is not multi-class.", train.objective));
+    }
+    reader.Set("scale_pos_weight", train.scale_pos_weight);
+    if (train.num_class > 0 && reader.Has("scale_pos_weight")) {
+        out.warnings.emplace_back("Hyperparameter 'scale_pos_weight' has no effect: the objective is multi-class.");
+        train.scale_pos_weight = 1;
+    }
+    train.base_score_rule = profile.base_score_rule;
+    if (reader.Has("base_score")) {
+        float base_score = 0.5F;
+        reader.Set("base_score", base_score);
+        train.base_score = base_score;
+    }
+    const auto objective = TRY(MakeObjective(train));
+    if (train.base_score.has_value()) TRY(objective->CheckBaseScore(*train.base_score));
+    return {};
+}
+
+Result<void> ReadMetrics(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
+    std::vector<std::string>& metrics = out.train.eval_metrics;
+    if (reader.Has("eval_metric")) metrics = SplitCommas(reader.Text("eval_metric", ""));
+    std::string tuning = reader.Text("_tuning_objective_metric", "");
+    if (tuning.starts_with("validation:")) tuning = tuning.substr(11);
+    if (!tuning.empty() && std::find(metrics.begin(), metrics.end(), tuning) == metrics.end()) {
+        metrics.push_back(tuning);
+    }
+    if (profile.sorts_metrics) std::sort(metrics.begin(), metrics.end());
+    metrics.erase(std::unique(metrics.begin(), metrics.end()), metrics.end());
+    for (const std::string& metric : metrics) {
+        if (auto made = MakeMetric(metric, out.train); !made.has_value()) return std::move(made).error();
+    }
+    out.eval_metric_given = !metrics.empty();
+    out.train.early_stopping_rule = profile.early_stopping_rule;
+    reader.Set("early_stopping_rounds", out.train.early_stopping_rounds);
+    if (out.train.early_stopping_rounds > 0 && !out.eval_metric_given &&
+        profile.early_stopping_rule == EarlyStoppingRule::kSaveBest) {
+        out.warnings.emplace_back(
+            "Hyperparameter 'early_stopping_rounds' has no effect: it needs eval_metric to be set.");
+    }
+    return {};
+}
+
+Result<void> ReadTree(const Reader& reader, TrainParams& train) {
+    reader.Set("num_round", train.num_rounds);
+    reader.Set("eta", train.eta);
+    reader.Set("gamma", train.gamma);
+    reader.Set("lambda", train.lambda);
+    reader.Set("alpha", train.alpha);
+    reader.Set("max_delta_step", train.max_delta_step);
+    reader.Set("min_child_weight", train.min_child_weight);
+    reader.Set("max_depth", train.max_depth);
+    reader.Set("max_leaves", train.max_leaves);
+    reader.Set("max_bin", train.max_bin);
+    reader.Set("num_parallel_tree", train.num_parallel_tree);
+    reader.Set("subsample", train.subsample);
+    reader.Set("colsample_bytree", train.colsample_bytree);
+    reader.Set("colsample_bylevel", train.colsample_bylevel);
+    reader.Set("colsample_bynode", train.colsample_bynode);
+    if (reader.Has("seed")) train.seed = ParsePythonInt(reader.Text("seed", "")).value();
+    if (reader.Is("grow_policy", "lossguide")) train.grow_policy = GrowPolicy::kLossguide;
+    if (train.max_depth == 0 && train.max_leaves == 0) {
+        return UserError(
+            "Max leaves and max depth cannot both be unconstrained: set max_leaves, or max_depth above 0.");
+    }
+    if (train.max_bin < 2 || train.max_bin > data::kMaxBinLimit) {
+        return UserError(
+            fmt::format("Hyperparameter max_bin: {} is not in [2, {}]", train.max_bin, data::kMaxBinLimit));
+    }
+    if (train.lambda < 0 || train.alpha < 0) return UserError("Parameters lambda and alpha must not be negative.");
+    if (!(train.scale_pos_weight > 0)) return UserError("Parameter scale_pos_weight must be greater than 0.");
+    return {};
+}
+
+}  // namespace
+
+Result<Hyperparameters> ParseHyperparameters(const HyperparameterList& list, const VersionProfile& profile) {
+    Hyperparameters out;
+    const CheckedValues values =
+        profile.legacy ? TRY(CheckLegacyRules(list, out.warnings)) : TRY(CheckModernRules(list, profile));
+    const Reader reader(values);
+    TRY(RefuseWhatIsMissing(reader));
+    WarnAboutWhatHasNoEffect(reader, out.warnings);
+    TRY(ReadObjective(reader, profile, out));
+    TRY(ReadTree(reader, out.train));
+    TRY(ReadMetrics(reader, profile, out));
+    out.csv_weights = reader.Is("csv_weights", "1");
+    reader.Set("nthread", out.num_threads);
+    int verbosity = 1;
+    reader.Set("verbosity", verbosity);
+    int silent = 1;
+    if (profile.version <= AlgorithmVersion::k1_0_1) silent = profile.legacy ? 0 : 1;
+    reader.Set("silent", silent);
+    out.prints_trees = silent == 0 || verbosity >= 2;
+    return out;
+}
+
+}  // namespace espalier::learn
