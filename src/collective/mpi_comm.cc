@@ -1,6 +1,9 @@
 #include "collective/mpi_comm.h"
 
 #include <fmt/format.h>
+// The C interface only: the C++ bindings of old MPI headers want a library of their own.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 #include <sched.h>
 

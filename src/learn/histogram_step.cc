@@ -39,8 +39,11 @@ HistogramStep<Pair>::HistogramStep(const data::BinLayout& layout, const data::Bi
       team_(team),
       comm_(comm),
       owners_(TreeGrower::OwnersOfTiles(layout, comm.size())) {
-    for (const auto& tile : layout.tiles) {
-        tile_cells_max_ = std::max<std::size_t>(tile_cells_max_, tile.cell_end - tile.cell_begin);
+    send_offset_.resize(layout.tiles.size());
+    owned_cells_.resize(static_cast<std::size_t>(comm.size()));
+    for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
+        tile_cells_max_ = std::max(tile_cells_max_, CellsOf(tile));
+        owned_cells_[static_cast<std::size_t>(owners_[tile])] += CellsOf(tile);
     }
     for (int worker = 0; worker < team.num_threads(); ++worker) scratch_.emplace_back(new Pair[2 * tile_cells_max_]);
 }
@@ -139,77 +142,76 @@ void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, 
 }
 
 template <typename Pair>
-Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
-    if (builds.empty()) return {};
-    candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
-    PlanTasks(builds);
-    const bool alone = comm_.size() == 1;
+Pair* HistogramStep<Pair>::SendPlace(const Task& task) {
+    const std::size_t owned = owned_cells_[static_cast<std::size_t>(owners_[task.tile])];
+    return send_.data() + send_offset_[task.tile] + task.build * owned;
+}
 
-    // Where each rank's tiles lie in the buffer that is reduced.
-    std::vector<std::size_t> send_offset(layout_.tiles.size(), 0);  // of build 0, in pairs
-    std::vector<std::size_t> owned_cells(static_cast<std::size_t>(comm_.size()), 0);
-    for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
-        owned_cells[static_cast<std::size_t>(owners_[tile])] +=
-            layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
-    }
-    if (!alone) {
+template <typename Pair>
+void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
+    if (comm_.size() > 1) {
         std::size_t base = 0;
         std::size_t tile = 0;
         for (int owner = 0; owner < comm_.size(); ++owner) {
             std::size_t within = 0;
             for (; tile < layout_.tiles.size() && owners_[tile] == owner; ++tile) {
-                send_offset[tile] = base + within;
-                within += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+                send_offset_[tile] = base + within;
+                within += CellsOf(tile);
             }
             base += within * builds.size();
         }
         if (send_.size() < base) send_.resize(base);
     }
-    const auto send_place = [&](const Task& task) {
-        return send_.data() + send_offset[task.tile] +
-               task.build * owned_cells[static_cast<std::size_t>(owners_[task.tile])];
-    };
     std::size_t partial_used = 0;
-    bool any_chunked = false;
     for (Task& task : tasks_) {
-        const bool whole = task.row_begin == 0 && task.row_end == builds[task.build].rows.size();
-        if (!whole) {
+        Build<Pair>& build = builds[task.build];
+        if (!IsWhole(task, build)) {
             task.target = partial_.data() + partial_used;
-            partial_used += layout_.tiles[task.tile].cell_end - layout_.tiles[task.tile].cell_begin;
-            any_chunked = true;
-        } else if (!alone) {
-            task.target = send_place(task);
-        } else if (builds[task.build].slot != nullptr) {
-            task.target = builds[task.build].slot + layout_.tiles[task.tile].cell_begin;
+            partial_used += CellsOf(task.tile);
+        } else if (comm_.size() > 1) {
+            task.target = SendPlace(task);
+        } else if (build.slot != nullptr) {
+            task.target = build.slot + layout_.tiles[task.tile].cell_begin;
         }
     }
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::JoinChunks(std::span<Build<Pair>> builds) {
+    // Tasks of one (build, tile) follow each other; the first chunk's task joins them.
+    team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
+        const Task& task = tasks_[i];
+        Build<Pair>& build = builds[task.build];
+        if (task.row_begin != 0 || IsWhole(task, build)) return;
+        const std::size_t num_cells = CellsOf(task.tile);
+        Pair* joined = comm_.size() > 1        ? SendPlace(task)
+                       : build.slot != nullptr ? build.slot + layout_.tiles[task.tile].cell_begin
+                                               : scratch_[static_cast<std::size_t>(worker)].get();
+        std::copy_n(task.target, num_cells, joined);
+        for (std::size_t j = i + 1; j < tasks_.size() && tasks_[j].row_begin != 0; ++j) {
+            kernels::Accumulate(std::span<Pair>(joined, num_cells), std::span<const Pair>(tasks_[j].target, num_cells));
+        }
+        if (comm_.size() == 1) FinishTile(build, task.build, task.tile, joined, worker);
+    });
+}
+
+template <typename Pair>
+Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
+    if (builds.empty()) return {};
+    candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
+    PlanTasks(builds);
+    PlanTargets(builds);
+    const bool alone = comm_.size() == 1;
     team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
         const Task& task = tasks_[i];
         Build<Pair>& build = builds[task.build];
         Pair* target = task.target != nullptr ? task.target : scratch_[static_cast<std::size_t>(worker)].get();
         AddTile(build, task, target);
-        const bool whole = task.row_begin == 0 && task.row_end == build.rows.size();
-        if (whole && alone) FinishTile(build, task.build, task.tile, target, worker);
+        if (alone && IsWhole(task, build)) FinishTile(build, task.build, task.tile, target, worker);
     });
-    if (any_chunked) {
-        // Tasks of one (build, tile) follow each other; the first chunk's task joins them.
-        team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
-            const Task& task = tasks_[i];
-            Build<Pair>& build = builds[task.build];
-            if (task.row_begin != 0 || task.row_end == build.rows.size()) return;
-            const auto& layout_tile = layout_.tiles[task.tile];
-            const std::size_t num_cells = layout_tile.cell_end - layout_tile.cell_begin;
-            Pair* joined = !alone                  ? send_place(task)
-                           : build.slot != nullptr ? build.slot + layout_tile.cell_begin
-                                                   : scratch_[static_cast<std::size_t>(worker)].get();
-            std::copy_n(task.target, num_cells, joined);
-            for (std::size_t j = i + 1; j < tasks_.size() && tasks_[j].row_begin != 0; ++j) {
-                kernels::Accumulate(std::span<Pair>(joined, num_cells),
-                                    std::span<const Pair>(tasks_[j].target, num_cells));
-            }
-            if (alone) FinishTile(build, task.build, task.tile, joined, worker);
-        });
-    }
+    const bool any_chunked =
+        std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return !IsWhole(task, builds[task.build]); });
+    if (any_chunked) JoinChunks(builds);
     if (!alone) TRY(ReduceAndFinish(builds));
     PickCandidates(builds);
     return alone ? Result<void>() : ExchangeCandidates(builds);
@@ -218,19 +220,13 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
 template <typename Pair>
 Result<void> HistogramStep<Pair>::ReduceAndFinish(std::span<Build<Pair>> builds) {
     constexpr std::size_t kIntegers = sizeof(Pair) / sizeof(std::int64_t);
-    std::vector<std::size_t> counts(static_cast<std::size_t>(comm_.size()), 0);
-    std::vector<std::size_t> owned_offset(layout_.tiles.size(), 0);
-    for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
-        std::size_t& count = counts[static_cast<std::size_t>(owners_[tile])];
-        owned_offset[tile] = count;
-        count += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
-    }
-    const std::size_t owned_cells = counts[static_cast<std::size_t>(comm_.rank())];
+    std::vector<std::size_t> counts;
     std::size_t total = 0;
-    for (std::size_t& count : counts) {
-        count *= builds.size() * kIntegers;
-        total += count;
+    for (const std::size_t owned : owned_cells_) {
+        counts.push_back(owned * builds.size() * kIntegers);
+        total += counts.back();
     }
+    const std::size_t owned_cells = owned_cells_[static_cast<std::size_t>(comm_.rank())];
     if (segment_.size() < owned_cells * builds.size()) segment_.resize(owned_cells * builds.size());
     TRY(comm_.ReduceScatterSum(AsIntegers(send_).first(total), counts,
                                AsIntegers(segment_).first(owned_cells * builds.size() * kIntegers)));
@@ -242,7 +238,8 @@ Result<void> HistogramStep<Pair>::ReduceAndFinish(std::span<Build<Pair>> builds)
         const std::size_t tile = first + i % num_owned;
         Build<Pair>& build = builds[build_idx];
         const auto& layout_tile = layout_.tiles[tile];
-        Pair* summed = segment_.data() + build_idx * owned_cells + owned_offset[tile];
+        const std::size_t within = layout_tile.cell_begin - layout_.tiles[first].cell_begin;
+        Pair* summed = segment_.data() + build_idx * owned_cells + within;
         if (build.slot != nullptr) {
             std::copy_n(summed, layout_tile.cell_end - layout_tile.cell_begin, build.slot + layout_tile.cell_begin);
             summed = build.slot + layout_tile.cell_begin;

@@ -57,7 +57,17 @@ class HistogramStep {
         std::uint32_t row_end = 0;
         Pair* target = nullptr;  ///< [cells of the tile]; null: worker scratch, then finished at once
     };
+    std::size_t CellsOf(std::size_t tile) const {
+        return layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+    }
+    static bool IsWhole(const Task& task, const Build<Pair>& build) {
+        return task.row_begin == 0 && task.row_end == build.rows.size();
+    }
     void PlanTasks(std::span<Build<Pair>> builds);
+    void PlanTargets(std::span<Build<Pair>> builds);
+    Pair* SendPlace(const Task& task);
+    /// Adds up the chunks of nodes that were cut by rows.
+    void JoinChunks(std::span<Build<Pair>> builds);
     void AddTile(const Build<Pair>& build, const Task& task, Pair* target) const;
     /// Scans tile `tile` of a build whose sums over all ranks are in `built` (may be the slot itself).
     void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built, int worker);
@@ -72,7 +82,9 @@ class HistogramStep {
     const data::BinnedMatrix& matrix_;
     WorkerTeam& team_;
     collective::Comm& comm_;
-    const std::vector<int> owners_;  ///< [tiles]
+    const std::vector<int> owners_;         ///< [tiles] rank that finds the tile's splits
+    std::vector<std::size_t> owned_cells_;  ///< [ranks]
+    std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
     std::vector<std::unique_ptr<Pair[]>> scratch_;  ///< [workers] two tiles each
     std::vector<Task> tasks_;

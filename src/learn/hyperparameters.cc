@@ -157,6 +157,7 @@ Result<void> ReadMetrics(const Reader& reader, const VersionProfile& profile, Hy
     if (!tuning.empty() && std::find(metrics.begin(), metrics.end(), tuning) == metrics.end()) {
         metrics.push_back(tuning);
     }
+    if (!metrics.empty()) out.train.early_stopping_metric = metrics.back();
     if (profile.sorts_metrics) std::sort(metrics.begin(), metrics.end());
     metrics.erase(std::unique(metrics.begin(), metrics.end()), metrics.end());
     for (const std::string& metric : metrics) {

@@ -53,7 +53,8 @@ struct TrainParams {
     float colsample_bynode = 1;
     std::int64_t seed = 0;
 
-    int early_stopping_rounds = 0;  ///< 0: off
+    int early_stopping_rounds = 0;      ///< 0: off
+    std::string early_stopping_metric;  ///< of the last data set; empty: the last of eval_metrics
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
     HistogramWidth histogram_width = HistogramWidth::kAuto;
 

@@ -80,7 +80,6 @@ class Job {
             for (const std::string& name : names) metrics.push_back(TRY(MakeMetric(name, params_)));
             evaluators_.emplace_back(std::move(metrics));
         }
-        for (const auto& metric : evaluators_[0].metrics()) outcome_.metric_names.push_back(metric->name());
         return {};
     }
 
@@ -101,7 +100,7 @@ class Job {
         std::vector<std::int64_t> agreed = {any_bad};
         TRY(context_.comm.AllReduceMax(std::span<std::int64_t>(agreed)));
         if (any_bad != 0) return error;
-        if (agreed[0] != 0) return Error(ErrorCode::kInvalidArgument, "another instance has a label that cannot be");
+        if (agreed[0] != 0) return Error(ErrorCode::kCancelled, "another instance has a label that cannot be");
         return {};
     }
 
@@ -284,8 +283,14 @@ class Job {
         const bool save_best = params_.early_stopping_rule == EarlyStoppingRule::kSaveBest;
         if (params_.early_stopping_rounds == 0) return false;
         if (save_best && (sets_.size() < 2 || params_.eval_metrics.empty())) return false;
-        const double value = metrics.back().value;  // The last metric of the last data set.
-        const bool maximize = evaluators_.back().metrics().back()->maximize();
+        const auto watched = evaluators_.back().metrics();
+        std::size_t watched_idx = watched.size() - 1;
+        for (std::size_t m = 0; m < watched.size(); ++m) {
+            if (watched[m]->name() == params_.early_stopping_metric) watched_idx = m;
+        }
+        const double value = metrics[metrics.size() - watched.size() + watched_idx].value;
+        const bool maximize = watched[watched_idx]->maximize();
+        outcome_.watched_metric = watched[watched_idx]->name();
         if (round == 0 || (maximize ? value > outcome_.best_score : value < outcome_.best_score)) {
             outcome_.best_score = value;
             outcome_.best_round = round;

@@ -55,7 +55,7 @@ struct TrainOutcome {
     bool stopped_by_flag = false;  ///< by `stop`
     int best_round = 0;            ///< of early stopping; else the last
     double best_score = 0;
-    std::vector<std::string> metric_names;
+    std::string watched_metric;  ///< of early stopping
     StageSeconds seconds;
     std::uint64_t bytes_sent = 0;
     std::size_t bin_memory_bytes = 0;
@@ -79,8 +79,8 @@ struct BadLabel {
 
 /// data_sets[0] is trained on; all are evaluated. The rows' values are released while training goes on, labels and
 /// weights stay. kInvalidArgument for labels (then `bad_label`, if given, tells where on this rank), for a validation
-/// set with more features than the training set, for parameters that do not fit; kUnavailable when a rank is lost;
-/// kInternal when ranks differ.
+/// set with more features than the training set, for parameters that do not fit; kCancelled when another rank has such
+/// a label; kUnavailable when a rank is lost; kInternal when ranks differ.
 Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data_sets, const TrainContext& context,
                            BadLabel* bad_label = nullptr);
 

@@ -1,0 +1,42 @@
+// A channel's files become a data set, with a place for every row among those of all ranks.
+//
+// Row identity is (file in the order of names over all ranks, then rank, line): sampling keys on it, so a job over two
+// instances draws as one instance with all files would. Thread-compatible.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "collective/comm.h"
+#include "data/content_type.h"
+#include "data/data_files.h"
+#include "data/load_rows.h"
+#include "learn/trainer.h"
+
+namespace espalier::learn {
+
+struct ChannelFiles {
+    std::string name;
+    std::vector<std::string> paths;  ///< folders or files
+    data::InputFormat format = data::InputFormat::kLibsvm;
+    bool csv_weights = false;
+    std::vector<data::DataFile> files;  ///< found in the paths
+    std::uint64_t size_bytes() const;
+};
+
+/// The rows of `channel.files`. identities: also find out where the rows are among those of all ranks; needs every rank
+/// to call it, and files are then read one after another. Errors are data/load_rows.h's.
+Result<DataSet> LoadChannel(const ChannelFiles& channel, int num_threads, bool identities, collective::Comm& comm,
+                            data::LoadReport& report, const std::function<void(std::uint64_t)>& on_progress);
+
+/// "train/part-0, line 18": the file and line of the row-th data row. Reads the files again; for messages.
+std::string PlaceOfRow(const ChannelFiles& channel, std::size_t row);
+
+/// The same error on every rank when one or more has one: the first rank's, which is marked with that instance's name.
+/// Every rank calls it; `mine` is null when all is well.
+Result<void> AgreeOnErrors(const Error* mine, std::span<const std::string> hosts, collective::Comm& comm);
+
+}  // namespace espalier::learn

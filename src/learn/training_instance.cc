@@ -1,0 +1,310 @@
+#include "learn/training_instance.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "base/fs.h"
+#include "learn/channel_loader.h"
+#include "learn/trainer.h"
+#include "learn/training_log.h"
+
+namespace espalier::learn {
+
+namespace {
+
+constexpr std::size_t kFailureCharactersMax = 1024;
+
+using SteadyClock = std::chrono::steady_clock;
+
+double SecondsSince(SteadyClock::time_point begin) {
+    return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
+
+bool IsUsersError(ErrorCode code) {
+    return code == ErrorCode::kInvalidArgument || code == ErrorCode::kNotFound || code == ErrorCode::kCorruptData ||
+           code == ErrorCode::kResourceLimit;
+}
+
+class Instance {
+  public:
+    Instance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock, collective::Comm& comm)
+        : options_(options), config_(config), comm_(comm), log_(clock, options.profile) {}
+
+    Result<void> Run() {
+        const auto begin = SteadyClock::now();
+        log_.Raw("Arguments: train");
+        Result<void> prepared = Prepare();
+        // A rank that cannot go on tells the others, so that all end with the same reason instead of waiting.
+        TRY(AgreeOnErrors(prepared.has_value() ? nullptr : &prepared.error(), config_.hosts, comm_));
+        std::vector<DataSet> sets;
+        Result<void> loaded = Load(sets);
+        TRY(AgreeOnErrors(loaded.has_value() ? nullptr : &loaded.error(), config_.hosts, comm_));
+        const double load_seconds = SecondsSince(begin);
+        TRY(TellShape(sets));
+        BadLabel bad_label;
+        WorkerTeam team(num_threads_);
+        const TrainContext context{.team = team,
+                                   .comm = comm_,
+                                   .stop = options_.stop,
+                                   .on_round = [this](const RoundReport& report) { OnRound(report); },
+                                   .modern_defaults = options_.profile.modern_default_metric};
+        Result<TrainOutcome> outcome = Train(parameters_.train, sets, context, &bad_label);
+        if (!outcome.has_value() && !bad_label.rule.empty()) outcome = LabelError(bad_label);
+        const ErrorCode code = outcome.has_value() ? ErrorCode::kInvalidArgument : outcome.error().code();
+        if (code != ErrorCode::kInvalidArgument && code != ErrorCode::kCancelled) return std::move(outcome).error();
+        TRY(AgreeOnErrors(outcome.has_value() ? nullptr : &outcome.error(), config_.hosts, comm_));
+        return Close(*outcome, load_seconds);
+    }
+
+  private:
+    bool alone() const { return comm_.size() == 1; }
+
+    Result<void> Prepare() {
+        if (comm_.size() != static_cast<int>(config_.hosts.size())) {
+            return Error(
+                ErrorCode::kInvalidArgument,
+                fmt::format("resourceconfig.json lists {} hosts, but {} instances were started. Start one per "
+                            "host with mpirun: mpirun -n 1 espalier-train --root R/algo-1 : -n 1 espalier-train "
+                            "--root R/algo-2",
+                            config_.hosts.size(), comm_.size()));
+        }
+        parameters_ = TRY(ParseHyperparameters(config_.hyperparameters, options_.profile));
+        for (const std::string& warning : parameters_.warnings) log_.Warning(warning);
+        if (alone()) {
+            log_.Info(options_.profile.legacy ? "Running standalone xgboost training." : "Single node training.");
+        } else {
+            log_.Info(fmt::format("Distributed node training with {} hosts: ['{}']", config_.hosts.size(),
+                                  fmt::join(config_.hosts, "', '")));
+        }
+        num_threads_ = options_.num_threads > 0 ? options_.num_threads
+                                                : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+        if (parameters_.num_threads > 0) num_threads_ = std::min(num_threads_, parameters_.num_threads);
+        num_threads_ = std::min(num_threads_, std::min(WorkerTeam::kThreadsMax, data::kLoadThreadsMax));
+        return FindChannels();
+    }
+
+    Result<void> FindChannels() {
+        const ChannelConfig* train = nullptr;
+        const ChannelConfig* validation = nullptr;
+        for (const ChannelConfig& channel : config_.channels) {
+            if (channel.name == "train") {
+                train = &channel;
+            } else if (channel.name == "validation") {
+                validation = &channel;
+            } else {
+                return Error(
+                    ErrorCode::kInvalidArgument,
+                    fmt::format("Extraneous channel found: {}. The channels are train and validation.", channel.name));
+            }
+        }
+        if (train == nullptr) {
+            return Error(ErrorCode::kInvalidArgument, options_.profile.legacy
+                                                          ? "Channelname 'train' is required for training"
+                                                          : "Missing required channel: train");
+        }
+        TRY(FindChannel(*train, *train));
+        if (validation != nullptr) {
+            TRY(FindChannel(*validation, *train));
+            channels_.back().csv_weights = parameters_.csv_weights && options_.profile.csv_weights_on_validation;
+        } else if (options_.profile.legacy && alone()) {
+            log_.Info(fmt::format("Path {}/input/data/validation does not exist!", options_.root));
+        }
+        return {};
+    }
+
+    /// The train channel's content type counts for both, as in the images.
+    Result<void> FindChannel(const ChannelConfig& channel, const ChannelConfig& train) {
+        if (channel.input_mode == "Pipe") {
+            return Error(
+                ErrorCode::kInvalidArgument,
+                options_.profile.legacy
+                    ? "Pipe input mode for SageMaker XGBoost is not supported."
+                    : fmt::format("channel '{}': Pipe mode is not supported. Set input_mode='File'.", channel.name));
+        }
+        ChannelFiles found;
+        found.name = channel.name;
+        found.paths = {fmt::format("{}/input/data/{}", options_.root, channel.name)};
+        found.format = TRY(data::ParseChannelContentType(train.content_type, options_.profile.legacy
+                                                                                 ? data::ContentTypeRules::kLegacy
+                                                                                 : data::ContentTypeRules::kModern));
+        found.csv_weights = parameters_.csv_weights;
+        std::error_code error;
+        if (std::filesystem::exists(found.paths[0], error)) found.files = TRY(data::FindDataFiles(found.paths));
+        if (found.files.empty()) {
+            if (alone()) {
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("No data in {} channel path {}. Check the S3 prefix of the channel: it must "
+                                         "hold at least one file that is not empty.",
+                                         channel.name == "train" ? "training" : channel.name, found.paths[0]));
+            }
+            log_.Info(fmt::format("Host {} does not have {} data. It takes part with no rows of its own.",
+                                  config_.current_host, channel.name == "train" ? "training" : channel.name));
+        }
+        channels_.push_back(std::move(found));
+        return {};
+    }
+
+    Result<void> Load(std::vector<DataSet>& sets) {
+        const bool identities = !alone() && parameters_.train.subsample < 1;
+        Result<void> failed;
+        for (const ChannelFiles& channel : channels_) {
+            data::LoadReport report;
+            auto set = LoadChannel(channel, num_threads_, identities, comm_, report, nullptr);
+            if (!set.has_value()) {
+                if (failed.has_value()) failed = std::move(set).error();
+                continue;
+            }
+            if (report.csv_delimiter != 0) {
+                log_.Info(fmt::format("Determined delimiter of CSV input is '{}'",
+                                      report.csv_delimiter == '\t' ? "\\t" : std::string(1, report.csv_delimiter)));
+            }
+            for (const std::string& warning : report.warnings) log_.Warning(warning);
+            if (options_.profile.legacy && !channel.files.empty()) {
+                log_.Engine(fmt::format("{}x{} matrix with {} entries loaded from {}", set->labeled.labels.size(),
+                                        set->labeled.rows.num_features, set->labeled.rows.num_entries(),
+                                        channel.paths[0]));
+            }
+            sets.push_back(std::move(*set));
+        }
+        return failed;
+    }
+
+    /// Row counts of the images' logs, over all ranks; no rows at all is an error.
+    Result<void> TellShape(const std::vector<DataSet>& sets) {
+        std::vector<std::int64_t> rows;
+        std::vector<std::int64_t> columns;
+        for (const DataSet& set : sets) {
+            rows.push_back(static_cast<std::int64_t>(set.labeled.labels.size()));
+            columns.push_back(set.labeled.rows.num_features);
+        }
+        TRY(comm_.AllReduceSum(rows));
+        TRY(comm_.AllReduceMax(std::span<std::int64_t>(columns)));
+        if (rows[0] == 0) return Error(ErrorCode::kInvalidArgument, "No hosts received training data.");
+        if (sets.size() > 1 && rows[1] == 0) {
+            return Error(ErrorCode::kInvalidArgument, "No hosts received validation data.");
+        }
+        if (options_.profile.legacy || comm_.rank() != 0) return {};
+        log_.Info(fmt::format("Train matrix has {} rows and {} columns", rows[0], columns[0]));
+        if (sets.size() > 1) log_.Info(fmt::format("Validation matrix has {} rows", rows[1]));
+        return {};
+    }
+
+    void OnRound(const RoundReport& report) {
+        if (comm_.rank() != 0) return;
+        if (parameters_.prints_trees) log_.Trees(report, parameters_.train.max_depth);
+        log_.Metrics(report);
+    }
+
+    Error LabelError(const BadLabel& bad) const {
+        const ChannelFiles& channel = channels_[bad.data_set];
+        const bool whole_number = bad.label >= 0 && bad.label == static_cast<float>(static_cast<int>(bad.label));
+        const std::string mend =
+            parameters_.train.num_class > 1 && whole_number
+                ? fmt::format("Mend the label, or set num_class to at least {}.", static_cast<int>(bad.label) + 1)
+                : std::string("Mend the label.");
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("{}, column 1: label {} is out of range: it {}. {} If input is in csv format, ensure "
+                                 "the first column is the label.",
+                                 PlaceOfRow(channel, bad.row), bad.label, bad.rule, mend));
+    }
+
+    Result<void> Close(const TrainOutcome& outcome, double load_seconds) {
+        if (outcome.stopped_early && comm_.rank() == 0) {
+            log_.Raw(fmt::format("Stopping. Best iteration:\n[{}]\t{}-{}:{:.5f}", outcome.best_round,
+                                 channels_.back().name, outcome.watched_metric, outcome.best_score));
+        }
+        if (outcome.stopped_by_flag) {
+            log_.Info(
+                fmt::format("Training was told to stop; the model of {} rounds is kept.", outcome.num_rounds_done));
+        }
+        const auto begin = SteadyClock::now();
+        Result<void> saved;
+        if (comm_.rank() == 0) {
+            const std::string folder = options_.root + "/model";
+            std::error_code error;
+            std::filesystem::create_directories(folder, error);
+            saved = PublishModel(outcome.model, model::ModelFormat::kUbjson, folder + "/xgboost-model");
+        }
+        TRY(AgreeOnErrors(saved.has_value() ? nullptr : &saved.error(), config_.hosts, comm_));
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        log_.Info(
+            fmt::format("Seconds: load {:.2f}, cut points {:.2f}, bins {:.2f}, {} rounds {:.2f}, save {:.2f}. "
+                        "Threads: {}. Bins: {} MB. Peak memory: {} MB. Bytes sent to other instances: {}.",
+                        load_seconds, outcome.seconds.cuts, outcome.seconds.bins, outcome.num_rounds_done,
+                        outcome.seconds.rounds, SecondsSince(begin), num_threads_, outcome.bin_memory_bytes / 1'000'000,
+                        usage.ru_maxrss / 1000, outcome.bytes_sent));
+        return {};
+    }
+
+    const InstanceOptions& options_;
+    const InstanceConfig& config_;
+    collective::Comm& comm_;
+    TrainingLog log_;
+    Hyperparameters parameters_;
+    int num_threads_ = 1;
+    std::vector<ChannelFiles> channels_;
+};
+
+}  // namespace
+
+Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock,
+                         collective::Comm& comm) {
+    return Instance(options, config, clock, comm).Run();
+}
+
+std::string FailureReason(const Error& error) {
+    std::string reason = (IsUsersError(error.code()) ? "ClientError: " : "AlgorithmError: ") + error.ToString();
+    if (reason.size() > kFailureCharactersMax) {
+        reason.resize(kFailureCharactersMax - 3);
+        // Not in the middle of a UTF-8 character.
+        while (!reason.empty() && (static_cast<unsigned char>(reason.back()) & 0xC0U) == 0x80U) reason.pop_back();
+        if (!reason.empty() && static_cast<unsigned char>(reason.back()) >= 0xC0U) reason.pop_back();
+        reason += "...";
+    }
+    return reason;
+}
+
+void WriteFailure(const std::string& root, const std::string& reason) {
+    std::error_code error;
+    std::filesystem::create_directories(root + "/output", error);
+    const int fd = open((root + "/output/failure").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) return;
+    const ssize_t written = write(fd, reason.data(), reason.size());
+    static_cast<void>(written);
+    close(fd);
+}
+
+Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path) {
+    const std::string bytes = model::WriteModel(ensemble, format);
+    const std::filesystem::path target(path);
+    const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
+    const std::string staging = fmt::format("{}/.{}.{}", folder, target.filename().string(), getpid());
+    RealFs fs;
+    const auto write_all = [&]() -> Result<void> {
+        const Fd file = TRY(fs.Create(staging));
+        TRY(fs.Append(file, bytes));
+        TRY(fs.Sync(file));
+        TRY(fs.Rename(staging, path));
+        return fs.SyncFolder(folder);
+    };
+    Result<void> written = write_all();
+    if (!written.has_value()) {
+        unlink(staging.c_str());
+        return std::move(written).error().Wrap("write the model file");
+    }
+    // Staging files are private; the model is read by whoever may read the folder.
+    if (chmod(path.c_str(), 0644) != 0) return ErrnoError("chmod " + path, errno);
+    return {};
+}
+
+}  // namespace espalier::learn

@@ -1,0 +1,43 @@
+// One training instance under the /opt/ml directory contract.
+//
+// Reads <root>/input/config/*.json and <root>/input/data/<channel>, prints the log the containers print, writes
+// <root>/model/xgboost-model, or on failure <root>/output/failure ("ClientError: …" for what the user can mend,
+// "AlgorithmError: …" for the rest, at most 1024 characters).
+// Steps: configuration -> hyperparameters -> channels -> rows -> all ranks agree that all is well -> train -> rank 0
+// publishes the model (staging file, fsync, rename).
+// Source: contracts/xgboost.md 1.5, 2.1, 2.2, 2.6, 3.1, 3.6. Runs on the calling thread plus its own workers.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "collective/comm.h"
+#include "learn/instance_config.h"
+#include "learn/version_profile.h"
+#include "model/model_file.h"
+
+namespace espalier::learn {
+
+struct InstanceOptions {
+    std::string root;
+    VersionProfile profile;
+    int num_threads = 0;  ///< 0: as many as the machine has; nthread lowers it
+    const std::atomic<bool>* stop = nullptr;
+};
+
+/// Trains and publishes. The error is the user's (kInvalidArgument and kin) or not (kInternal, kUnavailable, kIo).
+Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock,
+                         collective::Comm& comm);
+
+/// "ClientError: …" or "AlgorithmError: …", cut to 1024 characters.
+std::string FailureReason(const Error& error);
+
+/// Writes <root>/output/failure, making the folder if need be. Best effort: a failure to write it is not reported.
+void WriteFailure(const std::string& root, const std::string& reason);
+
+/// Writes the model file at `path`, complete or not at all.
+Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path);
+
+}  // namespace espalier::learn
