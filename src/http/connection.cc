@@ -38,9 +38,9 @@ void BodyBuffer::Reserve(std::size_t wanted_bytes) {
 }
 
 Connection::Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop)
-    : socket_(std::move(socket)),
-      loop_(std::move(loop)),
+    : loop_(std::move(loop)),
       shared_(loop_->shared),
+      socket_(std::move(socket)),
       fd_(socket_.native_handle()),
       in_(std::make_unique_for_overwrite<char[]>(kInputBytes)) {}
 

@@ -148,9 +148,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::unique_ptr<Request> TakeSpare();
     std::string_view input() const { return {in_.get() + in_begin_, in_end_ - in_begin_}; }
 
-    boost::asio::ip::tcp::socket socket_;
-    const std::shared_ptr<Loop> loop_;
+    const std::shared_ptr<Loop> loop_;  // before socket_, which must go first
     const std::shared_ptr<ServerShared> shared_;
+    boost::asio::ip::tcp::socket socket_;
     const int fd_;
     std::string remote_address_;
 
