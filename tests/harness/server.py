@@ -68,23 +68,22 @@ class Server:
         self._environment = dict(environment or {})
         self._lines: list[str] = []
         self._reader: threading.Thread | None = None
-        self._ready = threading.Event()
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> "Server":
         """Starts the process and returns when it has said that it accepts requests."""
         assert self.process is None, "the server runs already"
-        self._ready.clear()
         self.endpoint_url = ""
+        ready = threading.Event()
         command = [str(program("espalier")), "serve", "--listen", self._listen, "--data", str(self.data_dir), *self.flags]
         self.process = subprocess.Popen(
             command, env=self._process_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, text=True, errors="replace", bufsize=1,
         )
-        self._reader = threading.Thread(target=self._read_log, args=(self.process,), daemon=True)
+        self._reader = threading.Thread(target=self._read_log, args=(self.process, ready), daemon=True)
         self._reader.start()
-        if not self._ready.wait(START_SECONDS_MAX) or not self.endpoint_url:
+        if not ready.wait(START_SECONDS_MAX) or not self.endpoint_url:
             code = self.process.poll()
             self._kill_everything()
             self.process = None
@@ -193,15 +192,15 @@ class Server:
                 values[name] = value
         return values
 
-    def _read_log(self, process: subprocess.Popen) -> None:
+    def _read_log(self, process: subprocess.Popen, ready: threading.Event) -> None:
         for line in process.stdout:
             self._lines.append(line)
             if len(self._lines) > LOG_LINES_KEPT:
                 del self._lines[: LOG_LINES_KEPT // 4]
-            if not self._ready.is_set() and (found := READY.search(line)):
+            if not ready.is_set() and (found := READY.search(line)):
                 self.endpoint_url = found.group(1).rstrip("/")
-                self._ready.set()
-        self._ready.set()  # The process ended before it was ready: nobody need wait longer.
+                ready.set()
+        ready.set()  # The process ended before it was ready: nobody need wait longer.
 
     def _join_reader(self) -> None:
         if self._reader is not None:

@@ -1,0 +1,135 @@
+"""`espalier serve` and `espalier env` as a person at a shell meets them: keys, open mode, refusals, the end."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import stat
+import subprocess
+import threading
+from datetime import datetime, timezone
+
+import pytest
+from harness.clients import Clients, make_session
+from harness.server import program
+from harness.signing import UNSIGNED, V4, Keys
+from harness.wire.connection import Connection
+
+NO_KEYS = {"ESPALIER_ROOT_ACCESS_KEY_ID": None, "ESPALIER_ROOT_SECRET_ACCESS_KEY": None}
+
+
+def run(*arguments, environment=None, timeout=20):
+    values = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ESPALIER_"))} | (environment or {})
+    return subprocess.run([program("espalier"), *map(str, arguments)], env=values, capture_output=True, text=True,
+                          timeout=timeout, stdin=subprocess.DEVNULL)
+
+
+def exports(text: str) -> dict[str, str]:
+    return dict(re.findall(r"""^export (\w+)=['"]?([^'"\n]*)['"]?$""", text, re.MULTILINE))
+
+
+def test_the_first_start_makes_a_key_pair_and_env_prints_it(server_factory):
+    server = server_factory(environment=NO_KEYS)
+    printed = run("env", "--data", server.data_dir)
+    assert printed.returncode == 0, printed.stderr
+    values = exports(printed.stdout)
+    assert values["AWS_ENDPOINT_URL"] == server.endpoint_url
+    assert values["AWS_DEFAULT_REGION"] == "us-east-1"
+    server.access_key_id, server.secret_access_key = values["AWS_ACCESS_KEY_ID"], values["AWS_SECRET_ACCESS_KEY"]
+    Clients(server).s3.list_buckets()
+    for folder, _, files in os.walk(server.data_dir):
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                if values["AWS_SECRET_ACCESS_KEY"].encode() in file.read():
+                    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600, f"{path} shows the secret to others"
+    assert values["AWS_SECRET_ACCESS_KEY"] not in server.log()
+
+
+def test_the_key_pair_stays_over_restarts(server_factory):
+    server = server_factory(environment=NO_KEYS)
+    before = exports(run("env", "--data", server.data_dir).stdout)
+    server.restart()
+    after = exports(run("env", "--data", server.data_dir).stdout)
+    assert before == after and before["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_a_shell_can_evaluate_env(server_factory):
+    server = server_factory(environment=NO_KEYS)
+    done = subprocess.run(["sh", "-c", 'eval "$("$0" env --data "$1")" && echo "$AWS_ENDPOINT_URL"', program("espalier"),
+                           server.data_dir], capture_output=True, text=True, timeout=20)
+    assert done.stdout.strip() == server.endpoint_url, done.stderr
+
+
+def test_open_mode_takes_any_key(server_factory):
+    server = server_factory(flags=("--open",))
+    session = make_session(server, access_key_id="anything", secret_access_key="at all")
+    session.client("s3", endpoint_url=server.endpoint_url).create_bucket(Bucket="open-bucket")
+    assert session.client("sagemaker", endpoint_url=server.endpoint_url).list_models()["Models"] == []
+
+
+def test_open_mode_is_refused_beyond_loopback(tmp_path):
+    done = run("serve", "--open", "--listen", "0.0.0.0:0", "--data", tmp_path / "data")
+    assert done.returncode not in (0, None) and "--open" in (done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (("serve", "--lisen", "127.0.0.1:0"), "lisen"), (("serve", "--listen", "nonsense"), "nonsense"),
+    (("serve", "--listen", "127.0.0.1:99999"), "99999"), (("frobnicate",), "ubcommand"),
+])
+def test_wrong_use_is_told_and_ends_with_2_or_1(tmp_path, arguments, word):
+    if arguments[0] == "serve":
+        arguments = (*arguments, "--data", tmp_path / "data")
+    done = run(*arguments)
+    assert done.returncode in (1, 2) and word in done.stdout + done.stderr
+
+
+def test_a_port_in_use_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("serve", "--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--data", tmp_path / "data")
+    assert done.returncode == 1 and "in use" in done.stdout + done.stderr
+
+
+def test_two_servers_can_not_share_a_data_directory(server_factory):
+    first = server_factory()
+    done = run("serve", "--listen", "127.0.0.1:0", "--data", first.data_dir)
+    assert done.returncode == 1 and str(first.data_dir) in done.stdout + done.stderr
+    Clients(first).s3.list_buckets()
+
+
+def test_an_unusable_data_directory_is_told(tmp_path):
+    (tmp_path / "file").write_text("x")
+    done = run("serve", "--listen", "127.0.0.1:0", "--data", tmp_path / "file" / "data")
+    assert done.returncode == 1 and str(tmp_path / "file") in done.stdout + done.stderr
+
+
+def test_sigterm_lets_a_request_in_flight_finish(server_factory, unique):
+    server = server_factory()
+    s3 = Clients(server).s3
+    s3.create_bucket(Bucket=unique)
+
+    host, port = server.host_port
+    headers = {"Host": f"{host}:{port}", "x-amz-content-sha256": UNSIGNED, "Content-Length": "200000"}
+    signer = V4(Keys(server.access_key_id, server.secret_access_key), "s3", server.region, datetime.now(timezone.utc))
+    signer.authorize("PUT", f"/{unique}/k", headers, UNSIGNED)
+    head = f"PUT /{unique}/k HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items()) + "\r\n"
+    connection = Connection(host, port)
+    connection.send(head.encode() + b"x" * 100_000)
+    Clients(server).s3.list_buckets()  # A later request was answered, so the head above has been read.
+    ending = threading.Thread(target=server.stop)
+    ending.start()
+    connection.send(b"x" * 100_000)
+    assert connection.read_answer("PUT").status == 200
+    connection.close()
+    ending.join(30)
+    server.start()
+    assert Clients(server).s3.head_object(Bucket=unique, Key="k")["ContentLength"] == 200_000
+
+
+def test_help_teaches():
+    printed = run("--help")
+    assert printed.returncode == 0
+    for word in ("serve", "env", "notebook-setup", "train", "predict", "model"):
+        assert word in printed.stdout
+        assert run(word, "--help").returncode == 0
