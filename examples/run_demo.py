@@ -37,6 +37,7 @@ START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 20
 CELL_SECONDS_MAX = 600
 TITLE_COLUMNS = 44
+ANSI_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 READY = re.compile(r"Espalier is ready at (http://\S+)")
 
 
@@ -135,20 +136,28 @@ def text_of(cell) -> str:
 
 
 def describe_failure(error: Exception, heading: str, cell) -> str:
-    if isinstance(error, CellExecutionError):
-        output = cell.outputs[-1] if cell.outputs else {}
-        what = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.get("traceback", [str(error)])))
-        return f"a cell of \"{heading}\" failed:\n\n{what}"
-    return f"a cell of \"{heading}\" did not end: {error}"
+    """The exception of a failed cell in plain text. The SageMaker SDK shows tracebacks in frames of its own: what follows
+    the frame is the exception."""
+    if not isinstance(error, CellExecutionError):
+        return f"a cell of \"{heading}\" did not end: {error}"
+    shown = [text_of(cell)]
+    for output in cell.outputs:
+        if output.output_type == "error":
+            shown.append("\n".join(output.get("traceback", [])))
+        elif output.output_type == "display_data":
+            shown.append(output.data.get("text/plain", "").rsplit("\u256f", 1)[-1])
+    return f"a cell of \"{heading}\" failed:\n\n" + ANSI_COLOR.sub("", "\n".join(s for s in shown if s.strip())).strip()
 
 
-def run_notebook(notebook, environment: dict[str, str]) -> dict[str, float]:
+def run_notebook(notebook, environment: dict[str, str], scratch: pathlib.Path) -> dict[str, float]:
     """Executes every code cell with a line of progress each; returns the seconds per heading."""
     headings = heading_of_each_cell(notebook)
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     seconds: dict[str, float] = {}
     client = NotebookClient(notebook, timeout=CELL_SECONDS_MAX, kernel_name="python3",
                             resources={"metadata": {"path": str(NOTEBOOK.parent)}})
+    kernel = client.create_kernel_manager()  # Over TCP other users of the machine could listen in.
+    kernel.transport, kernel.ip = "ipc", str(scratch / "kernel")
     started = time.perf_counter()
     with client.setup_kernel(env=environment):
         seconds["Kernel start"] = time.perf_counter() - started
@@ -177,7 +186,7 @@ def jobs_of(server: Server) -> list[dict]:
     return [sagemaker.describe_training_job(TrainingJobName=name) for name in names]
 
 
-def print_summary(notebook, server: Server, seconds: dict[str, float], executed: pathlib.Path) -> None:
+def print_summary(notebook, server: Server, seconds: dict[str, float]) -> None:
     print("\nTraining jobs")
     jobs = jobs_of(server)
     for job in jobs:
@@ -193,10 +202,13 @@ def print_summary(notebook, server: Server, seconds: dict[str, float], executed:
     for heading, spent in seconds.items():
         print(f"  {heading:<{TITLE_COLUMNS}} {spent:6.1f}")
     print(f"  {'All':<{TITLE_COLUMNS}} {sum(seconds.values()):6.1f}")
-    picture = executed.parent / "confusion_matrix.png"
+
+
+def picture_path(out: pathlib.Path) -> pathlib.Path:
+    picture = out / "confusion_matrix.png"
     if not picture.exists():
         raise DemoError(f"the notebook left no picture at {picture}")
-    print(f"\nExecuted notebook  {executed}\nConfusion matrix   {picture}\nServer log         {server.log_path}")
+    return picture
 
 
 def run(build: pathlib.Path, out: pathlib.Path, rows: int | None) -> None:
@@ -216,10 +228,11 @@ def run(build: pathlib.Path, out: pathlib.Path, rows: int | None) -> None:
             if rows:
                 environment["MNIST_ROWS"] = str(rows)
             try:
-                seconds = run_notebook(notebook, environment)
+                seconds = run_notebook(notebook, environment, data_dir)
             finally:
                 nbformat.write(notebook, executed)
-        print_summary(notebook, server, seconds, executed)
+        print_summary(notebook, server, seconds)
+        print(f"\nExecuted notebook  {executed}\nConfusion matrix   {picture_path(out)}\nServer log         {server.log_path}")
         server.stop()
     finally:
         if getattr(server, "process", None) is not None and server.process.poll() is None:
@@ -236,7 +249,7 @@ def main() -> int:
     try:
         run(arguments.build.resolve(), arguments.out.resolve(), arguments.rows)
     except DemoError as error:
-        print(f"\ndemo: {error}", file=sys.stderr)
+        print(f"\ndemo: {error}\n\nThe server's log is in {arguments.out / 'server.log'}.", file=sys.stderr)
         return 1
     return 0
 
