@@ -130,10 +130,6 @@ void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
 }
 
 void RuntimeService::Invoke(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name) {
-    if (exchange.body_too_large()) {
-        return SendJson(exchange, 413, "RequestEntityTooLargeException",
-                        {{"Message", fmt::format("HTTP content length exceeded {} bytes.", body_bytes_max_)}});
-    }
     const std::shared_ptr<const hosting::LiveEndpoint> endpoint =
         hosting_.FindLive(principal.account_id, principal.region, endpoint_name);
     if (endpoint == nullptr) {

@@ -22,7 +22,7 @@ class RuntimeService final : public Service {
     /// Payloads above this are decoded on a worker: about 2 ms of work.
     static constexpr std::size_t kInlineBodyBytesMax = 1 << 20;
 
-    /// `hosting` is borrowed. Larger payloads than body_bytes_max are refused with 413.
+    /// `hosting` is borrowed. The front door refuses larger payloads than body_bytes_max with 413.
     explicit RuntimeService(hosting::EndpointService& hosting, std::size_t body_bytes_max = kDefaultBodyBytesMax)
         : hosting_(hosting), body_bytes_max_(body_bytes_max) {}
 
