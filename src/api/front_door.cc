@@ -35,7 +35,9 @@ SignedFor ReadScope(const http::RequestHead& head) {
     if (!authorization.empty()) {
         constexpr std::string_view kCredential = "Credential=";
         std::size_t begin = authorization.find(kCredential);
-        if (begin == std::string_view::npos) return {.is_signed = true, .service = "s3"};  // SigV2 is S3's alone
+        // Signature V2 is S3's alone; whatever else stands there is for the authenticator to refuse.
+        if (authorization.starts_with("AWS ")) return {.is_signed = true, .service = "s3"};
+        if (begin == std::string_view::npos) return {.is_signed = true, .service = {}};
         return {true, std::string(ServiceOfScope(authorization.substr(begin + kCredential.size())))};
     }
     std::string_view query = head.raw_query();

@@ -122,6 +122,7 @@ TEST(Connection, TimesOutStalledBodies) {
         for (int i = 0; i < 1000 && streamed.Send("x"); ++i) std::this_thread::sleep_for(milliseconds(10));
     });
     EXPECT_EQ(streamed.Receive().status, 400);
+    streamed.FinishSending();
     EXPECT_EQ(error_code, static_cast<int>(ErrorCode::kUnavailable));
 }
 

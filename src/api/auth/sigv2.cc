@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <utility>
 
 namespace espalier::api {
 namespace {
@@ -48,10 +49,22 @@ AuthFailure Malformed(std::string detail, bool in_query) {
     return {.fault = AuthFault::kMalformed, .detail = std::move(detail), .access_key_id = {}, .in_query = in_query};
 }
 
+/// All values of that name joined by commas. Unlike in V4, blanks inside a value stay as they are.
+std::string JoinedValues(const http::Headers& headers, std::string_view name) {
+    std::string joined;
+    bool first = true;
+    for (const auto& [field_name, value] : headers.fields()) {
+        if (!http::EqualsIgnoreCase(field_name, name)) continue;
+        if (!std::exchange(first, false)) joined += ',';
+        joined += value;
+    }
+    return joined;
+}
+
 /// A header, or in a link the query parameter of that name: botocore moves Content-Type and the like there.
 std::string HeaderOrParameter(const http::RequestHead& head, const std::vector<RawParameter>& parameters,
                               const V2Claim& claim, std::string_view lower_case_name) {
-    if (head.headers.Has(lower_case_name)) return CanonicalHeaderValue(head.headers, lower_case_name);
+    if (head.headers.Has(lower_case_name)) return JoinedValues(head.headers, lower_case_name);
     return claim.in_query ? QueryValue(parameters, lower_case_name).value_or("") : "";
 }
 
@@ -60,7 +73,7 @@ std::string AmzHeaders(const http::RequestHead& head, const std::vector<RawParam
     std::map<std::string, std::string> values;
     for (const auto& [name, value] : head.headers.fields()) {
         std::string lower = LowerCase(name);
-        if (lower.starts_with("x-amz-")) values[lower] = CanonicalHeaderValue(head.headers, lower);
+        if (lower.starts_with("x-amz-")) values[lower] = JoinedValues(head.headers, lower);
     }
     if (claim.in_query) {
         for (const auto& [name, value] : parameters) {
@@ -135,7 +148,7 @@ std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim) 
     if (claim.in_query) {
         text += std::to_string(claim.expires_unix_seconds);
     } else if (!head.headers.Has("x-amz-date")) {
-        text += CanonicalHeaderValue(head.headers, "date");
+        text += JoinedValues(head.headers, "date");
     }
     text += "\n";
     return text + AmzHeaders(head, parameters, claim) + Resource(head, parameters);
