@@ -104,7 +104,8 @@ Answer SimulatePrincipalPolicy(const QueryForm& form, std::string_view request_i
     std::vector<std::string> resources = Members(form, "ResourceArns");
     if (resources.empty()) resources.emplace_back("*");
     if (actions.size() * resources.size() > kSimulationsMax) {
-        return Invalid(fmt::format("At most {} pairs of an action and a resource are evaluated at once", kSimulationsMax));
+        return Invalid(
+            fmt::format("At most {} pairs of an action and a resource are evaluated at once", kSimulationsMax));
     }
     std::string results;
     for (const std::string& action : actions) {
