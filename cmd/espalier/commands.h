@@ -12,6 +12,7 @@ namespace espalier::cmd {
 void AddServe(CLI::App& app, int& exit_code);
 void AddEnv(CLI::App& app, int& exit_code);
 void AddNotebookSetup(CLI::App& app, int& exit_code);
+void AddTrain(CLI::App& app, int& exit_code);
 void AddPredict(CLI::App& app, int& exit_code);
 void AddModel(CLI::App& app, int& exit_code);
 

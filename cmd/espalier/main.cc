@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     espalier::cmd::AddServe(app, exit_code);
     espalier::cmd::AddEnv(app, exit_code);
     espalier::cmd::AddNotebookSetup(app, exit_code);
+    espalier::cmd::AddTrain(app, exit_code);
     espalier::cmd::AddPredict(app, exit_code);
     espalier::cmd::AddModel(app, exit_code);
     app.footer(

@@ -41,8 +41,11 @@ ProgressBar::ProgressBar(std::string label, std::uint64_t total, Options options
       started_(std::chrono::steady_clock::now()),
       last_drawn_(started_) {}
 
-ProgressBar::~ProgressBar() {
+ProgressBar::~ProgressBar() { Hide(); }
+
+void ProgressBar::Hide() {
     if (drawn_) WriteAll(options_.fd, "\r\x1b[K");
+    drawn_ = false;
 }
 
 void ProgressBar::Update(std::uint64_t done, const std::string& note) {

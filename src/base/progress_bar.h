@@ -31,6 +31,9 @@ class ProgressBar {
     /// metric.
     void Update(std::uint64_t done, const std::string& note = {});
 
+    /// Takes the bar off the line, so that something else can be printed; the next Update draws it again.
+    void Hide();
+
     /// The text of the bar at `done` after `seconds`, at most `width` characters; what Update draws.
     std::string Render(std::uint64_t done, double seconds, std::size_t width, const std::string& note) const;
 

@@ -1,0 +1,224 @@
+// `espalier train`: a model from files, at a terminal.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/progress_bar.h"
+#include "collective/self_comm.h"
+#include "collective/thread_comm.h"
+#include "espalier/commands.h"
+#include "learn/channel_loader.h"
+#include "learn/hyperparameters.h"
+#include "learn/trainer.h"
+#include "learn/training_instance.h"
+#include "learn/training_log.h"
+
+namespace espalier::cmd {
+namespace {
+
+constexpr int kInstancesMax = 64;
+
+struct TrainCommandOptions {
+    std::vector<std::string> train;
+    std::vector<std::string> validation;
+    std::string content_type;
+    std::string model;
+    std::vector<std::string> hyperparameters;
+    int instances = 1;
+    int threads = 0;
+};
+
+Result<learn::HyperparameterList> SplitPairs(const std::vector<std::string>& pairs) {
+    learn::HyperparameterList list;
+    for (const std::string& pair : pairs) {
+        const std::size_t equals = pair.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("'{}' is not a hyperparameter: write NAME=VALUE, for example max_depth=5", pair));
+        }
+        list.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
+    }
+    return list;
+}
+
+/// What one instance does; several run at once in threads of their own.
+class LocalInstance {
+  public:
+    LocalInstance(const TrainCommandOptions& options, const learn::Hyperparameters& parameters,
+                  std::vector<learn::ChannelFiles> channels, int num_threads, collective::Comm& comm)
+        : options_(options),
+          parameters_(parameters),
+          channels_(std::move(channels)),
+          num_threads_(num_threads),
+          comm_(comm) {}
+
+    Result<learn::TrainOutcome> Run() {
+        std::vector<learn::DataSet> sets;
+        Result<void> loaded;
+        for (const learn::ChannelFiles& channel : channels_) {
+            auto set = Load(channel);
+            if (set.has_value()) {
+                sets.push_back(std::move(*set));
+            } else if (loaded.has_value()) {
+                loaded = std::move(set).error();
+            }
+        }
+        TRY(learn::AgreeOnErrors(loaded.has_value() ? nullptr : &loaded.error(), {}, comm_));
+        WorkerTeam team(num_threads_);
+        ProgressBar bar("train", static_cast<std::uint64_t>(parameters_.train.num_rounds));
+        const learn::TrainContext context{
+            .team = team, .comm = comm_, .on_round = [&](const learn::RoundReport& report) {
+                if (comm_.rank() != 0) return;
+                bar.Hide();
+                std::printf("%s\n", learn::MetricLine(report, false).c_str());
+                std::fflush(stdout);
+                bar.Update(static_cast<std::uint64_t>(report.round + 1));
+            }};
+        learn::BadLabel bad;
+        auto outcome = learn::Train(parameters_.train, sets, context, &bad);
+        bar.Hide();
+        if (!outcome.has_value() && !bad.rule.empty()) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{}, column 1: label {} is out of range: it {}",
+                                     learn::PlaceOfRow(channels_[bad.data_set], bad.row), bad.label, bad.rule));
+        }
+        return outcome;
+    }
+
+  private:
+    Result<learn::DataSet> Load(const learn::ChannelFiles& channel) {
+        data::LoadReport report;
+        ProgressBar bar("read " + channel.name, channel.size_bytes());
+        const bool identities = comm_.size() > 1 && parameters_.train.subsample < 1;
+        auto set = learn::LoadChannel(channel, num_threads_, identities, comm_, report, [&](std::uint64_t bytes_read) {
+            if (comm_.rank() == 0) bar.Update(bytes_read);
+        });
+        bar.Hide();
+        for (const std::string& warning : report.warnings)
+            std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
+        return set;
+    }
+
+    const TrainCommandOptions& options_;
+    const learn::Hyperparameters& parameters_;
+    const std::vector<learn::ChannelFiles> channels_;
+    const int num_threads_;
+    collective::Comm& comm_;
+};
+
+Result<std::vector<learn::ChannelFiles>> FindChannels(const TrainCommandOptions& options, bool csv_weights) {
+    std::vector<learn::ChannelFiles> channels;
+    const auto format = TRY(data::ParseChannelContentType(options.content_type, data::ContentTypeRules::kModern));
+    for (const auto& [name, paths] :
+         {std::pair("train", &options.train), std::pair("validation", &options.validation)}) {
+        if (paths->empty()) continue;
+        learn::ChannelFiles channel{
+            .name = name, .paths = *paths, .format = format, .csv_weights = csv_weights, .files = {}};
+        channel.files = TRY(data::FindDataFiles(*paths));
+        if (channel.files.empty()) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("--{}: there is no file with data in {}", name, fmt::join(*paths, ", ")));
+        }
+        channels.push_back(std::move(channel));
+    }
+    return channels;
+}
+
+/// Instance `rank`'s share: every num_instances-th file, as ShardedByS3Key deals objects out.
+std::vector<learn::ChannelFiles> ShareOf(const std::vector<learn::ChannelFiles>& channels, int rank,
+                                         int num_instances) {
+    std::vector<learn::ChannelFiles> share = channels;
+    for (learn::ChannelFiles& channel : share) {
+        std::vector<data::DataFile> mine;
+        for (std::size_t i = static_cast<std::size_t>(rank); i < channel.files.size();
+             i += static_cast<std::size_t>(num_instances)) {
+            mine.push_back(channel.files[i]);
+        }
+        channel.files = std::move(mine);
+    }
+    return share;
+}
+
+Result<void> Train(const TrainCommandOptions& options) {
+    const auto list = TRY(SplitPairs(options.hyperparameters));
+    const auto parameters = TRY(learn::ParseHyperparameters(list, learn::ProfileOf(AlgorithmVersion::k3_2_0)));
+    for (const std::string& warning : parameters.warnings)
+        std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
+    const auto channels = TRY(FindChannels(options, parameters.csv_weights));
+    int num_threads =
+        options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    if (parameters.num_threads > 0) num_threads = std::min(num_threads, parameters.num_threads);
+    const int threads_each = std::clamp(num_threads / options.instances, 1, WorkerTeam::kThreadsMax);
+
+    Result<learn::TrainOutcome> first = Error(ErrorCode::kInternal, "no instance ran");
+    if (options.instances == 1) {
+        collective::SelfComm comm;
+        first = LocalInstance(options, parameters, channels, threads_each, comm).Run();
+    } else {
+        auto group = collective::ThreadComm::CreateGroup({.size = options.instances});
+        std::vector<std::jthread> ranks;
+        for (int rank = 0; rank < options.instances; ++rank) {
+            ranks.emplace_back([&, rank] {
+                auto& comm = *group[static_cast<std::size_t>(rank)];
+                auto outcome =
+                    LocalInstance(options, parameters, ShareOf(channels, rank, options.instances), threads_each, comm)
+                        .Run();
+                if (!outcome.has_value()) comm.Abort();
+                if (rank == 0) first = std::move(outcome);
+            });
+        }
+    }
+    const learn::TrainOutcome outcome = TRY(std::move(first));
+    const bool json = options.model.ends_with(".json");
+    TRY(learn::PublishModel(outcome.model, json ? model::ModelFormat::kJson : model::ModelFormat::kUbjson,
+                            options.model));
+    std::fprintf(stderr, "%s: %zu trees in %d rounds, %.2f s\n", options.model.c_str(), outcome.model.trees.size(),
+                 outcome.num_rounds_done, outcome.seconds.cuts + outcome.seconds.bins + outcome.seconds.rounds);
+    return {};
+}
+
+}  // namespace
+
+void AddTrain(CLI::App& app, int& exit_code) {
+    auto options = std::make_shared<TrainCommandOptions>();
+    CLI::App* train = app.add_subcommand("train", "train a model from libsvm or CSV files");
+    train->add_option("--train", options->train, "files or folders to train on")->required()->expected(1, -1);
+    train->add_option("--validation", options->validation, "files or folders to evaluate each round on")
+        ->expected(1, -1);
+    train->add_option("--content-type", options->content_type,
+                      "libsvm (default) or csv (the first column is the label)");
+    train->add_option("--model", options->model, "where the model goes: .json for JSON, any other name for UBJSON")
+        ->required();
+    train->add_option("--instances", options->instances, "split the files over this many instances, run as threads")
+        ->check(CLI::Range(1, kInstancesMax))
+        ->capture_default_str();
+    train->add_option("--threads", options->threads, "threads of all instances together (default: all cores)")
+        ->check(CLI::Range(1, WorkerTeam::kThreadsMax));
+    train->add_option("NAME=VALUE", options->hyperparameters, "hyperparameters of XGBoost, num_round among them");
+    train->footer(
+        "Example: learn whether x0 + x1 is above 1.\n"
+        "  printf '0 0:0.1 1:0.3\\n1 0:0.9 1:0.8\\n0 0:0.4 1:0.2\\n1 0:0.7 1:0.6\\n' > rows.libsvm\n"
+        "  espalier train --train rows.libsvm --model sum.json -- num_round=3 objective=binary:logistic \\\n"
+        "      min_child_weight=0\n"
+        "  espalier predict --model sum.json --data rows.libsvm\n"
+        "\n"
+        "A line per round shows the metric on the training data and, with --validation, on the other data. The model "
+        "is\n"
+        "the same for any number of threads and instances. Write -- before the hyperparameters when they follow a "
+        "flag\n"
+        "that takes several values.");
+    train->callback([options, &exit_code] {
+        const auto done = Train(*options);
+        if (done.has_value()) return;
+        std::fprintf(stderr, "espalier train: %s\n", done.error().ToString().c_str());
+        exit_code = 1;
+    });
+}
+
+}  // namespace espalier::cmd
