@@ -1,4 +1,5 @@
 // CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation, and the configurations that no bucket here has.
+#include <algorithm>
 #include <array>
 
 #include "api/s3/incoming_body.h"
@@ -10,6 +11,7 @@ namespace espalier::api::s3 {
 namespace {
 
 constexpr std::string_view kDefaultRegion = "us-east-1";
+constexpr std::size_t kRegionBytesMax = 32;
 
 struct AbsentConfiguration {
     std::string_view sub_resource;
@@ -35,6 +37,12 @@ constexpr std::array<AbsentConfiguration, 14> kAbsentConfigurations = {{
     {"website", S3Code::kNoSuchWebsiteConfiguration, ""},
 }};
 
+bool IsRegionName(std::string_view text) {
+    return text.size() <= kRegionBytesMax && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+           });
+}
+
 }  // namespace
 
 S3Result<Reply> CreateBucket(const S3Context& context, const S3Request& request) {
@@ -50,6 +58,10 @@ S3Result<Reply> CreateBucket(const S3Context& context, const S3Request& request)
     // Without a constraint the bucket lies where the client believes to be, so that no region redirect ever arises.
     if (region.empty()) region = request.principal.region;
     if (region.empty()) region = kDefaultRegion;
+    if (region == "EU") region = "eu-west-1";  // the name of before there were regions
+    if (!IsRegionName(region)) {
+        return S3Error(S3Code::kInvalidLocationConstraint).With("LocationConstraint", std::move(region));
+    }
     const Result<void> created = context.store.CreateBucket(*request.bucket, region);
     if (!created) {
         if (store::FaultOf(created.error()) != store::Fault::kBucketExists) return created.error();

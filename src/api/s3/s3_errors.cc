@@ -32,6 +32,8 @@ constexpr CodeRow kCodes[] = {
     {S3Code::kInvalidArgument, "InvalidArgument", 400, "Invalid Argument"},
     {S3Code::kInvalidBucketName, "InvalidBucketName", 400, "The specified bucket is not valid."},
     {S3Code::kInvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid."},
+    {S3Code::kInvalidLocationConstraint, "InvalidLocationConstraint", 400,
+     "The specified location-constraint is not valid"},
     {S3Code::kInvalidPart, "InvalidPart", 400,
      "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
      "entity tag may not match the part's entity tag."},

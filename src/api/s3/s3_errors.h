@@ -27,6 +27,7 @@ enum class S3Code {
     kInvalidArgument,
     kInvalidBucketName,
     kInvalidDigest,
+    kInvalidLocationConstraint,
     kInvalidPart,
     kInvalidPartOrder,
     kInvalidRange,
