@@ -14,11 +14,11 @@
 #include "base/progress_bar.h"
 #include "data/load_rows.h"
 #include "espalier/commands.h"
+#include "hosting/number_text.h"
 #include "model/links.h"
 #include "model/objective_table.h"
 #include "model/open_model.h"
 #include "model/predictor.h"
-#include "model/python_float.h"
 
 namespace espalier::cmd {
 namespace {
@@ -55,7 +55,7 @@ class RowPrinter {
         text_.clear();
         std::size_t per_row = rows.num_rows() == 0 ? 1 : values_.size() / rows.num_rows();
         for (std::size_t i = 0; i < values_.size(); ++i) {
-            model::AppendPythonFloat(values_[i], text_);
+            hosting::AppendPythonFloat(text_, values_[i]);
             text_ += (i + 1) % per_row == 0 ? '\n' : ',';
         }
         if (std::fwrite(text_.data(), 1, text_.size(), stdout) != text_.size()) {

@@ -27,10 +27,11 @@ int TreeDepth(const Tree& tree) {
     return deepest;
 }
 
-// 1 for the right child.
-inline std::uint32_t GoesRight(float value, float condition, std::uint32_t default_left) {
-    bool missing_left = value != value && default_left != 0;
-    return static_cast<std::uint32_t>(!(value < condition)) & static_cast<std::uint32_t>(!missing_left);
+// 1 for the right child. Without branches: which way a row goes is as good as random to a branch predictor.
+inline std::uint32_t GoesRight(float value, float condition, std::uint32_t column) {
+    auto not_less = static_cast<std::uint32_t>(!(value < condition));
+    auto missing = static_cast<std::uint32_t>(value != value);
+    return not_less & ~(missing & (column >> 31));
 }
 
 }  // namespace
@@ -70,16 +71,15 @@ void Forest::MapColumns(const TreeEnsemble& ensemble) {
     // A table over all features unless a few huge indices would make it larger than the model itself.
     std::size_t table_size = std::size_t{used_features_.back()} + 1;
     if (table_size > std::max<std::size_t>(std::size_t{1} << 16, 16 * num_nodes)) return;
-    column_of_.assign(table_size, -1);
+    column_of_.assign(table_size, static_cast<std::int32_t>(num_columns_));
     for (std::size_t column = 0; column < used_features_.size(); ++column) {
         column_of_[used_features_[column]] = static_cast<std::int32_t>(column);
     }
 }
 
-std::int32_t Forest::ColumnOf(std::uint32_t feature) const {
-    if (!column_of_.empty()) return feature < column_of_.size() ? column_of_[feature] : -1;
+std::int32_t Forest::FindColumn(std::uint32_t feature) const {
     auto found = std::lower_bound(used_features_.begin(), used_features_.end(), feature);
-    if (found == used_features_.end() || *found != feature) return -1;
+    if (found == used_features_.end() || *found != feature) return static_cast<std::int32_t>(num_columns_);
     return static_cast<std::int32_t>(found - used_features_.begin());
 }
 
@@ -100,7 +100,7 @@ void Forest::AddComplete(const Tree& tree, int depth, CompiledTree& compiled) {
                 next.insert(next.end(), {node, node});
             } else {
                 auto column =
-                    static_cast<std::uint32_t>(ColumnOf(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
+                    static_cast<std::uint32_t>(FindColumn(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
                 std::uint32_t default_left = tree.default_left[Index(node)] != 0 ? kDefaultLeft : 0;
                 complete_nodes_[compiled.nodes + place] = {tree.split_conditions[Index(node)], column | default_left};
                 next.insert(next.end(), {tree.left_children[Index(node)], tree.right_children[Index(node)]});
@@ -127,7 +127,8 @@ void Forest::AddLinked(const Tree& tree, CompiledTree& compiled) {
         }
         auto left = linked_nodes_.size();
         linked_nodes_.resize(left + 2);
-        auto column = static_cast<std::uint32_t>(ColumnOf(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
+        auto column =
+            static_cast<std::uint32_t>(FindColumn(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
         std::uint32_t default_left = tree.default_left[Index(node)] != 0 ? kDefaultLeft : 0;
         linked_nodes_[place] = {tree.split_conditions[Index(node)], column | default_left,
                                 static_cast<std::int32_t>(left - compiled.nodes)};
@@ -137,14 +138,23 @@ void Forest::AddLinked(const Tree& tree, CompiledTree& compiled) {
 }
 
 void Forest::FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const {
-    std::fill_n(block, num_rows * num_columns_, kMissing);
+    std::size_t stride = RowStride();
+    std::fill_n(block, num_rows * stride, kMissing);
+    const std::uint32_t* features = rows.feature_idx.data();
+    const float* values = rows.values.data();
+    const std::int32_t* table = column_of_.data();
+    std::size_t table_size = column_of_.size();
     for (std::size_t r = 0; r < num_rows; ++r) {
-        float* row = block + r * num_columns_;
+        float* row = block + r * stride;
+        std::uint64_t begin = rows.row_offsets[first_row + r];
         std::uint64_t end = rows.row_offsets[first_row + r + 1];
-        for (std::uint64_t e = rows.row_offsets[first_row + r]; e < end; ++e) {
-            std::int32_t column = ColumnOf(rows.feature_idx[e]);
-            if (column >= 0) row[column] = rows.values[e];
+        if (table_size == 0) {
+            for (std::uint64_t e = begin; e < end; ++e) row[FindColumn(features[e])] = values[e];
+            continue;
         }
+        // Features rise: what lies beyond the table is a tail that no tree looks at.
+        while (end > begin && features[end - 1] >= table_size) --end;
+        for (std::uint64_t e = begin; e < end; ++e) row[table[features[e]]] = values[e];
     }
 }
 
@@ -153,16 +163,20 @@ void Forest::WalkComplete(const CompiledTree& tree, const float* block, std::siz
     const CompleteNode* nodes = complete_nodes_.data() + tree.nodes;
     const float* leaves = complete_leaves_.data() + tree.leaves;
     std::uint32_t num_internal = (1U << tree.depth) - 1;
+    std::size_t stride = RowStride();
     std::size_t r = 0;
     for (; r + kTogether <= num_rows; r += kTogether) {
+        // Unrolled, so that the places stay in registers.
         std::uint32_t at[kTogether] = {};
         for (std::int32_t d = 0; d < tree.depth; ++d) {
+#pragma GCC unroll 8
             for (std::size_t i = 0; i < kTogether; ++i) {
                 const CompleteNode& node = nodes[at[i]];
-                float value = block[(r + i) * num_columns_ + (node.column & ~kDefaultLeft)];
-                at[i] = 2 * at[i] + 1 + GoesRight(value, node.condition, node.column & kDefaultLeft);
+                float value = block[(r + i) * stride + (node.column & ~kDefaultLeft)];
+                at[i] = 2 * at[i] + 1 + GoesRight(value, node.condition, node.column);
             }
         }
+#pragma GCC unroll 8
         for (std::size_t i = 0; i < kTogether; ++i) {
             margins[(r + i) * num_groups_ + tree.group] += leaves[at[i] - num_internal];
         }
@@ -171,8 +185,8 @@ void Forest::WalkComplete(const CompiledTree& tree, const float* block, std::siz
         std::uint32_t at = 0;
         for (std::int32_t d = 0; d < tree.depth; ++d) {
             const CompleteNode& node = nodes[at];
-            float value = block[r * num_columns_ + (node.column & ~kDefaultLeft)];
-            at = 2 * at + 1 + GoesRight(value, node.condition, node.column & kDefaultLeft);
+            float value = block[r * stride + (node.column & ~kDefaultLeft)];
+            at = 2 * at + 1 + GoesRight(value, node.condition, node.column);
         }
         margins[r * num_groups_ + tree.group] += leaves[at - num_internal];
     }
@@ -181,11 +195,11 @@ void Forest::WalkComplete(const CompiledTree& tree, const float* block, std::siz
 void Forest::WalkLinked(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const {
     const LinkedNode* nodes = linked_nodes_.data() + tree.nodes;
     for (std::size_t r = 0; r < num_rows; ++r) {
-        const float* row = block + r * num_columns_;
+        const float* row = block + r * RowStride();
         const LinkedNode* node = nodes;
         while (node->left >= 0) {
             float value = row[node->column & ~kDefaultLeft];
-            node = nodes + node->left + GoesRight(value, node->condition, node->column & kDefaultLeft);
+            node = nodes + node->left + GoesRight(value, node->condition, node->column);
         }
         margins[r * num_groups_ + tree.group] += node->condition;
     }
@@ -193,9 +207,9 @@ void Forest::WalkLinked(const CompiledTree& tree, const float* block, std::size_
 
 void Forest::AddLeaves(const data::FeatureRows& rows, std::span<float> margins) const {
     // A block of a very wide model is fewer rows, so that it stays in the second-level cache (half a megabyte).
-    std::size_t block_rows = std::clamp<std::size_t>((std::size_t{512} << 10) / 4 / num_columns_, 1, kRowsPerBlock);
+    std::size_t block_rows = std::clamp<std::size_t>((std::size_t{512} << 10) / 4 / RowStride(), 1, kRowsPerBlock);
     thread_local std::vector<float> block;  // grows to the largest model of the thread, then nothing is allocated
-    block.resize(std::max(block.size(), std::min(block_rows, rows.num_rows()) * num_columns_));
+    block.resize(std::max(block.size(), std::min(block_rows, rows.num_rows()) * RowStride()));
     for (std::size_t first = 0; first < rows.num_rows(); first += block_rows) {
         std::size_t num_rows = std::min(block_rows, rows.num_rows() - first);
         FillBlock(rows, first, num_rows, block.data());

@@ -48,7 +48,10 @@ class Forest {
     };
 
     void MapColumns(const TreeEnsemble& ensemble);
-    std::int32_t ColumnOf(std::uint32_t feature) const;
+    std::int32_t FindColumn(std::uint32_t feature) const;
+    /// Floats of a dense row: the columns, and one more that takes the values nobody looks at, so that filling a row
+    /// needs no branch.
+    std::size_t RowStride() const { return num_columns_ + 1; }
     void AddComplete(const Tree& tree, int depth, CompiledTree& compiled);
     void AddLinked(const Tree& tree, CompiledTree& compiled);
     void FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const;
@@ -58,7 +61,7 @@ class Forest {
     std::size_t num_groups_ = 1;
     std::size_t num_columns_ = 0;
     std::vector<std::uint32_t> used_features_;  ///< [columns] rising
-    std::vector<std::int32_t> column_of_;       ///< [features] -1: unused; empty when features are too many for a table
+    std::vector<std::int32_t> column_of_;  ///< [features] num_columns_: unused; empty when a table would be too large
     std::vector<CompiledTree> trees_;
     std::vector<CompleteNode> complete_nodes_;
     std::vector<float> complete_leaves_;

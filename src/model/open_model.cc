@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,18 +51,18 @@ Result<std::string> ReadFile(const std::string& path) {
     return bytes;
 }
 
-// The name's last step, which the images look at.
-std::string_view BaseName(std::string_view name) {
-    return name.substr(name.find_last_of('/') + 1);
-}
-
-const ArchiveMember* FindModelMember(const std::vector<ArchiveMember>& members) {
-    const ArchiveMember* first = nullptr;
+Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members) {
+    const ArchiveMember* only = nullptr;
     for (const ArchiveMember& member : members) {
         if (member.name == "xgboost-model") return &member;
-        if (first == nullptr && !BaseName(member.name).starts_with('.')) first = &member;
+        if (member.name.starts_with('.') || member.name.find('/') != std::string::npos) continue;
+        if (only != nullptr) {
+            return Error(ErrorCode::kCorruptData, "the archive holds several files and none is called xgboost-model");
+        }
+        only = &member;
     }
-    return first;
+    if (only == nullptr) return Error(ErrorCode::kCorruptData, "the archive holds no model file at its top level");
+    return only;
 }
 
 }  // namespace
@@ -75,10 +74,7 @@ Result<OpenedModel> OpenModel(const std::string& path) {
         ArchiveLimits limits;
         limits.total_bytes_max = kModelFileBytesMax;
         std::vector<ArchiveMember> members = TRY_MSG(ReadTarGz(bytes, limits), path);
-        const ArchiveMember* member = FindModelMember(members);
-        if (member == nullptr) {
-            return Error(ErrorCode::kCorruptData, fmt::format("{}: the archive holds no model file", path));
-        }
+        const ArchiveMember* member = TRY_MSG(FindModelMember(members), path);
         opened.member = member->name;
         bytes = member->bytes;
     }

@@ -20,7 +20,8 @@ struct OpenedModel {
 /// No model file may be larger.
 inline constexpr std::uint64_t kModelFileBytesMax = std::uint64_t{4} << 30;
 
-/// Of an archive the member `xgboost-model` is read, else the first whose name does not begin with ".".
+/// Of an archive the member `xgboost-model` is read, else the only one at its top level whose name does not begin with
+/// ".": the rule of endpoints (hosting/loaded_model.h).
 /// kNotFound, kIo, kResourceLimit (over kModelFileBytesMax), and what ReadTarGz and ReadModel say, with the path.
 Result<OpenedModel> OpenModel(const std::string& path);
 
