@@ -68,6 +68,15 @@ std::string ArchiveShelf::PathOf(const std::string& archive_id) const {
 }
 
 Result<ArchiveShelf::Loaded> ArchiveShelf::LoadObject(const store::S3Location& location) {
+    return Take(location, true);
+}
+
+Result<void> ArchiveShelf::CheckObject(const store::S3Location& location) {
+    TRY(Take(location, false));
+    return {};
+}
+
+Result<ArchiveShelf::Loaded> ArchiveShelf::Take(const store::S3Location& location, bool keep) {
     auto names = NamesOf(location);
     if (!names) return NoModelData(location);
     const std::string incoming = fmt::format("{}/{}{}", options_.folder, kIncomingPrefix, next_incoming_.fetch_add(1));
@@ -80,13 +89,17 @@ Result<ArchiveShelf::Loaded> ArchiveShelf::LoadObject(const store::S3Location& l
         auto model = LoadFile(incoming, archive_id);
         if (!model)
             return std::move(model).error().Wrap(fmt::format("The model archive {} cannot be used", location.ToUri()));
-        TRY(options_.fs->Rename(incoming, PathOf(archive_id)));
-        TRY(options_.fs->SyncFolder(options_.folder));
+        if (keep) {
+            TRY(options_.fs->Rename(incoming, PathOf(archive_id)));
+            TRY(options_.fs->SyncFolder(options_.folder));
+        }
         return Loaded{archive_id, std::move(*model)};
     };
     Result<Loaded> loaded = load();
     // rename() of two names of one file does nothing and leaves both, so the incoming name is removed in any case.
-    if (Result<void> removed = options_.fs->Remove(incoming); !removed) (void)removed;
+    if (Result<void> removed = options_.fs->Remove(incoming);
+        !removed && removed.error().code() != ErrorCode::kNotFound)
+        LOG_WARN("an incoming model archive cannot be removed", {"error", removed.error().ToString()});
     return loaded;
 }
 

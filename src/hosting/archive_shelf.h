@@ -43,6 +43,8 @@ class ArchiveShelf {
     /// errors of LoadModel with the location in front. The archive stays until Sweep finds it unused; a load that has
     /// not been committed yet must be protected with Hold.
     Result<Loaded> LoadObject(const store::S3Location& location);
+    /// Loads the object as LoadObject does, with the same errors, and leaves nothing on the shelf.
+    Result<void> CheckObject(const store::S3Location& location);
     /// Loads an archive that is already on the shelf. kNotFound or kCorruptData when it is gone or damaged.
     Result<Loaded> LoadShelved(const std::string& archive_id);
 
@@ -56,6 +58,8 @@ class ArchiveShelf {
   private:
     explicit ArchiveShelf(Options options) : options_(std::move(options)) {}
     std::string PathOf(const std::string& archive_id) const;
+    /// Links the object into the folder, loads it, and puts it on the shelf if `keep`.
+    Result<Loaded> Take(const store::S3Location& location, bool keep);
     Result<std::shared_ptr<const LoadedModel>> LoadFile(const std::string& path, const std::string& archive_id);
     Result<std::string> HashFile(const std::string& path) const;
 

@@ -91,7 +91,7 @@ Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& n
     if (TRY(models_.ExistsFolded(scope, name))) return AlreadyExists(meta::ResourceKind::kModel, scope, name);
     TRY(ServeSettings(spec.image, spec.environment));
     const store::S3Location location = TRY(store::ParseS3Location(spec.model_data_url));
-    TRY(options_.shelf->LoadObject(location));
+    TRY(options_.shelf->CheckObject(location));
     const UnixMillis now = options_.clock->WallMillis();
     return Insert(models_, meta::ResourceKind::kModel,
                   {.scope = scope,

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -164,6 +165,7 @@ TEST_F(EndpointServiceTest, ModelsThatCannotBeServedAreToldByName) {
               "The model archive s3://bucket/c cannot be used: the archive is not in gzip format");
     PutArchive("d", ConstantModel(1.0F), "my-own-name.json");
     EXPECT_EQ(CreateModel("m", "d"), "ok");
+    EXPECT_EQ(NumArchives(), 0U) << "checking a model keeps no copy";
     EXPECT_EQ(CreateModel("M", "d"),
               "Cannot create already existing model \"arn:aws:sagemaker:us-east-1:123456789012:model/m\".");
 }
@@ -272,6 +274,39 @@ TEST_F(EndpointServiceTest, NoRequestFailsWhileVariantsAreSwapped) {
     clients.clear();
     EXPECT_EQ(failures.load(), 0);
     EXPECT_GT(answers.load(), 100);
+}
+
+TEST_F(EndpointServiceTest, ChangesOfOneEndpointTakeTurns) {
+    CreateConstantModel("m1", 1.0F);
+    CreateConfig("c", {{.name = "a", .model_name = "m1"}});
+    std::atomic<int> created{0};
+    std::atomic<int> strange{0};
+    auto race = [&](const std::function<void()>& change) {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 4; ++i) threads.emplace_back(change);
+    };
+    race([&] {
+        const std::string text = Create("e", "c");
+        if (text == "ok") created.fetch_add(1);
+        if (text != "ok" && !text.starts_with("Cannot create already existing endpoint")) strange.fetch_add(1);
+    });
+    EXPECT_EQ(created.load(), 1);
+    std::atomic<int> updated{0};
+    race([&] {
+        for (int i = 0; i < 5; ++i) {
+            const std::string text = Text(service_->Update(scope_, "e", "c", {}, ""));
+            if (text == "ok") updated.fetch_add(1);
+            if (text != "ok" && text !=
+                                    "Cannot update in-progress endpoint "
+                                    "\"arn:aws:sagemaker:us-east-1:123456789012:endpoint/e\".")
+                strange.fetch_add(1);
+        }
+    });
+    EXPECT_GT(updated.load(), 0);
+    EXPECT_EQ(strange.load(), 0);
+    EXPECT_EQ(Status("e"), "InService");
+    EXPECT_EQ(Invoke("e"), "1.0");
+    EXPECT_EQ(NumArchives(), 1U);
 }
 
 TEST_F(EndpointServiceTest, ShadowsGetTheirShareAndAreCounted) {

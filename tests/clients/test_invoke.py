@@ -83,6 +83,7 @@ def test_every_spelling_of_the_content_types(hosting):
     endpoint = hosting.serve(models.constant_archive(1.0))
     for content_type in ("text/libsvm", "text/x-libsvm", "libsvm", "TEXT/LIBSVM", "text/libsvm; charset=utf-8"):
         assert hosting.invoke(endpoint, b"1 0:1 2:3\n0:5\n\n4", content_type)["Body"] == b"1.0,1.0,1.0"
+    assert hosting.invoke(endpoint, b"1 0:1 2:3", None)["Body"] == b"1.0", "no content type is libsvm"
     for content_type in ("text/csv", "csv", "text/csv; charset=utf-8", "text/csv;label_size=1"):
         assert hosting.invoke(endpoint, b"1,2\n\n3,\n", content_type)["Body"] == b"1.0,1.0"
 
