@@ -106,7 +106,7 @@ def pytest_collection_modifyitems(config, items):
     """Puts runs_last tests at the end, and notes whether this run is the whole set of tests."""
     items.sort(key=lambda item: item.get_closest_marker("runs_last") is not None)
     everything = {str(config.rootpath / "tests"), "tests"}
-    narrowed = config.option.keyword or config.option.markexpr or getattr(config.option, "lf", False)
+    narrowed = any(getattr(config.option, name, None) for name in ("keyword", "markexpr", "lf", "ignore", "deselect"))
     config.stash["whole_run"] = set(config.args) <= everything and not narrowed
 
 
