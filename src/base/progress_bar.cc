@@ -41,7 +41,9 @@ ProgressBar::ProgressBar(std::string label, std::uint64_t total, Options options
       started_(std::chrono::steady_clock::now()),
       last_drawn_(started_) {}
 
-ProgressBar::~ProgressBar() { Hide(); }
+ProgressBar::~ProgressBar() {
+    Hide();
+}
 
 void ProgressBar::Hide() {
     if (drawn_) WriteAll(options_.fd, "\r\x1b[K");

@@ -2,7 +2,7 @@
 //
 // Nouns: cursor = a place before a value; each Read… and Skip call takes exactly the value it stands before.
 // Limits: nesting kDocumentDepthMax; arrays are sized only after the bytes that hold them were seen to be there, so
-// memory stays within four times the document. Every failure is kCorruptData with the byte offset.
+// numbers stay within four times the document. Every failure is kCorruptData with the byte offset.
 // Confined to one thread. The document is borrowed and must outlive the cursor.
 #pragma once
 

@@ -3,9 +3,10 @@
 // Reading accepts every variant of the schema since 1.0 (scalar and list base_score, boolean default_left, files
 // without iteration_indptr or split_type). Writing gives the schema of 3.2, which stock xgboost 3.2 loads and predicts
 // with identically (tests/parity/test_predict.py). Source: contracts/xgboost.md 5.1, 5.2 (xgboost/doc/model.schema).
-// Limits: document_cursor.h. Thread-safe: pure functions.
+// Limits: document_cursor.h, kClassesMax, kModelNamesMax. Thread-safe: pure functions.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ namespace espalier::model {
 
 /// Each row's margins are kept for all classes at once; a file may not ask for more of them.
 inline constexpr int kClassesMax = 1'000'000;
+
+/// Feature names, types and attributes take up to a hundred bytes each, however short they are in the file.
+inline constexpr std::size_t kModelNamesMax = std::size_t{1} << 20;
 
 enum class ModelFormat { kJson, kUbjson };
 

@@ -154,6 +154,17 @@ TEST(ModelFileTest, HostileDocumentsAreRefused) {
     EXPECT_TELLS("{L" + count, "cut off");
 }
 
+TEST(ModelFileTest, NamesAreLimited) {
+    TreeEnsemble model = Sample();
+    model.feature_names.assign(kModelNamesMax, "");
+    std::string bytes = WriteModel(model, ModelFormat::kUbjson);
+    EXPECT_TRUE(ReadModel(bytes));
+    model.feature_names.push_back("");
+    Result<TreeEnsemble> refused = ReadModel(WriteModel(model, ModelFormat::kUbjson));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kResourceLimit);
+}
+
 TEST(ModelFileTest, ReadsTheOlderSpellings) {
     TreeEnsemble model = Sample();
     std::string json = WriteModel(model, ModelFormat::kJson);

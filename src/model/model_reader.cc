@@ -20,6 +20,11 @@ Error Unsupported(std::string message) {
     return Error(ErrorCode::kInvalidArgument, std::move(message));
 }
 
+Error TooManyNames() {
+    return Error(ErrorCode::kResourceLimit,
+                 fmt::format("the model has more than {} feature names or attributes", kModelNamesMax));
+}
+
 template <typename T>
 Result<T> ParseParam(std::string_view name, std::string_view text) {
     T value{};
@@ -174,6 +179,7 @@ class Reader {
     // An object whose values are strings; others are left out.
     Result<void> ReadStrings(std::map<std::string, std::string>& strings) {
         return cursor_->ReadObject([&](std::string_view key) -> Result<void> {
+            if (strings.size() >= kModelNamesMax) return TooManyNames();
             std::string name(key);
             if (TRY(cursor_->Peek()) != ValueKind::kString) return cursor_->Skip();
             return cursor_->ReadString(strings[name]);
@@ -182,7 +188,10 @@ class Reader {
 
     Result<void> ReadStringArray(std::vector<std::string>& strings) {
         strings.clear();
-        return cursor_->ReadArray([&]() -> Result<void> { return cursor_->ReadString(strings.emplace_back()); });
+        return cursor_->ReadArray([&]() -> Result<void> {
+            if (strings.size() >= kModelNamesMax) return TooManyNames();
+            return cursor_->ReadString(strings.emplace_back());
+        });
     }
 
     Result<void> CheckSupported() const {
