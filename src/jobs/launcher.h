@@ -41,6 +41,7 @@ class TrainingRun {
     virtual ~TrainingRun() = default;
     /// Waits at most `timeout` for the end of all instances. Once given, the report stays the same.
     virtual std::optional<ExitReport> WaitFor(std::chrono::milliseconds timeout) = 0;
+    /// A trainer that is still starting up ends without a model.
     virtual void AskToStop() = 0;
     virtual void Kill() = 0;
 };

@@ -5,10 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -38,22 +36,43 @@ void RemoveFolder(const std::string& path) {
     filesystem::remove_all(path, error);
 }
 
-/// The rank that mpirun blames for the end of its job, or -1. It says "process rank 1 with PID …" of a rank ended by a
-/// signal and "Process name: [[14809,1],1]" of one that returned an exit code.
-int BlamedRank(const std::string& launcher_log_path) {
-    std::ifstream in(launcher_log_path, std::ios::binary);
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    const auto number_after = [&](std::string_view marker, std::string_view skip_past) {
-        std::size_t at = text.find(marker);
-        if (at != std::string::npos && !skip_past.empty()) at = text.find(skip_past, at);
-        if (at == std::string::npos) return -1;
-        at += skip_past.empty() ? marker.size() : skip_past.size();
-        int rank = -1;
-        std::from_chars(text.data() + at, text.data() + text.size(), rank);
-        return rank;
-    };
-    const int by_signal = number_after("process rank ", "");
-    return by_signal >= 0 ? by_signal : number_after("Process name: [[", "],");
+// Around each rank: mpirun does not reliably say which rank ended first, so the rank's shell notes its end in a file. A
+// rank that mpirun ends because another one has failed takes its shell along (both get the signal) and notes nothing.
+// SIGUSR1 goes to the whole group of a rank: the shell must outlive it (a trap that does nothing; the trainer itself
+// starts with the default).
+constexpr const char* kRankScript =
+    R"(trap : USR1; status="$1"; shift; "$@"; code=$?; echo $code > "$status"; exit $code)";
+
+std::string StatusPath(const LaunchRequest::Instance& instance) {
+    return instance.log_path + ".status";
+}
+
+/// How a rank's shell says that its trainer ended, as a waitpid status.
+int AsWaitStatus(int shell_code) {
+    return shell_code > 128 && shell_code < 128 + NSIG ? shell_code - 128 : shell_code << 8;
+}
+
+/// The instance that ended badly first, and its status.
+struct Culprit {
+    int number = 0;
+    int status = 0;
+};
+
+Culprit FindCulprit(const std::vector<LaunchRequest::Instance>& instances) {
+    Culprit culprit;
+    filesystem::file_time_type earliest;
+    for (std::size_t i = 0; i < instances.size(); ++i) {
+        std::ifstream in(StatusPath(instances[i]));
+        int code = 0;
+        std::error_code error;
+        const auto time = filesystem::last_write_time(StatusPath(instances[i]), error);
+        if (!(in >> code) || error || code == 0) continue;
+        if (culprit.number == 0 || time < earliest) {
+            culprit = {.number = static_cast<int>(i) + 1, .status = AsWaitStatus(code)};
+            earliest = time;
+        }
+    }
+    return culprit;
 }
 
 class LocalRun final : public TrainingRun {
@@ -84,11 +103,8 @@ class LocalRun final : public TrainingRun {
     ExitReport Report(int status) const {
         if (status == 0) return {.succeeded = true};
         if (request_.instances.size() == 1) return {.failed_instance = 1, .how = DescribeExit(status)};
-        const int rank = BlamedRank(request_.launcher_log_path);
-        // mpirun's own exit code is the rank's, or 128 + the signal that ended it.
-        const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-        const int described = code > 128 && code < 128 + NSIG ? code - 128 : status;
-        return {.failed_instance = rank < 0 ? 0 : rank + 1, .how = DescribeExit(described)};
+        const Culprit culprit = FindCulprit(request_.instances);
+        return {.failed_instance = culprit.number, .how = DescribeExit(culprit.number == 0 ? status : culprit.status)};
     }
 
     ChildProcess child_;
@@ -162,7 +178,10 @@ Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& 
         }
         for (std::size_t i = 0; i < num_instances; ++i) {
             if (i > 0) child.arguments.push_back(":");
-            child.arguments.insert(child.arguments.end(), {"-n", "1"});
+            std::error_code absent;
+            filesystem::remove(StatusPath(request.instances[i]), absent);
+            child.arguments.insert(child.arguments.end(),
+                                   {"-n", "1", "/bin/sh", "-c", kRankScript, "rank", StatusPath(request.instances[i])});
             add_trainer(request.instances[i]);
         }
     }

@@ -127,7 +127,6 @@ TEST_F(LocalLauncherTest, ADeadRankEndsAllAndIsNamed) {
     EXPECT_FALSE(report.succeeded);
     EXPECT_EQ(report.failed_instance, 2) << Read("mpirun.log");
     EXPECT_EQ(report.how, "ended by signal 9 (Killed)");
-    std::filesystem::remove(folder_ + "/mpirun.log");
     const auto by_code = Launch("[ $rank = 1 ] && exit 5; while true; do sleep 0.05; done", 2);
     const ExitReport code = End(*by_code);
     EXPECT_EQ(code.failed_instance, 1) << Read("mpirun.log");
