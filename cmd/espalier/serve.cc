@@ -13,10 +13,14 @@
 #include "api/auth/authenticator.h"
 #include "api/front_door.h"
 #include "api/iam/iam_service.h"
+#include "api/logs/logs_service.h"
+#include "api/metrics/metrics_service.h"
 #include "api/runtime/runtime_service.h"
 #include "api/s3/s3_service.h"
+#include "api/sagemaker/describe_hold.h"
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/sagemaker_service.h"
+#include "api/sagemaker/training_job_operations.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -26,6 +30,8 @@
 #include "espalier/serve_options.h"
 #include "hosting/endpoint_service.h"
 #include "http/server.h"
+#include "jobs/job_service.h"
+#include "jobs/launcher_local.h"
 #include "meta/database.h"
 #include "store/object_store.h"
 
@@ -80,6 +86,16 @@ Result<void> Serve(ServeOptions options) {
                                             .clock = &clock,
                                             .fs = &fs,
                                             .folder = options.data_folder + "/hosting"}));
+    const jobs::LocalLauncher::Options trainers = jobs::LocalLauncher::ForThisMachine();
+    jobs::LocalLauncher launcher(trainers);
+    std::unique_ptr<jobs::JobService> training =
+        TRY(jobs::JobService::Open({.database = database.get(),
+                                    .store = objects.get(),
+                                    .launcher = &launcher,
+                                    .clock = &clock,
+                                    .folder = options.data_folder + "/jobs",
+                                    .num_cores = trainers.num_cores,
+                                    .num_slots = jobs::JobService::SlotsFor(trainers.num_cores)}));
 
     api::Keyring keyring;
     keyring.Add(root.access_key_id, root.secret);
@@ -96,12 +112,21 @@ Result<void> Serve(ServeOptions options) {
     api::sagemaker::AddModelOperations(operations, *hosting);
     api::sagemaker::AddEndpointConfigOperations(operations, *hosting);
     api::sagemaker::AddEndpointOperations(operations, *hosting);
+    api::sagemaker::DescribeHold describe_hold(*training, options.describe_hold);
+    api::sagemaker::AddTrainingJobOperations(operations, *training, describe_hold);
     api::sagemaker::AddTagOperations(operations, *database);
     api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
     api::sagemaker::SageMakerService sagemaker(std::move(operations));
     front_door.Mount(api::ServiceId::kSageMaker, sagemaker);
     api::runtime::RuntimeService runtime(*hosting, options.invoke_body_bytes_max);
     front_door.Mount(api::ServiceId::kRuntime, runtime);
+
+    meta::Logs log_rows(*database);
+    api::logs::LogsService logs(log_rows);
+    front_door.Mount(api::ServiceId::kLogs, logs);
+    meta::TrainingMetrics metric_rows(*database);
+    api::metrics::MetricsService metrics(metric_rows);
+    front_door.Mount(api::ServiceId::kMetrics, metrics);
 
     options.http.address = address.host;
     options.http.port = address.port;
@@ -114,6 +139,7 @@ Result<void> Serve(ServeOptions options) {
 
     WaitForSignal();
     LOG_INFO("draining", {"connections", server->num_connections()});
+    describe_hold.Close();
     server->Stop(std::chrono::seconds(options.drain_seconds));
     LOG_INFO("stopped");
     return {};

@@ -56,6 +56,17 @@ Setter Seconds(std::chrono::milliseconds& target) {
     };
 }
 
+/// Like Seconds, but 0 is a value: it switches the hold off.
+Setter HoldSeconds(std::chrono::milliseconds& target) {
+    return [&target](const toml::node& node) {
+        auto value = node.value<double>();
+        constexpr double kHoldSecondsMax = 50;  // clients give up reading after 60
+        if (!value || !(*value >= 0) || *value > kHoldSecondsMax) return false;
+        target = std::chrono::milliseconds(static_cast<std::int64_t>(*value * 1000));
+        return true;
+    };
+}
+
 struct Setting {
     Setter set;
     std::string expects;
@@ -74,6 +85,8 @@ std::map<std::string, Setting> Settings(ServeOptions& options) {
         {"drain_seconds", {Number(options.drain_seconds, 0, 3600), "0 to 3600"}},
         {"runtime.payload_bytes_max",
          {Number(options.invoke_body_bytes_max, 1, std::int64_t{1} << 30), "1 to 1073741824 bytes"}},
+        {"jobs.describe_hold_seconds", {HoldSeconds(options.describe_hold.repeat_hold), "0 to 50"}},
+        {"jobs.first_sdk_describe_hold_seconds", {HoldSeconds(options.describe_hold.first_sdk_hold), "0 to 50"}},
         {"http.io_threads", {Number(http.num_io_threads, 1, kThreadsMax), "1 to 1024"}},
         {"http.workers", {Number(http.num_workers, 1, kThreadsMax), "1 to 1024"}},
         {"http.stream_workers", {Number(http.num_stream_workers, 1, kThreadsMax), "1 to 1024"}},
@@ -90,7 +103,8 @@ Result<void> Apply(const std::string& path, const toml::table& table, const std:
                    const std::map<std::string, Setting>& settings) {
     for (const auto& [key, node] : table) {
         std::string name = prefix + std::string(key.str());
-        if (const toml::table* inner = node.as_table(); inner != nullptr && prefix.empty() && name == "http") {
+        if (const toml::table* inner = node.as_table();
+            inner != nullptr && prefix.empty() && (name == "http" || name == "jobs" || name == "runtime")) {
             TRY(Apply(path, *inner, name + ".", settings));
             continue;
         }

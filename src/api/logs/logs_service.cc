@@ -1,0 +1,285 @@
+#include "api/logs/logs_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "meta/arn.h"
+
+namespace espalier::api::logs {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint32_t kStreamsPerCallMax = 50;
+constexpr std::uint32_t kGroupsPerCallMax = 50;
+constexpr std::size_t kEventOverheadBytes = 26;  // what CloudWatch counts for each event besides its text
+
+WireError InvalidParameter(std::string message) {
+    return {.type = "InvalidParameterException", .message = std::move(message)};
+}
+
+Outcome NotFound(std::string_view what) {
+    return Outcome::Fail(
+        {.type = "ResourceNotFoundException", .message = fmt::format("The specified {} does not exist.", what)});
+}
+
+/// Reads typed members and remembers the first thing that is wrong with them.
+class Reader {
+  public:
+    explicit Reader(const json& request) : request_(request) {}
+
+    std::string Text(const char* name, bool required = false) {
+        const json* value = Find(name);
+        if (value == nullptr) {
+            if (required) {
+                Refuse(InvalidParameter(
+                    fmt::format("1 validation error detected: Value null at '{}' failed to satisfy constraint: Member "
+                                "must not be null",
+                                name)));
+            }
+            return "";
+        }
+        if (value->is_string()) return value->get<std::string>();
+        Refuse({.type = "SerializationException", .message = fmt::format("{} must be a string.", name)});
+        return "";
+    }
+    bool Flag(const char* name) {
+        const json* value = Find(name);
+        if (value == nullptr) return false;
+        if (value->is_boolean()) return value->get<bool>();
+        Refuse({.type = "SerializationException", .message = fmt::format("{} must be a boolean.", name)});
+        return false;
+    }
+    std::optional<std::int64_t> Integer(const char* name) {
+        const json* value = Find(name);
+        if (value == nullptr) return std::nullopt;
+        if (value->is_number_integer()) return value->get<std::int64_t>();
+        Refuse({.type = "SerializationException", .message = fmt::format("{} must be an integer.", name)});
+        return std::nullopt;
+    }
+    std::uint32_t Limit(std::uint32_t maximum, std::uint32_t fallback) {
+        const std::optional<std::int64_t> limit = Integer("limit");
+        if (!limit) return fallback;
+        if (*limit >= 1 && *limit <= maximum) return static_cast<std::uint32_t>(*limit);
+        Refuse(InvalidParameter(fmt::format(
+            "1 validation error detected: Value '{}' at 'limit' failed to satisfy constraint: Member must have value "
+            "{}",
+            *limit, *limit < 1 ? "greater than or equal to 1" : fmt::format("less than or equal to {}", maximum))));
+        return fallback;
+    }
+    void Refuse(WireError error) {
+        if (!error_) error_ = std::move(error);
+    }
+    const std::optional<WireError>& error() const { return error_; }
+
+  private:
+    const json* Find(const char* name) const {
+        const auto found = request_.find(name);
+        return found == request_.end() || found->is_null() ? nullptr : &*found;
+    }
+
+    const json& request_;
+    std::optional<WireError> error_;
+};
+
+std::string GroupArn(const meta::Scope& scope, const std::string& group) {
+    return fmt::format("arn:{}:logs:{}:{}:log-group:{}", meta::PartitionOf(scope.region), scope.region, scope.account,
+                       group);
+}
+
+/// The group's name, from logGroupName or logGroupIdentifier (a name or an ARN, with or without ":*").
+std::string GroupName(Reader& reader) {
+    std::string name = reader.Text("logGroupName");
+    const std::string identifier = reader.Text("logGroupIdentifier");
+    if (name.empty() && identifier.empty()) return reader.Text("logGroupName", /*required=*/true);
+    if (!name.empty() && !identifier.empty()) {
+        reader.Refuse(InvalidParameter("Give logGroupName or logGroupIdentifier, not both."));
+    }
+    if (!name.empty()) return name;
+    constexpr std::string_view kMarker = ":log-group:";
+    const std::size_t marker = identifier.find(kMarker);
+    name = marker == std::string::npos ? identifier : identifier.substr(marker + kMarker.size());
+    if (name.ends_with(":*")) name.resize(name.size() - 2);
+    return name;
+}
+
+/// A place in a stream and the direction to read from it.
+struct EventToken {
+    bool forward = true;
+    std::int64_t position = 0;
+};
+
+std::string ToText(const EventToken& token) {
+    return fmt::format("{}/{:020}", token.forward ? 'f' : 'b', token.position);
+}
+
+std::optional<EventToken> ParseToken(const std::string& text) {
+    if (text.size() != 22 || (text[0] != 'f' && text[0] != 'b') || text[1] != '/') return std::nullopt;
+    EventToken token = {.forward = text[0] == 'f'};
+    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), token.position);
+    if (error != std::errc() || end != text.data() + text.size() || token.position < 0) return std::nullopt;
+    return token;
+}
+
+/// Keeps what fits into one answer: from the newest side when reading backwards. One event always fits.
+void CutToSize(std::vector<meta::LogEvent>& events, bool from_newest) {
+    std::size_t bytes = 0;
+    std::size_t kept = 0;
+    while (kept < events.size()) {
+        const meta::LogEvent& event = from_newest ? events[events.size() - 1 - kept] : events[kept];
+        bytes += event.message.size() + kEventOverheadBytes;
+        if (bytes > kEventBytesPerCallMax && kept > 0) break;
+        ++kept;
+    }
+    if (from_newest) {
+        events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(kept));
+    } else {
+        events.resize(kept);
+    }
+}
+
+json StreamJson(const meta::LogStream& stream, const meta::Scope& scope) {
+    json entry = {{"logStreamName", stream.name},
+                  {"creationTime", stream.created_at},
+                  {"arn", fmt::format("{}:log-stream:{}", GroupArn(scope, stream.group), stream.name)},
+                  {"storedBytes", 0}};
+    if (stream.last_ingested_at != 0) {
+        entry["firstEventTimestamp"] = stream.first_event_at;
+        entry["lastEventTimestamp"] = stream.last_event_at;
+        entry["lastIngestionTime"] = stream.last_ingested_at;
+    }
+    return entry;
+}
+
+}  // namespace
+
+void LogsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string) {
+    const auto reply = [&](const Outcome& outcome) { SendOutcome(*exchange, kLogsProtocol, outcome); };
+    if (exchange->body_too_large()) return reply(BodyTooLarge());
+    const auto parsed = ParseJsonBody(exchange->body());
+    if (const WireError* error = std::get_if<WireError>(&parsed)) return reply(Outcome::Fail(*error));
+    reply(Answer(OperationOf(exchange->head(), kLogsProtocol), std::get<json>(parsed),
+                 {.account = principal.account_id, .region = principal.region}));
+}
+
+Outcome LogsService::Answer(std::string_view operation, const json& request, const meta::Scope& scope) {
+    if (operation == "DescribeLogGroups") return DescribeLogGroups(request, scope);
+    if (operation == "DescribeLogStreams") return DescribeLogStreams(request, scope);
+    if (operation == "GetLogEvents") return GetLogEvents(request, scope);
+    return Outcome::Fail({.type = "UnknownOperationException",
+                          .message = fmt::format("The requested operation is not supported: {}. This server has "
+                                                 "DescribeLogGroups, DescribeLogStreams and GetLogEvents.",
+                                                 operation)});
+}
+
+Outcome LogsService::DescribeLogGroups(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    const std::string prefix = reader.Text("logGroupNamePrefix");
+    const std::string after = reader.Text("nextToken");
+    const std::uint32_t limit = reader.Limit(kGroupsPerCallMax, kGroupsPerCallMax);
+    if (request.contains("logGroupNamePattern")) {
+        reader.Refuse(InvalidParameter("logGroupNamePattern is not supported. Use logGroupNamePrefix."));
+    }
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    auto groups = logs_.Groups(scope, prefix, after, limit + 1);
+    if (!groups) return Outcome::Internal(groups.error(), "DescribeLogGroups");
+    const bool more = groups->size() > limit;
+    if (more) groups->resize(limit);
+    json answer = {{"logGroups", json::array()}};
+    for (const std::string& group : *groups) {
+        answer["logGroups"].push_back({{"logGroupName", group},
+                                       {"arn", GroupArn(scope, group) + ":*"},
+                                       {"logGroupArn", GroupArn(scope, group)},
+                                       {"metricFilterCount", 0},
+                                       {"storedBytes", 0}});
+    }
+    if (more) answer["nextToken"] = groups->back();
+    return Outcome::Ok(answer);
+}
+
+Outcome LogsService::DescribeLogStreams(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    meta::LogStreamQuery query;
+    query.scope = scope;
+    query.group = GroupName(reader);
+    query.name_prefix = reader.Text("logStreamNamePrefix");
+    const std::string order = reader.Text("orderBy");
+    query.by_last_event = order == "LastEventTime";
+    query.descending = reader.Flag("descending");
+    const std::uint32_t limit = reader.Limit(kStreamsPerCallMax, kStreamsPerCallMax);
+    const std::string token = reader.Text("nextToken");
+    if (!order.empty() && order != "LogStreamName" && order != "LastEventTime") {
+        reader.Refuse(InvalidParameter(fmt::format(
+            "1 validation error detected: Value '{}' at 'orderBy' failed to satisfy constraint: Member must "
+            "satisfy enum value set: [LogStreamName, LastEventTime]",
+            order)));
+    }
+    if (query.by_last_event && !query.name_prefix.empty()) {
+        reader.Refuse(InvalidParameter("Cannot order by LastEventTime with a logStreamNamePrefix."));
+    }
+    if (query.by_last_event && !token.empty()) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    if (!token.empty()) query.after_name = token;
+    query.limit = limit + 1;
+    const auto known = logs_.HasGroup(scope, query.group);
+    if (!known) return Outcome::Internal(Error(ErrorCode::kIo, "log groups cannot be read"), "DescribeLogStreams");
+    if (!*known) return NotFound("log group");
+    auto streams = logs_.Streams(query);
+    if (!streams) return Outcome::Internal(streams.error(), "DescribeLogStreams");
+    const bool more = streams->size() > limit;
+    if (more) streams->resize(limit);
+    json answer = {{"logStreams", json::array()}};
+    for (const meta::LogStream& stream : *streams) answer["logStreams"].push_back(StreamJson(stream, scope));
+    if (more && query.name_prefix.empty() && !query.by_last_event) answer["nextToken"] = streams->back().name;
+    return Outcome::Ok(answer);
+}
+
+Outcome LogsService::GetLogEvents(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    const std::string group = GroupName(reader);
+    const std::string name = reader.Text("logStreamName", /*required=*/true);
+    meta::LogEventQuery query;
+    query.start_time = reader.Integer("startTime");
+    query.end_time = reader.Integer("endTime");
+    query.limit = reader.Limit(kEventsPerCallMax, kEventsPerCallMax);
+    const bool from_head = reader.Flag("startFromHead");
+    const std::string token_text = reader.Text("nextToken");
+    std::optional<EventToken> token;
+    if (!token_text.empty()) {
+        token = ParseToken(token_text);
+        if (!token) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
+    }
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    const auto known = logs_.HasGroup(scope, group);
+    if (known && !*known) return NotFound("log group");
+    auto stream = logs_.FindStream(scope, group, name);
+    if (!stream && stream.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
+    if (!stream) return Outcome::Internal(stream.error(), "GetLogEvents");
+    query.stream_id = stream->id;
+    query.newest_first = token ? !token->forward : !from_head;
+    if (token) (token->forward ? query.from : query.before) = token->position;
+    auto events = logs_.Events(query);
+    auto end = logs_.EndPosition(stream->id);
+    if (!events) return Outcome::Internal(events.error(), "GetLogEvents");
+    if (!end) return Outcome::Internal(end.error(), "GetLogEvents");
+    CutToSize(*events, query.newest_first);
+
+    // Without events a token stays where it was, and a first look stands where it would have begun to read.
+    const std::int64_t nothing_read = token ? token->position : (from_head ? 0 : *end);
+    const std::int64_t first = events->empty() ? nothing_read : events->front().position;
+    const std::int64_t behind = events->empty() ? nothing_read : events->back().position + 1;
+    json answer = {{"events", json::array()},
+                   {"nextForwardToken", ToText({.forward = true, .position = behind})},
+                   {"nextBackwardToken", ToText({.forward = false, .position = first})}};
+    for (const meta::LogEvent& event : *events) {
+        answer["events"].push_back(
+            {{"timestamp", event.time}, {"message", event.message}, {"ingestionTime", event.ingested_at}});
+    }
+    return Outcome::Ok(answer);
+}
+
+}  // namespace espalier::api::logs

@@ -1,0 +1,156 @@
+#include "api/sagemaker/describe_hold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/log.h"
+
+namespace espalier::api::sagemaker {
+
+using std::chrono::steady_clock;
+
+namespace {
+
+/// What a user agent says about the client.
+struct Agent {
+    std::string identity;  ///< without the tokens that differ from call to call
+    bool is_waiter = false;
+    bool is_sagemaker_sdk = false;
+};
+
+/// botocore lists the features a call uses in a token "m/B,D": B is a waiter, which looks again after two minutes only.
+Agent ReadUserAgent(std::string_view text) {
+    Agent agent;
+    agent.is_sagemaker_sdk = text.find("AWS-SageMaker-Python-SDK") != std::string_view::npos;
+    while (!text.empty()) {
+        const std::size_t blank = std::min(text.find(' '), text.size());
+        const std::string_view token = text.substr(0, blank);
+        text.remove_prefix(std::min(blank + 1, text.size()));
+        if (token.starts_with("m/")) {
+            const std::string features = fmt::format(",{},", token.substr(2));
+            agent.is_waiter |= features.find(",B,") != std::string::npos;
+        } else {
+            agent.identity += token;
+            agent.identity += ' ';
+        }
+    }
+    return agent;
+}
+
+}  // namespace
+
+DescribeHold::DescribeHold(jobs::JobService& jobs, Options options)
+    : jobs_(jobs), options_(options), thread_([this] { Work(); }) {
+    jobs_.SetListener([this](std::int64_t job_id) {
+        const std::lock_guard lock(mutex_);
+        if (held_.empty()) return;
+        changed_.insert(job_id);
+        wake_.notify_all();
+    });
+}
+
+DescribeHold::~DescribeHold() {
+    jobs_.SetListener({});
+    Close();
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+        wake_.notify_all();
+    }
+    thread_.join();
+}
+
+std::chrono::milliseconds DescribeHold::HoldFor(const meta::TrainingJob& job, const Client& client) {
+    const Agent agent = ReadUserAgent(client.user_agent);
+    const Look look = {job.id, client.caller + "\n" + agent.identity};
+    const auto [seen, first] = looks_.emplace(look, job.status);
+    if (first) {
+        look_order_.push_back(look);
+        if (look_order_.size() > kLooksMax) {
+            looks_.erase(look_order_.front());
+            look_order_.pop_front();
+        }
+        if (agent.is_waiter) return options_.repeat_hold;
+        return agent.is_sagemaker_sdk ? options_.first_sdk_hold : std::chrono::milliseconds(0);
+    }
+    const bool repeats = seen->second == job.status;
+    seen->second = job.status;
+    return repeats ? options_.repeat_hold : std::chrono::milliseconds(0);
+}
+
+void DescribeHold::Answer(const meta::TrainingJob& job, const Client& client, AnswerFunction answer) {
+    if (!meta::IsTerminal(job.status)) {
+        const std::lock_guard lock(mutex_);
+        const std::chrono::milliseconds hold = HoldFor(job, client);
+        if (hold.count() > 0 && !closed_ && held_.size() < kHeldMax) {
+            held_.push_back({.job_id = job.id,
+                             .status = job.status,
+                             .deadline = steady_clock::now() + hold,
+                             .answer = std::move(answer)});
+            // The job may have changed since it was read, before this call was here to be told: look once more.
+            changed_.insert(job.id);
+            wake_.notify_all();
+            return;
+        }
+    }
+    answer(job);
+}
+
+void DescribeHold::AnswerFresh(Held& held) {
+    const auto job = jobs_.FindById(held.job_id);
+    if (job) {
+        held.answer(*job);
+    } else {
+        // The exchange answers 500 by itself when it is dropped.
+        LOG_ERROR("held job cannot be read", {"job_id", held.job_id});
+    }
+}
+
+void DescribeHold::Close() {
+    std::vector<Held> held;
+    {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        held.swap(held_);
+    }
+    for (Held& call : held) AnswerFresh(call);
+}
+
+std::vector<DescribeHold::Held> DescribeHold::TakeReady(const std::set<std::int64_t>& changed) {
+    std::map<std::int64_t, meta::JobStatus> now_is;
+    for (const std::int64_t job_id : changed) {
+        if (const auto job = jobs_.FindById(job_id)) now_is.emplace(job_id, job->status);
+    }
+    const auto now = steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    const auto first_ready = std::stable_partition(held_.begin(), held_.end(), [&](const Held& call) {
+        const auto found = now_is.find(call.job_id);
+        return now < call.deadline && (found == now_is.end() || found->second == call.status);
+    });
+    std::vector<Held> ready(std::make_move_iterator(first_ready), std::make_move_iterator(held_.end()));
+    held_.erase(first_ready, held_.end());
+    return ready;
+}
+
+void DescribeHold::Work() {
+    std::unique_lock lock(mutex_);
+    while (!ending_) {
+        if (held_.empty()) {
+            changed_.clear();
+            wake_.wait(lock, [this] { return ending_ || !held_.empty(); });
+            continue;
+        }
+        const auto earliest = std::min_element(held_.begin(), held_.end(), [](const Held& a, const Held& b) {
+                                  return a.deadline < b.deadline;
+                              })->deadline;
+        wake_.wait_until(lock, earliest, [this] { return ending_ || !changed_.empty(); });
+        const std::set<std::int64_t> changed = std::exchange(changed_, {});
+        lock.unlock();
+        for (Held& call : TakeReady(changed)) AnswerFresh(call);
+        lock.lock();
+    }
+}
+
+}  // namespace espalier::api::sagemaker

@@ -1,0 +1,245 @@
+#include "api/sagemaker/training_job_operations.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "api/sagemaker/hosting_operations.h"
+#include "api/sagemaker/list_request.h"
+#include "jobs/job_spec.h"
+#include "jobs/log_line.h"
+#include "meta/arn.h"
+
+namespace espalier::api::sagemaker {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kArnKind = "training-job";
+// The default page of ListTrainingJobs is not documented; this is the largest MaxResults.
+constexpr std::uint32_t kDefaultPageRows = 100;
+
+std::string ArnOf(const meta::TrainingJob& job) {
+    return meta::SageMakerArn(job.scope, kArnKind, job.name);
+}
+
+Outcome NoSuchJob() {
+    return Outcome::ValidationError("Requested resource not found.");
+}
+
+Outcome Create(jobs::JobService& jobs, const json& request, const RequestContext& context) {
+    auto tags = TagsOf(request);
+    if (const WireError* error = std::get_if<WireError>(&tags)) return Outcome::Fail(*error);
+    const std::string name = request["TrainingJobName"].get<std::string>();
+    const std::string arn = meta::SageMakerArn(context.scope, kArnKind, name);
+    auto job = jobs.Create({.scope = context.scope,
+                            .arn = arn,
+                            .request = request.dump(-1, ' ', false, json::error_handler_t::replace),
+                            .invocation_id = context.invocation_id,
+                            .tags = std::get<std::vector<meta::Tag>>(std::move(tags))});
+    if (job) return Outcome::Ok({{"TrainingJobArn", arn}});
+    switch (const Error& error = job.error(); error.code()) {
+        case ErrorCode::kAlreadyExists:
+            return Outcome::Fail(
+                {.type = "ResourceInUse",
+                 .message = fmt::format("Training job names must be unique within an AWS account and "
+                                        "region, and a training job with this name already exists ({})",
+                                        arn)});
+        case ErrorCode::kResourceLimit:
+            return Outcome::Fail({.type = "ResourceLimitExceeded", .message = error.ToString()});
+        case ErrorCode::kInvalidArgument:
+            return Outcome::ValidationError(error.ToString());
+        default:
+            return Outcome::Internal(error, "CreateTrainingJob");
+    }
+}
+
+Outcome Stop(jobs::JobService& jobs, const json& request, const RequestContext& context) {
+    Result<void> stopped = jobs.Stop(context.scope, request["TrainingJobName"].get<std::string>());
+    if (stopped) return Outcome::Empty();
+    const Error& error = stopped.error();
+    if (error.code() == ErrorCode::kNotFound) return NoSuchJob();
+    if (error.code() == ErrorCode::kConflict) {
+        return Outcome::ValidationError(
+            fmt::format("The request was rejected because the training job is in status {}.", error.message()));
+    }
+    return Outcome::Internal(error, "StopTrainingJob");
+}
+
+Result<Outcome> DescribeNow(jobs::JobService& jobs, const meta::TrainingJob& job) {
+    return Outcome::Ok(DescribeTrainingJobDocument(job, TRY(jobs.FinalMetrics(job.id))));
+}
+
+void Describe(jobs::JobService& jobs, DescribeHold& hold, const json& request, const RequestContext& context,
+              const Reply& reply) {
+    auto job = jobs.Find(context.scope, request["TrainingJobName"].get<std::string>());
+    if (!job) {
+        reply(job.error().code() == ErrorCode::kNotFound ? NoSuchJob()
+                                                         : Outcome::Internal(job.error(), "DescribeTrainingJob"));
+        return;
+    }
+    const auto answer = [&jobs, reply](const meta::TrainingJob& now) {
+        auto outcome = DescribeNow(jobs, now);
+        reply(outcome ? *outcome : Outcome::Internal(outcome.error(), "DescribeTrainingJob"));
+    };
+    hold.Answer(*job, {.caller = context.caller_arn, .user_agent = context.user_agent}, answer);
+}
+
+json Summary(const meta::TrainingJob& job) {
+    json summary = {{"TrainingJobName", job.name},
+                    {"TrainingJobArn", ArnOf(job)},
+                    {"CreationTime", EpochSeconds(job.created_at)},
+                    {"LastModifiedTime", EpochSeconds(job.modified_at)},
+                    {"TrainingJobStatus", ToString(job.status)},
+                    {"SecondaryStatus", ToString(job.stage)}};
+    if (job.ended_at != 0) summary["TrainingEndTime"] = EpochSeconds(job.ended_at);
+    return summary;
+}
+
+meta::JobSort SortOf(const json& request) {
+    const std::string sort = request.value("SortBy", "CreationTime");
+    if (sort == "Name") return meta::JobSort::kName;
+    if (sort == "Status") return meta::JobSort::kStatus;
+    return meta::JobSort::kCreationTime;
+}
+
+/// The cursor of a token's place; nullopt when its row is no number, which our own tokens never are.
+std::optional<meta::JobCursor> CursorOf(const ListPlace& place) {
+    meta::JobCursor cursor = {.key = place.sort_value};
+    const char* end = place.row.data() + place.row.size();
+    const auto [stop, error] = std::from_chars(place.row.data(), end, cursor.id);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    return cursor;
+}
+
+Outcome List(jobs::JobService& jobs, const json& request, const RequestContext& context) {
+    constexpr const char* kOperation = "ListTrainingJobs";
+    auto place = ReadNextToken(kOperation, context.scope, request);
+    if (const WireError* error = std::get_if<WireError>(&place)) return Outcome::Fail(*error);
+    json answer = {{"TrainingJobSummaries", json::array()}};
+    // No job here has a warm pool or belongs to a training plan, so these filters leave nothing.
+    if (request.contains("WarmPoolStatusEquals") || request.contains("TrainingPlanArnEquals")) {
+        return Outcome::Ok(answer);
+    }
+    meta::JobQuery query = {.scope = context.scope,
+                            .name_contains = request.value("NameContains", ""),
+                            .created_after = TimeMember(request, "CreationTimeAfter"),
+                            .created_before = TimeMember(request, "CreationTimeBefore"),
+                            .modified_after = TimeMember(request, "LastModifiedTimeAfter"),
+                            .modified_before = TimeMember(request, "LastModifiedTimeBefore"),
+                            .sort = SortOf(request),
+                            .descending = request.value("SortOrder", "Ascending") == "Descending",
+                            .limit = request.value("MaxResults", kDefaultPageRows)};
+    if (request.contains("StatusEquals")) {
+        query.status = meta::JobStatusOf(request["StatusEquals"].get<std::string>());
+        if (!query.status) return Outcome::Ok(answer);  // A published status that no job here has (Deleting).
+    }
+    if (const auto& behind = std::get<std::optional<ListPlace>>(place)) query.after = CursorOf(*behind);
+    auto page = jobs.List(query);
+    if (!page) return Outcome::Internal(page.error(), kOperation);
+    for (const meta::TrainingJob& job : page->jobs) answer["TrainingJobSummaries"].push_back(Summary(job));
+    if (page->next) {
+        answer["NextToken"] = MakeNextToken(kOperation, context.scope, request,
+                                            {.sort_value = page->next->key, .row = std::to_string(page->next->id)});
+    }
+    return Outcome::Ok(answer);
+}
+
+/// What SageMaker fills into the request's own members.
+void FillDefaults(json& document) {
+    json& algorithm = document["AlgorithmSpecification"];
+    const auto version = RecogniseAlgorithmImage(algorithm.value("TrainingImage", ""));
+    if (version) {
+        json definitions = json::array();
+        for (const jobs::MetricDefinition& definition : jobs::MetricDefinitionsOf(*version)) {
+            definitions.push_back({{"Name", definition.name}, {"Regex", definition.regex}});
+        }
+        algorithm["MetricDefinitions"] = std::move(definitions);
+    }
+    algorithm.emplace("EnableSageMakerMetricsTimeSeries", false);
+    if (document.contains("InputDataConfig")) {
+        for (json& channel : document["InputDataConfig"]) {
+            channel.emplace("CompressionType", "None");
+            channel.emplace("RecordWrapperType", "None");
+            if (channel["DataSource"].contains("S3DataSource")) {
+                channel["DataSource"]["S3DataSource"].emplace("S3DataDistributionType", "FullyReplicated");
+            }
+        }
+    }
+    document["OutputDataConfig"].emplace("KmsKeyId", "");
+    document["OutputDataConfig"].emplace("CompressionType", "GZIP");
+    constexpr int kDefaultVolumeGb = 30;  // as the SDKs send it
+    document["ResourceConfig"].emplace("VolumeSizeInGB", kDefaultVolumeGb);
+    if (!document.contains("StoppingCondition")) document["StoppingCondition"] = json::object();
+    document["StoppingCondition"].emplace("MaxRuntimeInSeconds", jobs::kDefaultMaxRuntimeSeconds);
+    document.emplace("HyperParameters", json::object());
+    for (const char* flag :
+         {"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"}) {
+        document.emplace(flag, false);
+    }
+    document.emplace("ProfilingStatus", "Disabled");
+}
+
+json Transitions(const meta::TrainingJob& job) {
+    json transitions = json::array();
+    for (const meta::Transition& transition : job.transitions) {
+        json entry = {{"Status", ToString(transition.stage)},
+                      {"StartTime", EpochSeconds(transition.started_at)},
+                      {"StatusMessage", transition.message}};
+        if (transition.ended_at != 0) entry["EndTime"] = EpochSeconds(transition.ended_at);
+        transitions.push_back(std::move(entry));
+    }
+    return transitions;
+}
+
+}  // namespace
+
+json DescribeTrainingJobDocument(const meta::TrainingJob& job, const std::vector<meta::MetricPoint>& metrics) {
+    json document = json::parse(job.request, nullptr, /*allow_exceptions=*/false);
+    if (!document.is_object()) document = json::object();
+    document.erase("Tags");
+    FillDefaults(document);
+    document["TrainingJobName"] = job.name;
+    document["TrainingJobArn"] = ArnOf(job);
+    const auto spec = jobs::ParseJobSpec(job.request);
+    document["ModelArtifacts"] = {{"S3ModelArtifacts", spec ? spec->ModelArtifactsUri() : ""}};
+    document["TrainingJobStatus"] = ToString(job.status);
+    document["SecondaryStatus"] = ToString(job.stage);
+    document["SecondaryStatusTransitions"] = Transitions(job);
+    document["CreationTime"] = EpochSeconds(job.created_at);
+    document["LastModifiedTime"] = EpochSeconds(job.modified_at);
+    if (!job.failure_reason.empty()) document["FailureReason"] = job.failure_reason;
+    if (job.started_at != 0) document["TrainingStartTime"] = EpochSeconds(job.started_at);
+    if (job.ended_at != 0) {
+        document["TrainingEndTime"] = EpochSeconds(job.ended_at);
+        // Rounded up: the published minimum is 1, and SDKs divide by it.
+        const std::int64_t seconds = std::max<std::int64_t>(1, (job.ended_at - job.started_at + 999) / 1000);
+        document["TrainingTimeInSeconds"] = seconds;
+        document["BillableTimeInSeconds"] = seconds;
+    }
+    if (meta::IsTerminal(job.status) && !metrics.empty()) {
+        json final_metrics = json::array();
+        for (const meta::MetricPoint& point : metrics) {
+            final_metrics.push_back(
+                {{"MetricName", point.name}, {"Value", point.value}, {"Timestamp", EpochSeconds(point.time)}});
+        }
+        document["FinalMetricDataList"] = std::move(final_metrics);
+    }
+    return document;
+}
+
+void AddTrainingJobOperations(OperationTable& table, jobs::JobService& jobs, DescribeHold& hold) {
+    table.Add("CreateTrainingJob",
+              [&jobs](const json& request, const RequestContext& context) { return Create(jobs, request, context); });
+    table.Add("StopTrainingJob",
+              [&jobs](const json& request, const RequestContext& context) { return Stop(jobs, request, context); });
+    table.Add("ListTrainingJobs",
+              [&jobs](const json& request, const RequestContext& context) { return List(jobs, request, context); });
+    table.AddDeferred("DescribeTrainingJob",
+                      [&jobs, &hold](const json& request, const RequestContext& context, const Reply& reply) {
+                          Describe(jobs, hold, request, context, reply);
+                      });
+}
+
+}  // namespace espalier::api::sagemaker
