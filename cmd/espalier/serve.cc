@@ -63,6 +63,27 @@ void WaitForSignal() {
     }
 }
 
+/// Accepts requests until a signal, then drains. Held requests are answered first: nothing is to be waited for any
+/// more.
+Result<void> RunUntilSignal(ServeOptions options, const ListenAddress& address, api::FrontDoor& front_door,
+                            api::sagemaker::DescribeHold& describe_hold) {
+    options.http.address = address.host;
+    options.http.port = address.port;
+    std::unique_ptr<http::Server> server = TRY(http::Server::Start(options.http, front_door));
+    const std::string url = "http://" + address.WithPort(server->port());
+    TRY(WriteEndpoint(options.data_folder, url));
+    std::printf("Espalier is ready at %s\n", url.c_str());
+    std::fflush(stdout);
+    LOG_INFO("serving", {"data", options.data_folder}, {"open", options.open}, {"account", options.account});
+
+    WaitForSignal();
+    LOG_INFO("draining", {"connections", server->num_connections()});
+    describe_hold.Close();
+    server->Stop(std::chrono::seconds(options.drain_seconds));
+    LOG_INFO("stopped");
+    return {};
+}
+
 Result<void> Serve(ServeOptions options) {
     ListenAddress address = TRY(ParseListen(options.listen));
     if (options.open && !address.loopback) {
@@ -128,21 +149,7 @@ Result<void> Serve(ServeOptions options) {
     api::metrics::MetricsService metrics(metric_rows);
     front_door.Mount(api::ServiceId::kMetrics, metrics);
 
-    options.http.address = address.host;
-    options.http.port = address.port;
-    std::unique_ptr<http::Server> server = TRY(http::Server::Start(options.http, front_door));
-    const std::string url = "http://" + address.WithPort(server->port());
-    TRY(WriteEndpoint(options.data_folder, url));
-    std::printf("Espalier is ready at %s\n", url.c_str());
-    std::fflush(stdout);
-    LOG_INFO("serving", {"data", options.data_folder}, {"open", options.open}, {"account", options.account});
-
-    WaitForSignal();
-    LOG_INFO("draining", {"connections", server->num_connections()});
-    describe_hold.Close();
-    server->Stop(std::chrono::seconds(options.drain_seconds));
-    LOG_INFO("stopped");
-    return {};
+    return RunUntilSignal(std::move(options), address, front_door, describe_hold);
 }
 
 std::string CheckAccount(const std::string& text) {
