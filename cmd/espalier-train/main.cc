@@ -19,6 +19,7 @@
 #include "base/algorithm_image.h"
 #include "collective/mpi_comm.h"
 #include "collective/self_comm.h"
+#include "kernels/simd_targets.h"
 #include "learn/training_instance.h"
 
 namespace {
@@ -117,7 +118,7 @@ int main(int argc, char** argv) {
     InstallSignals();
 
     std::unique_ptr<collective::MpiComm> mpi;
-    Result<void> result;
+    Result<void> result = kernels::ApplySimdEnvironment();
     AlgorithmVersion version = AlgorithmVersion::k3_2_0;
     if (!image.empty()) {
         auto recognised = RecogniseAlgorithmImage(image);

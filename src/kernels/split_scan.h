@@ -22,6 +22,7 @@ struct GainParams {
     float min_child_weight = 1;
     double grad_unit = 1;  ///< what an integer gradient sum of 1 means; a power of two
     double hess_unit = 1;
+    float loss_change_floor = 0;  ///< splits that do not change the loss by more are of no interest
 };
 
 /// Optimal weight of a node before the learning rate; 0 when the hessian is below min_child_weight or not positive.
@@ -29,6 +30,9 @@ float NodeWeight(const GainParams& params, double sum_grad, double sum_hess);
 
 /// Gain of a node taken alone.
 float NodeGain(const GainParams& params, double sum_grad, double sum_hess);
+
+/// Loss change of the split whose left side sums to `left`; 0 when a side is too light.
+float SplitLossChange(const GainParams& params, const WidePair& total, float node_gain, const WidePair& left);
 
 /// The best split found so far.
 struct SplitCandidate {
@@ -47,9 +51,15 @@ struct SplitCandidate {
 };
 
 /// bins [num_bins]: the feature's sums in the node, without missing. `total`: the node's. `node_gain`: NodeGain of it.
-/// Updates `best` if a split of `feature` beats it.
-template <typename Pair>
-void ScanFeature(const GainParams& params, const Pair* bins, std::size_t num_bins, WidePair total, float node_gain,
+/// Updates `best` if a split of `feature` beats it and the floor.
+void ScanFeature(const GainParams& params, const PackedPair* bins, std::size_t num_bins, WidePair total,
+                 float node_gain, std::uint32_t feature, SplitCandidate& best);
+void ScanFeature(const GainParams& params, const WidePair* bins, std::size_t num_bins, WidePair total, float node_gain,
                  std::uint32_t feature, SplitCandidate& best);
+
+/// The readable oracle.
+template <typename Pair>
+void ScanFeatureScalar(const GainParams& params, const Pair* bins, std::size_t num_bins, WidePair total,
+                       float node_gain, std::uint32_t feature, SplitCandidate& best);
 
 }  // namespace espalier::kernels

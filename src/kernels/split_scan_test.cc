@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "kernels/histogram.h"
+#include "kernels/simd_targets.h"
+#include "kernels/split_sieve.h"
 
 namespace espalier::kernels {
 namespace {
@@ -50,6 +52,8 @@ class ScanAgainstBruteForce : public testing::TestWithParam<int> {};
 
 TEST_P(ScanAgainstBruteForce, FindsTheSameSplit) {
     std::mt19937 rng(static_cast<unsigned>(GetParam()));
+    const std::vector<std::string> levels = SimdNames();
+    ASSERT_TRUE(LimitSimd(levels[static_cast<std::size_t>(GetParam()) % levels.size()]).has_value());
     for (int trial = 0; trial < 400; ++trial) {
         GainParams params;
         params.lambda = static_cast<float>(rng() % 4) * 0.5F;
@@ -88,9 +92,34 @@ TEST_P(ScanAgainstBruteForce, FindsTheSameSplit) {
             ASSERT_EQ(found.feature, 5U);
         }
     }
+    ASSERT_TRUE(LimitSimd("").has_value());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, ScanAgainstBruteForce, testing::Range(1, 6));
+TEST(SplitSieve, IsItsOracleOnEveryInstructionSet) {
+    std::mt19937 rng(17);
+    for (const std::string& level : SimdNames()) {
+        ASSERT_TRUE(LimitSimd(level).has_value());
+        for (const std::size_t size : {1U, 7U, 8U, 9U, 16U, 63U, 64U, 500U}) {
+            std::vector<PackedPair> prefixes((size + 7) / 8 * 8, 0);
+            for (std::size_t i = 0; i < size; ++i) {
+                prefixes[i] =
+                    Pack(static_cast<std::int64_t>(rng() % 4'000'000'000U) - 2'000'000'000, rng() % 2'000'000'000);
+            }
+            const SplitSieve sieve{.total_g = 1e8, .total_h = 2e9, .lambda = 3e5, .hess_min = 1e6, .bar = 4e8};
+            std::vector<std::uint8_t> expected(prefixes.size() / 8);
+            std::vector<std::uint8_t> passed(prefixes.size() / 8);
+            FindPassingSplitsScalar(sieve, prefixes.data(), size, expected.data());
+            FindPassingSplits(sieve, prefixes.data(), size, passed.data());
+            for (std::size_t i = 0; i < size; ++i) {
+                ASSERT_EQ(passed[i / 8] >> (i % 8) & 1, expected[i / 8] >> (i % 8) & 1) << level << " " << i;
+            }
+        }
+    }
+    ASSERT_TRUE(LimitSimd("").has_value());
+    EXPECT_FALSE(LimitSimd("mmx").has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ScanAgainstBruteForce, testing::Range(1, 9));
 
 TEST(SplitCandidate, TheLowerFeatureWinsATie) {
     SplitCandidate best;

@@ -125,6 +125,8 @@ class TreeGrowerOf final : public TreeGrower {
         gain.alpha = params_.alpha;
         gain.max_delta_step = params_.max_delta_step;
         gain.min_child_weight = params_.min_child_weight;
+        // Splits must change the loss by more than kRtEps and by at least gamma.
+        gain.loss_change_floor = std::max(kLossChangeMin, std::nextafter(params_.gamma, 0.0F));
         constexpr bool kPacked = std::is_same_v<Pair, PackedPair>;
         gain.grad_unit = kPacked ? scale.packed_grad_unit() : scale.fine_grad_unit();
         gain.hess_unit = kPacked ? scale.packed_hess_unit() : scale.fine_hess_unit();
