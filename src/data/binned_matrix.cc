@@ -43,6 +43,7 @@ class BinFinder {
         zero_code_ = Search(0.0F);
     }
 
+    std::uint32_t zero_code() const { return zero_code_; }
     std::uint32_t CodeOf(float value) const { return value == 0.0F ? zero_code_ : Search(value); }
 
   private:
@@ -145,6 +146,12 @@ class Builder {
         : rows_(rows), layout_(layout), columns_(columns), with_tiles_(with_tiles) {
         for (std::size_t feature = 0; feature < layout.num_features(); ++feature) {
             finders_.emplace_back(layout.cuts, feature);
+            BinnedColumn& column = columns[feature];
+            targets_.push_back({.codes8 = column.codes8.empty() ? nullptr : column.codes8.data(),
+                                .codes16 = column.codes16.empty() ? nullptr : column.codes16.data(),
+                                .zero_code = finders_.back().zero_code(),
+                                .skipped_bin = static_cast<std::uint32_t>(layout.skipped_bin[feature]),
+                                .last_bin = column.num_bins - 1});
         }
         tile_of_feature_.resize(layout.num_features());
         for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
@@ -165,20 +172,19 @@ class Builder {
             std::size_t next_feature = 0;
             for (std::uint64_t e = rows_.row_offsets[row]; e < rows_.row_offsets[row + 1]; ++e) {
                 const std::size_t feature = rows_.feature_idx[e];
-                const std::uint32_t code = finders_[feature].CodeOf(rows_.values[e]);
-                BinnedColumn& column = columns_[feature];
-                if (!column.codes8.empty()) {
-                    column.codes8[row] = static_cast<std::uint8_t>(code);
-                } else if (!column.codes16.empty()) {
-                    column.codes16[row] = static_cast<std::uint16_t>(code);
+                const Target& target = targets_[feature];
+                const float value = rows_.values[e];
+                const std::uint32_t code = value == 0.0F ? target.zero_code : finders_[feature].CodeOf(value);
+                if (target.codes8 != nullptr) {
+                    target.codes8[row] = static_cast<std::uint8_t>(code);
+                } else if (target.codes16 != nullptr) {
+                    target.codes16[row] = static_cast<std::uint16_t>(code);
                 }
                 if (!with_tiles_) continue;
                 if (any_missing_cell_) ListMissing(next_feature, feature, row - begin, blocks);
                 next_feature = feature + 1;
-                const std::uint32_t bin = std::min(code, column.num_bins - 1);
-                if (static_cast<std::int32_t>(bin) != layout_.skipped_bin[feature]) {
-                    List(feature, bin, row - begin, blocks);
-                }
+                const std::uint32_t bin = std::min(code, target.last_bin);
+                if (bin != target.skipped_bin) List(feature, bin, row - begin, blocks);
             }
             if (with_tiles_ && any_missing_cell_) {
                 ListMissing(next_feature, layout_.num_features(), row - begin, blocks);
@@ -202,6 +208,14 @@ class Builder {
     }
 
   private:
+    /// What FillBlock needs of a feature, in one place.
+    struct Target {
+        std::uint8_t* codes8;
+        std::uint16_t* codes16;
+        std::uint32_t zero_code;
+        std::uint32_t skipped_bin;  ///< BinLayout::kNothingSkipped equals no bin
+        std::uint32_t last_bin;
+    };
     void List(std::size_t feature, std::uint32_t cell, std::size_t row_in_block,
               std::vector<BlockCells>& blocks) const {
         const std::uint32_t tile = tile_of_feature_[feature];
@@ -223,6 +237,7 @@ class Builder {
     const bool with_tiles_;
     bool any_missing_cell_ = false;
     std::vector<BinFinder> finders_;
+    std::vector<Target> targets_;
     std::vector<std::uint32_t> tile_of_feature_;
 };
 

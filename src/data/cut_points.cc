@@ -170,6 +170,7 @@ ValueSummary ValueCollector::Take() {
     for (const Slot& slot : slots_) {
         if (slot.weight != 0) list_.push_back(slot);
     }
+    if (zero_weight_ != 0) list_.push_back({0.0F, zero_weight_});
     FoldList();
     ValueSummary summary;
     summary.num_entries = num_entries_;

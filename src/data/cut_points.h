@@ -40,9 +40,11 @@ class ValueCollector {
   public:
     void Add(float value, std::int64_t weight) {
         ++num_entries_;
-        if (weight == 0) return;
-        if (value == 0.0F) value = 0.0F;  // -0 and 0 are one value.
-        AddCounted(value, weight);
+        if (value == 0.0F) {  // -0 and 0 are one value, and in many data sets most entries.
+            zero_weight_ += weight;
+        } else if (weight != 0) {
+            AddCounted(value, weight);
+        }
     }
     /// Sorted and folded; the collector is empty afterwards.
     ValueSummary Take();
@@ -62,6 +64,7 @@ class ValueCollector {
     std::size_t folded_size_ = 0;
     bool listing_ = false;
     std::uint64_t num_entries_ = 0;
+    std::int64_t zero_weight_ = 0;
 };
 
 struct CutPoints {

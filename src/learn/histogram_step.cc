@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "kernels/histogram.h"
+#include "kernels/root_histogram.h"
 #include "learn/tree_grower.h"
 
 namespace espalier::learn {
@@ -215,6 +216,82 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     if (!alone) TRY(ReduceAndFinish(builds));
     PickCandidates(builds);
     return alone ? Result<void>() : ExchangeCandidates(builds);
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::AddRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width,
+                                      std::size_t tile, const Pair* pairs, Pair* histogram) {
+    const auto& layout_tile = layout_.tiles[tile];
+    const auto& binned = matrix_.tile(tile);
+    const std::size_t num_cells = CellsOf(tile);
+    const std::uint32_t* row_offsets =
+        layout_tile.kind == data::BinLayout::TileKind::kDense16 ? nullptr : binned.row_offsets.data();
+    std::memset(static_cast<void*>(histogram), 0, num_cells * width * sizeof(Pair));
+    if constexpr (std::is_same_v<Pair, PackedPair>) {
+        if (layout_tile.kind == data::BinLayout::TileKind::kSparse32) {
+            kernels::AddRowsOfGroup(width, matrix_.num_rows(), row_offsets, 0, binned.cells32.data(), pairs, histogram);
+        } else {
+            kernels::AddRowsOfGroup(width, matrix_.num_rows(), row_offsets, binned.cells_per_row, binned.cells16.data(),
+                                    pairs, histogram);
+        }
+    }
+    for (std::size_t tree = first; tree < std::min(first + width, builds.size()); ++tree) {
+        const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(tile)};
+        Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot + layout_tile.cell_begin;
+        const Pair* from = histogram + (tree - first);
+        for (std::size_t cell = 0; cell < num_cells; ++cell) target[cell] = from[cell * width];
+    }
+}
+
+template <typename Pair>
+Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
+    const std::size_t num_tiles = layout_.tiles.size();
+    const std::size_t num_rows = matrix_.num_rows();
+    candidates_.assign(builds.size() * num_tiles * 2, kernels::SplitCandidate{});
+    tasks_.clear();
+    PlanTargets(builds);
+    const std::vector<std::size_t> widths = kernels::TreeGroupWidths(builds.size());
+    std::vector<std::size_t> first_trees;
+    std::size_t num_lanes = 0;
+    for (const std::size_t width : widths) {
+        first_trees.push_back(num_lanes);
+        num_lanes += width;
+    }
+    if (root_scratch_.empty()) {
+        for (int worker = 0; worker < team_.num_threads(); ++worker) {
+            root_scratch_.emplace_back(new Pair[tile_cells_max_ * 8]);
+        }
+        root_pairs_.resize(num_rows * num_lanes);  // Lanes without a tree stay 0.
+    }
+    team_.ForBlocks(num_rows, kChunkRowsMin, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t group = 0; group < widths.size(); ++group) {
+            Pair* pairs = root_pairs_.data() + first_trees[group] * num_rows;
+            const std::size_t last = std::min(first_trees[group] + widths[group], builds.size());
+            for (std::size_t tree = first_trees[group]; tree < last; ++tree) {
+                const std::size_t lane = tree - first_trees[group];
+                for (std::size_t row = begin; row < end; ++row) {
+                    pairs[row * widths[group] + lane] = builds[tree].pairs[row];
+                }
+            }
+        }
+    });
+    team_.ForEach(widths.size() * num_tiles, [&](std::size_t task, int worker) {
+        const std::size_t group = task / num_tiles;
+        AddRootTile(builds, first_trees[group], widths[group], task % num_tiles,
+                    root_pairs_.data() + first_trees[group] * num_rows,
+                    root_scratch_[static_cast<std::size_t>(worker)].get());
+    });
+    if (comm_.size() > 1) {
+        TRY(ReduceAndFinish(builds));
+    } else {
+        team_.ForEach(builds.size() * num_tiles, [&](std::size_t i, int worker) {
+            const std::size_t tile = i % num_tiles;
+            Build<Pair>& build = builds[i / num_tiles];
+            FinishTile(build, i / num_tiles, tile, build.slot + layout_.tiles[tile].cell_begin, worker);
+        });
+    }
+    PickCandidates(builds);
+    return comm_.size() == 1 ? Result<void>() : ExchangeCandidates(builds);
 }
 
 template <typename Pair>

@@ -47,6 +47,10 @@ class HistogramStep {
     /// Fills the slots and the best split of each node and sibling. Every rank calls it with as many builds.
     Result<void> Run(std::span<Build<Pair>> builds);
 
+    /// The same for the roots of several trees, which all have all rows: one sweep over the bins for up to 8 trees.
+    /// Packed pairs only; every build has a slot.
+    Result<void> RunRoots(std::span<Build<Pair>> builds);
+
     std::size_t num_cells() const { return layout_.num_cells(); }
 
   private:
@@ -60,6 +64,9 @@ class HistogramStep {
     std::size_t CellsOf(std::size_t tile) const {
         return layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
     }
+    /// One tile of the trees [first, first + width) from pairs [rows x width], into their targets.
+    void AddRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width, std::size_t tile,
+                     const Pair* pairs, Pair* histogram);
     static bool IsWhole(const Task& task, const Build<Pair>& build) {
         return task.row_begin == 0 && task.row_end == build.rows.size();
     }
@@ -86,7 +93,9 @@ class HistogramStep {
     std::vector<std::size_t> owned_cells_;  ///< [ranks]
     std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
-    std::vector<std::unique_ptr<Pair[]>> scratch_;  ///< [workers] two tiles each
+    std::vector<std::unique_ptr<Pair[]>> scratch_;       ///< [workers] two tiles each
+    std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [workers] a tile of 8 trees each
+    std::vector<Pair> root_pairs_;                       ///< [groups of trees][rows x width]
     std::vector<Task> tasks_;
     std::vector<Pair> partial_;                        ///< sums of row chunks beyond the first
     std::vector<Pair> send_;                           ///< ranks > 1: [owner][build][owned cells]

@@ -8,6 +8,7 @@
 
 #include "collective/self_comm.h"
 #include "collective/thread_comm.h"
+#include "kernels/simd_targets.h"
 
 namespace espalier::learn {
 namespace {
@@ -167,6 +168,29 @@ INSTANTIATE_TEST_SUITE_P(All, Exactness,
                          testing::Combine(testing::Values("reg:squarederror", "binary:logistic", "multi:softmax"),
                                           testing::Values(HistogramWidth::kPacked, HistogramWidth::kWide),
                                           testing::Bool()));
+
+TEST(Trainer, NodesCutByRowsAndInstructionSetsDoNotChangeTheModel) {
+    TrainParams params;
+    params.num_rounds = 2;
+    params.max_depth = 3;
+    params.histogram_width = HistogramWidth::kPacked;
+    for (const char* objective : {"reg:squarederror", "multi:softprob"}) {
+        params.objective = objective;
+        params.num_class = params.objective == "multi:softprob" ? 3 : 0;
+        // So many rows that with several threads a node is cut into chunks.
+        const data::LabeledRows train = MakeRows(40'000, params.num_class, 1);
+        const data::LabeledRows eval = MakeRows(100, params.num_class, 2);
+        const Trained one = TrainAlone(params, train, eval, 1);
+        for (const std::string& level : kernels::SimdNames()) {
+            ASSERT_TRUE(kernels::LimitSimd(level).has_value());
+            const Trained more = TrainAlone(params, train, eval, 4);
+            EXPECT_EQ(one.bytes, more.bytes) << level;
+            EXPECT_EQ(one.metrics, more.metrics) << level;
+        }
+        ASSERT_TRUE(kernels::LimitSimd("").has_value());
+        for (const Trained& rank : TrainOnTwoRanks(params, train, eval, 30'000)) EXPECT_EQ(one.bytes, rank.bytes);
+    }
+}
 
 TEST(Trainer, TheMarginsFromLeafMembershipAreThoseOfTheTrees) {
     TrainParams params;

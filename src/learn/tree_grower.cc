@@ -240,7 +240,8 @@ class TreeGrowerOf final : public TreeGrower {
             build.slot = SlotData(growing.nodes[0].slot);
             builds_.push_back(build);
         }
-        TRY(step_.Run(builds_));
+        const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && KeepsHistogram(0);
+        TRY(one_sweep ? step_.RunRoots(builds_) : step_.Run(builds_));
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node.best);
         return {};
     }

@@ -1,0 +1,28 @@
+// Histograms of many trees over the same rows in one sweep: the roots of all class trees of a round.
+//
+// The row's listed cells are the same for every tree, so they are read once and each adds a vector of packed pairs, one
+// lane per tree: [cell][tree] instead of [tree][cell]. Trees come in groups of 8, 4 or 2 (kGroupWidths); lanes without
+// a tree hold 0. Exact integers, so the sums are those of kernels/histogram.h.
+// No alignment is asked for. Oracle: AddRows per tree, in histogram_test. Thread-safe: pure functions.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kernels/gradient_pair.h"
+
+namespace espalier::kernels {
+
+/// Widths of the groups that hold num_trees trees, widest first: 10 trees are 8 + 2.
+std::vector<std::size_t> TreeGroupWidths(std::size_t num_trees);
+
+/// For each row r in [0, num_rows) and cell c of its list: histogram[c * width + t] += pairs[r * width + t] for each
+/// lane t. width: 8, 4 or 2. The list of row r is cells[row_offsets[r] … row_offsets[r + 1]), or, when row_offsets is
+/// null, cells[r * stride … (r + 1) * stride). Cell: uint16 or uint32.
+template <typename Cell>
+void AddRowsOfGroup(std::size_t width, std::size_t num_rows, const std::uint32_t* row_offsets, std::size_t stride,
+                    const Cell* cells, const PackedPair* pairs, PackedPair* histogram);
+
+}  // namespace espalier::kernels

@@ -1,0 +1,63 @@
+#include "kernels/root_histogram.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "kernels/histogram.h"
+#include "kernels/simd_targets.h"
+
+namespace espalier::kernels {
+namespace {
+
+TEST(RootHistogram, GroupsHoldAllTrees) {
+    EXPECT_EQ(TreeGroupWidths(1), (std::vector<std::size_t>{2}));
+    EXPECT_EQ(TreeGroupWidths(3), (std::vector<std::size_t>{4}));
+    EXPECT_EQ(TreeGroupWidths(8), (std::vector<std::size_t>{8}));
+    EXPECT_EQ(TreeGroupWidths(10), (std::vector<std::size_t>{8, 2}));
+    EXPECT_EQ(TreeGroupWidths(21), (std::vector<std::size_t>{8, 8, 8}));
+}
+
+template <typename Cell>
+void CompareWithOneTreeAtATime(std::size_t width, std::size_t num_rows, bool dense, std::mt19937& rng) {
+    constexpr std::size_t kCells = 61;
+    constexpr std::size_t kStride = 9;
+    std::vector<std::uint32_t> offsets = {0};
+    std::vector<Cell> cells;
+    std::vector<std::uint32_t> rows;
+    for (std::uint32_t row = 0; row < num_rows; ++row) {
+        for (std::size_t e = dense ? kStride : rng() % 12; e > 0; --e)
+            cells.push_back(static_cast<Cell>(rng() % kCells));
+        offsets.push_back(static_cast<std::uint32_t>(cells.size()));
+        rows.push_back(row);
+    }
+    std::vector<PackedPair> pairs(num_rows * width);
+    for (PackedPair& pair : pairs) pair = Pack(static_cast<std::int64_t>(rng() % 2000) - 1000, rng() % 1000);
+    std::vector<PackedPair> sums(kCells * width, 0);
+    AddRowsOfGroup(width, num_rows, dense ? nullptr : offsets.data(), kStride, cells.data(), pairs.data(), sums.data());
+    for (std::size_t tree = 0; tree < width; ++tree) {
+        std::vector<PackedPair> own(num_rows);
+        for (std::size_t row = 0; row < num_rows; ++row) own[row] = pairs[row * width + tree];
+        std::vector<PackedPair> expected(kCells, 0);
+        AddRows(rows, offsets.data(), cells.data(), own.data(), expected.data());
+        for (std::size_t cell = 0; cell < kCells; ++cell) ASSERT_EQ(sums[cell * width + tree], expected[cell]);
+    }
+}
+
+TEST(RootHistogram, IsTheSumTreeByTreeOnEveryInstructionSet) {
+    std::mt19937 rng(23);
+    for (const std::string& level : SimdNames()) {
+        ASSERT_TRUE(LimitSimd(level).has_value());
+        for (const std::size_t width : {2U, 4U, 8U}) {
+            for (const std::size_t num_rows : {0U, 1U, 7U, 8U, 9U, 300U}) {
+                CompareWithOneTreeAtATime<std::uint16_t>(width, num_rows, false, rng);
+                CompareWithOneTreeAtATime<std::uint16_t>(width, num_rows, true, rng);
+                CompareWithOneTreeAtATime<std::uint32_t>(width, num_rows, false, rng);
+            }
+        }
+    }
+    ASSERT_TRUE(LimitSimd("").has_value());
+}
+
+}  // namespace
+}  // namespace espalier::kernels
