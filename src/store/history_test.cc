@@ -1,5 +1,5 @@
 // Random histories of operations, restarts and file-system faults against a model of the store in memory: what S3 says
-// a store is, in a few maps. ESPALIER_HISTORIES sets how many histories run (default 12); the seed of a failing one is
+// a store is, in a few maps. ESPALIER_HISTORIES sets how many histories run (default 6); the seed of a failing one is
 // printed, ESPALIER_HISTORY_SEED repeats it alone.
 #include <stdlib.h>
 
@@ -236,7 +236,7 @@ class HistoryTest : public StoreTest {
 TEST_F(HistoryTest, AgreesWithTheModel) {
     const char* count = getenv("ESPALIER_HISTORIES");
     const char* only = getenv("ESPALIER_HISTORY_SEED");
-    const std::uint32_t num_histories = only != nullptr ? 1 : static_cast<std::uint32_t>(count ? atoi(count) : 12);
+    const std::uint32_t num_histories = only != nullptr ? 1 : static_cast<std::uint32_t>(count ? atoi(count) : 6);
     const std::uint32_t first = only != nullptr ? static_cast<std::uint32_t>(atoi(only)) : std::random_device()();
     for (std::uint32_t i = 0; i < num_histories && !HasFailure(); ++i) {
         const std::uint32_t seed = first + i;

@@ -2,12 +2,18 @@
 // else is rows in meta. docs/formats.md describes both to the byte.
 //
 // Nouns: ObjectStore, ObjectWriter (store/object_writer.h: an object or part being written), ObjectReader (an open
-// blob). Steps of a write: BeginWrite -> Append... -> Finish (digests) -> CommitObject. The bytes go to staging/, are
-// synced, renamed to blobs/, the folder is synced, the row is committed; only then does CommitObject return. A crash
-// before the row leaves garbage that the next Open sweeps; a crash after it loses nothing. Guarantees: an object is
-// visible only whole; the last committed writer wins; a reader that has opened an object reads that version to its end
-// even when it is overwritten or deleted meanwhile. Bit rot: every blob has a CRC-32C per MiB in its row, taken while
-// the bytes came in; VerifyRange, ReadAll, LinkInto and Copy compare before they hand bytes on and answer kCorruptData.
+// blob).
+//
+// Steps of a write: BeginWrite -> Append... -> Finish (digests) -> CommitObject. The bytes go to staging/, are renamed
+// to blobs/, file and folder are synced, the row is committed; only then does CommitObject return. A crash before the
+// row leaves garbage that the next Open sweeps; a crash after it loses nothing.
+//
+// Guarantees: an object is visible only whole; the last committed writer wins; a reader that has opened an object reads
+// that version to its end even when it is overwritten or deleted meanwhile.
+//
+// Bit rot: every blob has a CRC-32C per MiB in its row, taken while the bytes came in; VerifyRange, ReadAll, LinkInto
+// and Copy compare before they hand bytes on and answer kCorruptData.
+//
 // Errors carry a store::Fault (store/faults.h) where a caller may want to tell them apart.
 // Thread-safe. One process per folder (a lock file is held).
 #pragma once

@@ -26,7 +26,7 @@ struct ObjectStore::State {
     std::string BlobPath(const std::string& id) const { return BlobFolder(id) + "/" + id; }
     std::string StagingPath(const std::string& id) const { return options.folder + "/staging/" + id; }
 
-    /// Syncs a complete staging file, gives it its name under blobs/ and syncs the folder. The new blob's id.
+    /// Gives a complete staging file its name under blobs/, syncs it and the folder. The new blob's id.
     Result<std::string> Publish(const Fd& file, const std::string& staging_path);
     /// The same for a finished writer.
     Result<std::string> Publish(ObjectWriter& writer);
