@@ -148,6 +148,13 @@ class Parser {
     // Leaves p at the delimiter or line end behind the cell.
     CellKind ParseCell(const char*& p, float& value) {
         const char* cell = p;
+        // A single digit: pixels, flags, counts.
+        auto digit = static_cast<unsigned>(*p - '0');
+        if (digit < 10 && (p[1] == rules_.delimiter || p[1] == '\n')) {
+            value = static_cast<float>(digit);
+            ++p;
+            return CellKind::kNumber;
+        }
         while (*p == ' ' && rules_.delimiter != ' ') ++p;
         const char* stop = kernels::ParseFloat(p, text_.end, value);
         if (stop != nullptr) {

@@ -49,6 +49,8 @@ inline std::uint32_t DigitsValue(std::uint64_t word, int num_digits) {
 inline constexpr double kPowersOfTen[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                           1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
+inline constexpr std::uint64_t kWholePowersOfTen[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
 /// Any number: an optional sign, digits, an optional fraction and exponent, or nan, inf, infinity in any case.
 /// Returns the first character after it, or nullptr if there is none at `p`. Overflow gives infinity.
 const char* ParseFloatSlow(const char* p, const char* end, float& value);
@@ -69,8 +71,7 @@ inline const char* ParseFloat(const char* p, const char* end, float& value) {
         word = Load8(p);
         fraction_digits = CountDigits(word);
         if (fraction_digits == 0) return ParseFloatSlow(start, end, value);
-        mantissa =
-            mantissa * static_cast<std::uint64_t>(kPowersOfTen[fraction_digits]) + DigitsValue(word, fraction_digits);
+        mantissa = mantissa * kWholePowersOfTen[fraction_digits] + DigitsValue(word, fraction_digits);
         p += fraction_digits;
         if (fraction_digits == 8) {
             word = Load8(p);
@@ -78,7 +79,7 @@ inline const char* ParseFloat(const char* p, const char* end, float& value) {
             // 19 digits may not fit into 64 bits.
             if (more == 8 || whole_digits + 8 + more > 18) return ParseFloatSlow(start, end, value);
             if (more > 0) {
-                mantissa = mantissa * static_cast<std::uint64_t>(kPowersOfTen[more]) + DigitsValue(word, more);
+                mantissa = mantissa * kWholePowersOfTen[more] + DigitsValue(word, more);
                 p += more;
                 fraction_digits += more;
             }
