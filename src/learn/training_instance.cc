@@ -219,8 +219,15 @@ class Instance {
 
     Result<void> Close(const TrainOutcome& outcome, double load_seconds) {
         if (outcome.stopped_early && comm_.rank() == 0) {
-            log_.Raw(fmt::format("Stopping. Best iteration:\n[{}]\t{}-{}:{:.5f}", outcome.best_round,
-                                 channels_.back().name, outcome.watched_metric, outcome.best_score));
+            // Old engines print the best round's metrics again; later ones say nothing, and a second line of metrics
+            // would become the job's final ones.
+            if (options_.profile.early_stopping_rule == EarlyStoppingRule::kKeepAll) {
+                log_.Raw(fmt::format("Stopping. Best iteration:\n[{}]\t{}-{}:{:.5f}\n", outcome.best_round,
+                                     channels_.back().name, outcome.watched_metric, outcome.best_score));
+            } else {
+                log_.Info(fmt::format("Stopping. Best iteration: {} with {} {:.5f}", outcome.best_round,
+                                      outcome.watched_metric, outcome.best_score));
+            }
         }
         if (outcome.stopped_by_flag) {
             log_.Info(
