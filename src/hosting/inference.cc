@@ -13,8 +13,9 @@
 namespace espalier::hosting {
 namespace {
 
-// A buffer that grew beyond this for one large payload is given back after it.
-constexpr std::size_t kKeptEntriesMax = 4 << 20;
+// A buffer that grew beyond this for one large payload is given back after it: 100 rows of the notebook have 78,400
+// entries, and every thread of the server may keep one.
+constexpr std::size_t kKeptEntriesMax = 512 << 10;
 
 constexpr std::string_view kCsvType = "text/csv; charset=utf-8";
 constexpr std::string_view kJsonType = "application/json";
@@ -170,7 +171,8 @@ ContainerReply Infer(const ServedModel& served, std::string_view content_type, s
     if (body.empty()) return {.status = 204, .content_type = "", .body = {}};
     if (IsBlank(body)) return Fail(415, "The payload holds only blanks: there is no row to predict.");
     ContainerReply reply = InferInto(rows, served, content_type, accept, body);
-    if (rows.values.capacity() > kKeptEntriesMax) rows = data::FeatureRows();
+    if (rows.values.capacity() > kKeptEntriesMax || rows.row_offsets.capacity() > kKeptEntriesMax)
+        rows = data::FeatureRows();
     return reply;
 }
 

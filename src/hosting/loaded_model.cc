@@ -11,6 +11,8 @@ namespace espalier::hosting {
 namespace {
 
 constexpr std::size_t kListedNamesMax = 5;
+// A model is unpacked into memory to be read; the largest forests in use are a few hundred megabytes.
+constexpr ArchiveLimits kModelArchiveLimits = {.total_bytes_max = std::uint64_t{1} << 30};
 
 std::string ListNames(const std::vector<ArchiveMember>& members) {
     if (members.empty()) return "nothing";
@@ -40,7 +42,7 @@ Result<const ArchiveMember*> FindModelFile(const std::vector<ArchiveMember>& mem
 }  // namespace
 
 Result<std::shared_ptr<const LoadedModel>> LoadModel(std::span<const char> archive) {
-    const std::vector<ArchiveMember> members = TRY(ReadTarGz(archive));
+    const std::vector<ArchiveMember> members = TRY(ReadTarGz(archive, kModelArchiveLimits));
     const ArchiveMember* file = TRY(FindModelFile(members));
     auto in_member = [&](Error error) {
         return std::move(error).Wrap(fmt::format("its member \"{}\" cannot be read as a model", file->name));

@@ -428,6 +428,28 @@ def test_shadow_variants_are_described(hosting):
     assert invoked(hosting, endpoint, 20) == {"a=1.0": 20}, "shadows never answer"
 
 
+def test_invocations_are_counted_by_variant_and_shadow(hosting, clients):
+    endpoint = shadow_endpoint(hosting)
+    for _ in range(60):
+        hosting.invoke(endpoint, b"1,2")
+    with pytest.raises(ClientError, match="415"):
+        hosting.invoke(endpoint, b"1,x")
+    assert traffic(clients, endpoint, "a") == 61
+    assert traffic(clients, endpoint, "a", "Invocation4XXErrors") == 1
+    assert traffic(clients, endpoint, "a", "InvocationModelErrors") == 1
+    assert traffic(clients, endpoint, "a", "Invocation5XXErrors") == 0
+    assert traffic(clients, endpoint, "a", "ModelLatency") >= 61
+    assert abs(poll(lambda: (n := traffic(clients, endpoint, "s")) >= 26 and n) - 30) <= 5, "half as heavy, so every other"
+    assert traffic(clients, endpoint, "no-such-variant") == 0
+    now = time.time()
+    (point, *_) = clients.cloudwatch.get_metric_statistics(
+        Namespace="AWS/SageMaker", MetricName="ModelLatency", StartTime=now - 600, EndTime=now + 60, Period=600,
+        Statistics=["SampleCount", "Average", "Minimum", "Maximum", "Sum"],
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "a"}])["Datapoints"]
+    assert point["Unit"] == "Microseconds"
+    assert 0 < point["Minimum"] <= point["Average"] <= point["Maximum"] <= point["Sum"]
+
+
 # -- lists and tags -----------------------------------------------------------------------------------------------------
 
 
