@@ -146,7 +146,7 @@ Result<void> Serve(ServeOptions options) {
     api::logs::LogsService logs(log_rows);
     front_door.Mount(api::ServiceId::kLogs, logs);
     meta::TrainingMetrics metric_rows(*database);
-    api::metrics::MetricsService metrics(metric_rows);
+    api::metrics::MetricsService metrics(metric_rows, *hosting);
     front_door.Mount(api::ServiceId::kMetrics, metrics);
 
     return RunUntilSignal(std::move(options), address, front_door, describe_hold);

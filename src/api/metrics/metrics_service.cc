@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "api/metrics/endpoint_metrics.h"
+
 namespace espalier::api::metrics {
 namespace {
 
@@ -144,11 +146,14 @@ struct Bucket {
     double maximum = 0;
     std::int64_t count = 0;
 
+    void Add(const MetricMinute& values) {
+        minimum = count == 0 ? values.minimum : std::min(minimum, values.minimum);
+        maximum = count == 0 ? values.maximum : std::max(maximum, values.maximum);
+        sum += values.sum;
+        count += values.count;
+    }
     void Add(double value) {
-        minimum = count == 0 ? value : std::min(minimum, value);
-        maximum = count == 0 ? value : std::max(maximum, value);
-        sum += value;
-        ++count;
+        Add(MetricMinute{.begin = 0, .sum = value, .minimum = value, .maximum = value, .count = 1});
     }
     double Of(std::string_view statistic) const {
         if (statistic == "Average") return sum / static_cast<double>(count);
@@ -158,6 +163,25 @@ struct Bucket {
         return static_cast<double>(count);
     }
 };
+
+/// The values the query asks for, by the begin of their period. Nothing for a namespace or dimensions of no source.
+Result<void> Collect(const Query& query, const meta::Scope& scope, meta::TrainingMetrics& training,
+                     const hosting::EndpointService& hosting, std::map<std::int64_t, Bucket>& buckets) {
+    auto bucket_at = [&](std::int64_t time) -> Bucket& { return buckets[time - time % query.period_ms]; };
+    if (query.name_space == kEndpointNamespace) {
+        const std::vector<MetricMinute> minutes =
+            EndpointMetric(hosting, scope, query.metric, query.dimensions, query.start_ms, query.end_ms);
+        for (const MetricMinute& minute : minutes) bucket_at(minute.begin).Add(minute);
+        return {};
+    }
+    const auto job = query.dimensions.find("TrainingJobName");
+    if (query.name_space != kTrainingNamespace || query.dimensions.size() != 1 || job == query.dimensions.end())
+        return {};
+    const std::vector<meta::MetricPoint> points =
+        TRY(training.Points(scope, job->second, query.metric, query.start_ms, query.end_ms));
+    for (const meta::MetricPoint& point : points) bucket_at(point.time).Add(point.value);
+    return {};
+}
 
 }  // namespace
 
@@ -180,21 +204,15 @@ Outcome MetricsService::GetMetricStatistics(const json& request, const meta::Sco
     const auto read = ReadQuery(request);
     if (const auto* error = std::get_if<WireError>(&read)) return Outcome::Fail(*error);
     const Query& query = std::get<Query>(read);
-    json answer = {{"Label", query.metric}, {"Datapoints", json::array()}};
-    const auto job = query.dimensions.find("TrainingJobName");
-    const bool ours = query.name_space == kTrainingNamespace && query.dimensions.size() == 1 &&
-                      job != query.dimensions.end() && (query.unit.empty() || query.unit == "None");
-    if (!ours) return Outcome::Ok(answer);
-    const auto points = metrics_.Points(scope, job->second, query.metric, query.start_ms, query.end_ms);
-    if (!points) {
-        return Outcome::Internal(Error(ErrorCode::kIo, "metrics cannot be read"), "GetMetricStatistics");
-    }
+    const std::string_view unit = query.name_space == kEndpointNamespace ? UnitOfEndpointMetric(query.metric) : "None";
     std::map<std::int64_t, Bucket> buckets;
-    for (const meta::MetricPoint& point : *points) {
-        buckets[point.time - point.time % query.period_ms].Add(point.value);
+    if (query.unit.empty() || query.unit == unit) {
+        Result<void> collected = Collect(query, scope, metrics_, hosting_, buckets);
+        if (!collected) return Outcome::Internal(collected.error(), "GetMetricStatistics");
     }
+    json answer = {{"Label", query.metric}, {"Datapoints", json::array()}};
     for (const auto& [start_ms, bucket] : buckets) {
-        json entry = {{"Timestamp", EpochSeconds(start_ms)}, {"Unit", "None"}};
+        json entry = {{"Timestamp", EpochSeconds(start_ms)}, {"Unit", unit}};
         for (const std::string& statistic : query.statistics) entry[statistic] = bucket.Of(statistic);
         answer["Datapoints"].push_back(std::move(entry));
     }
