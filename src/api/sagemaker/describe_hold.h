@@ -33,8 +33,9 @@ class DescribeHold {
     static constexpr std::size_t kLooksMax = 4096;
 
     struct Options {
-        /// Below every client's read timeout (60 s). 0 = never hold.
-        std::chrono::milliseconds repeat_hold{20000};
+        /// Below every client's read timeout (60 s), and long enough for two MNIST jobs side by side on two busy cores:
+        /// a waiter that misses it sleeps 120 s. 0 = never hold.
+        std::chrono::milliseconds repeat_hold{50000};
         std::chrono::milliseconds first_sdk_hold{10000};
     };
     struct Client {
