@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/elementary.h"
+#include "kernels/float_math.h"
 #include "learn/exact_sum.h"
 
 namespace espalier::learn {
@@ -31,7 +31,7 @@ Result<std::vector<float>> ClassIntercepts(int num_class, const RowsView& rows, 
     double mean = 0;
     for (const double sum : sums) {
         const float share = std::max(static_cast<float>(sum / total), kProbabilityMargin);
-        logs.push_back(static_cast<float>(kernels::LogDouble(static_cast<double>(share))));
+        logs.push_back(kernels::Log(share));
         mean += static_cast<double>(logs.back()) / static_cast<double>(num_groups);
     }
     for (float& value : logs) value -= static_cast<float>(mean);

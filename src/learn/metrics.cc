@@ -9,8 +9,9 @@
 #include <limits>
 
 #include "base/check.h"
-#include "kernels/elementary.h"
+#include "kernels/float_math.h"
 #include "learn/exact_sum.h"
+#include "model/links.h"
 
 namespace espalier::learn {
 
@@ -23,10 +24,6 @@ float WeightOf(const RowsView& rows, std::size_t row) {
     return rows.weights != nullptr ? rows.weights[row] : 1.0F;
 }
 
-float LogFloat(float value) {
-    return static_cast<float>(kernels::LogDouble(static_cast<double>(value)));
-}
-
 /// A metric of one prediction and one label. `Loss(prediction, label)` in float, as xgboost computes it.
 template <typename Loss>
 class ElementMetric final : public Metric {
@@ -35,7 +32,7 @@ class ElementMetric final : public Metric {
         : Metric(std::move(name)), loss_(loss), logistic_(logistic), root_(root) {}
     void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
         for (std::size_t r = begin; r < end; ++r) {
-            const float prediction = logistic_ ? kernels::Sigmoid(rows.margins[r]) : rows.margins[r];
+            const float prediction = logistic_ ? model::Sigmoid(rows.margins[r]) : rows.margins[r];
             losses[r] = static_cast<double>(loss_(prediction, rows.labels[r]) * WeightOf(rows, r));
         }
     }
@@ -80,12 +77,12 @@ class MultiLogLoss final : public Metric {
             double sum = 0;
             float of_label = 0;
             for (std::size_t k = 0; k < num_class_; ++k) {
-                const float e = kernels::ExpFloat(margins[k * rows.num_rows] - highest);
+                const float e = kernels::Exp(margins[k * rows.num_rows] - highest);
                 if (k == static_cast<std::size_t>(rows.labels[r])) of_label = e;
                 sum += e;
             }
             const float p = of_label / static_cast<float>(sum);
-            losses[r] = static_cast<double>(-LogFloat(std::max(p, kProbabilityMin)) * WeightOf(rows, r));
+            losses[r] = static_cast<double>(-kernels::Log(std::max(p, kProbabilityMin)) * WeightOf(rows, r));
         }
     }
 
@@ -122,7 +119,7 @@ Result<double> AucOfAllRanks(const RowsView& rows, std::uint64_t total_rows, col
         if (!part.empty()) std::memcpy(all.data() + size, part.data(), part.size());
     }
     for (ScoredRow& row : all) {
-        row.score = kernels::Sigmoid(row.score);
+        row.score = model::Sigmoid(row.score);
         highest_weight = std::max(highest_weight, row.weight);
     }
     std::sort(all.begin(), all.end(), [](const ScoredRow& a, const ScoredRow& b) { return a.score > b.score; });
@@ -193,8 +190,8 @@ Result<std::unique_ptr<Metric>> MakeMetric(std::string_view name, const TrainPar
         return MakeElement(
             "logloss",
             [](float p, float y) {
-                return -(y * LogFloat(std::max(p, kProbabilityMin)) +
-                         (1.0F - y) * LogFloat(std::max(1.0F - p, kProbabilityMin)));
+                return -(y * kernels::Log(std::max(p, kProbabilityMin)) +
+                         (1.0F - y) * kernels::Log(std::max(1.0F - p, kProbabilityMin)));
             },
             true);
     }

@@ -3,7 +3,7 @@
 // Nouns: margin (sum of leaves plus base margin), group (one output of a row before the link: one per class for
 // multi:*, else one), gradient and hessian in float as xgboost computes them.
 // Layout: arrays over rows and groups are group-major, [groups x rows]: value of row r in group k at k * rows + r.
-// Exponentials are ours (kernels/elementary.h), so gradients are the same bits on every machine.
+// Exponentials are ours (kernels/float_math.h), so gradients are the same bits on every machine.
 // Source: contracts/xgboost.md 4.1, 4.2; xgboost objective/{regression,multiclass}_obj. Thread-safe: const.
 #pragma once
 
@@ -49,9 +49,7 @@ class Objective {
 
     /// True when the intercept is the weighted mean of the labels; otherwise it is one Newton step from margin 0.
     virtual bool InterceptIsLabelMean() const = 0;
-    /// Margin that stands for an intercept in the scale of the output (logit for logistic, itself otherwise).
-    virtual float BaseMargin(float base_score) const = 0;
-    /// The inverse of BaseMargin.
+    /// The output that a margin stands for: the link.
     virtual float OutputOf(float margin) const = 0;
     /// kInvalidArgument with xgboost's sentence when a user's base_score cannot be.
     virtual Result<void> CheckBaseScore(float base_score) const = 0;

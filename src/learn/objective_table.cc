@@ -5,14 +5,15 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/elementary.h"
+#include "kernels/float_math.h"
 #include "learn/objective.h"
+#include "model/links.h"
 
 namespace espalier::learn {
 
 namespace {
 
-// Up to this many classes the scratch of one row lies on the stack; parameters allow no more (kNumClassMax).
+// xgboost keeps hessians above 0 so that a leaf's weight is finite.
 constexpr float kHessianMin = 1e-16F;
 
 class SquaredError final : public Objective {
@@ -34,7 +35,6 @@ class SquaredError final : public Objective {
         }
     }
     bool InterceptIsLabelMean() const override { return scale_pos_weight_ == 1.0F; }
-    float BaseMargin(float base_score) const override { return base_score; }
     float OutputOf(float margin) const override { return margin; }
     Result<void> CheckBaseScore(float) const override { return {}; }
 
@@ -60,7 +60,7 @@ class Logistic final : public Objective {
     std::string LabelRule() const override { return "must be in [0,1] for logistic regression"; }
     void Gradients(const RowsView& rows, std::size_t begin, std::size_t end, float* grad, float* hess) const override {
         for (std::size_t r = begin; r < end; ++r) {
-            const float p = kernels::Sigmoid(rows.margins[r]);
+            const float p = model::Sigmoid(rows.margins[r]);
             float weight = rows.weights != nullptr ? rows.weights[r] : 1.0F;
             if (rows.labels[r] == 1.0F) weight *= scale_pos_weight_;
             grad[r] = (p - rows.labels[r]) * weight;
@@ -68,10 +68,7 @@ class Logistic final : public Objective {
         }
     }
     bool InterceptIsLabelMean() const override { return scale_pos_weight_ == 1.0F; }
-    float BaseMargin(float base_score) const override {
-        return static_cast<float>(-kernels::LogDouble(1.0 / static_cast<double>(base_score) - 1.0));
-    }
-    float OutputOf(float margin) const override { return kernels::Sigmoid(margin); }
+    float OutputOf(float margin) const override { return model::Sigmoid(margin); }
     Result<void> CheckBaseScore(float base_score) const override {
         if (base_score > 0 && base_score < 1) return {};
         return Error(ErrorCode::kInvalidArgument, "base_score must be in (0,1) for the logistic loss.");
@@ -109,7 +106,7 @@ class Softmax final : public Objective {
                 highest = std::max(highest, rows.margins[k * rows.num_rows + r]);
             double sum = 0;
             for (std::size_t k = 0; k < num_class; ++k) {
-                const float e = kernels::ExpFloat(rows.margins[k * rows.num_rows + r] - highest);
+                const float e = kernels::Exp(rows.margins[k * rows.num_rows + r] - highest);
                 grad[k * rows.num_rows + r] = e;
                 sum += e;
             }
@@ -125,7 +122,6 @@ class Softmax final : public Objective {
         }
     }
     bool InterceptIsLabelMean() const override { return false; }
-    float BaseMargin(float base_score) const override { return base_score; }
     float OutputOf(float margin) const override { return margin; }
     Result<void> CheckBaseScore(float) const override { return {}; }
 

@@ -11,6 +11,7 @@
 #include "learn/base_score.h"
 #include "learn/metrics.h"
 #include "learn/summary_exchange.h"
+#include "model/links.h"
 
 namespace espalier::learn {
 
@@ -64,7 +65,7 @@ class Job {
         TRY(BinEverything(data_sets));
         base_score_ = TRY(
             FindBaseScore(params_, *objective_, sets_[0].View(), sets_[0].total_rows, context_.team, context_.comm));
-        FillMargins();
+        TRY(FillMargins());
         TRY(Boost());
         return Finish();
     }
@@ -180,15 +181,21 @@ class Job {
         return {};
     }
 
-    void FillMargins() {
+    Result<void> FillMargins() {
+        // The same function as at prediction time: what is trained is what is served.
+        model::TreeEnsemble intercept;
+        intercept.objective = std::string(objective_->name());
+        intercept.num_class = params_.num_class;
+        intercept.base_score = base_score_;
+        const std::vector<float> base_margins = TRY(model::BaseMargins(intercept));
         for (Prepared& set : sets_) {
             set.margins.resize(num_groups() * set.labels.size());
             for (std::size_t group = 0; group < num_groups(); ++group) {
-                const float margin = objective_->BaseMargin(base_score_[base_score_.size() > 1 ? group : 0]);
                 std::fill_n(set.margins.begin() + static_cast<std::ptrdiff_t>(group * set.labels.size()),
-                            set.labels.size(), margin);
+                            set.labels.size(), base_margins[group]);
             }
         }
+        return {};
     }
 
     Result<void> Boost() {
@@ -315,6 +322,7 @@ class Job {
         model.num_class = params_.num_class > 1 ? params_.num_class : 0;
         model.num_feature = static_cast<std::uint32_t>(num_features_);
         model.base_score = base_score_;
+        model.boost_from_average = !params_.base_score.has_value();
         model.num_parallel_tree = params_.num_parallel_tree;
         const bool early = params_.early_stopping_rounds > 0;
         if (!early || (params_.early_stopping_rule == EarlyStoppingRule::kSaveBest &&
