@@ -1,8 +1,10 @@
 // `espalier serve`: wires the objects, serves until SIGTERM or SIGINT, drains.
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -63,10 +65,27 @@ void WaitForSignal() {
     }
 }
 
+/// Raises the soft limit of open files as far as the hard one allows, and keeps some for everything but connections.
+void FitFileLimit(http::ServerOptions& options) {
+    constexpr rlim_t kOtherFiles = 512;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlim_t wanted = options.connections_max + kOtherFiles;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = std::min(wanted, limit.rlim_max);
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted) return;
+    options.connections_max = limit.rlim_cur > 2 * kOtherFiles ? limit.rlim_cur - kOtherFiles : limit.rlim_cur / 2;
+    LOG_WARN("the limit of open files is low; fewer connections are accepted", {"open_files_max", limit.rlim_cur},
+             {"connections_max", options.connections_max});
+}
+
 /// Accepts requests until a signal, then drains. Held requests are answered first: nothing is to be waited for any
 /// more.
 Result<void> RunUntilSignal(ServeOptions options, const ListenAddress& address, api::FrontDoor& front_door,
                             api::sagemaker::DescribeHold& describe_hold) {
+    FitFileLimit(options.http);
     options.http.address = address.host;
     options.http.port = address.port;
     std::unique_ptr<http::Server> server = TRY(http::Server::Start(options.http, front_door));

@@ -92,6 +92,8 @@ std::map<std::string, Setting> Settings(ServeOptions& options) {
         {"http.stream_workers", {Number(http.num_stream_workers, 1, kThreadsMax), "1 to 1024"}},
         {"http.queued_requests_max", {Number(http.queued_requests_max, 1, 1'000'000), "1 to 1000000"}},
         {"http.connections_max", {Number(http.connections_max, 1, 1'000'000), "1 to 1000000"}},
+        {"http.buffered_bytes_max",
+         {Number(http.buffered_bytes_max, 1 << 20, std::int64_t{1} << 50), "at least 1048576"}},
         {"http.header_timeout_seconds", {Seconds(http.header_timeout), "more than 0, at most 86400"}},
         {"http.idle_timeout_seconds", {Seconds(http.idle_timeout), "more than 0, at most 86400"}},
         {"http.body_stall_timeout_seconds", {Seconds(http.body_stall_timeout), "more than 0, at most 86400"}},

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace espalier::api {
@@ -64,12 +65,38 @@ WireFault DescribeForOthers(const AuthFailure& failure, bool query) {
     return {403, query ? "SignatureDoesNotMatch" : "InvalidSignatureException", std::string(kMismatch)};
 }
 
+/// Bytes of the UTF-8 character at the start of `text`; 0 when it is none (RFC 3629: no overlong forms, no surrogates).
+std::size_t CharacterBytes(std::string_view text) {
+    auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    auto follows = [&](std::size_t i) { return byte(i) >> 6 == 2; };
+    unsigned first = byte(0);
+    if (first < 0x80) return 1;
+    if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+    if (first >= 0xE0 && first <= 0xEF) {
+        bool allowed = (first != 0xE0 || byte(1) >= 0xA0) && (first != 0xED || byte(1) <= 0x9F);
+        return allowed && follows(1) && follows(2) ? 3 : 0;
+    }
+    if (first >= 0xF0 && first <= 0xF4) {
+        bool allowed = (first != 0xF0 || byte(1) >= 0x90) && (first != 0xF4 || byte(1) <= 0x8F);
+        return allowed && follows(1) && follows(2) && follows(3) ? 4 : 0;
+    }
+    return 0;
+}
+
 }  // namespace
 
 std::string XmlEscape(std::string_view text) {
     std::string escaped;
     escaped.reserve(text.size());
-    for (char c : text) {
+    std::size_t num_bytes = 1;
+    for (std::size_t i = 0; i < text.size(); i += num_bytes) {
+        num_bytes = CharacterBytes(text.substr(i));
+        if (num_bytes != 1) {
+            escaped += num_bytes == 0 ? std::string_view("?") : text.substr(i, num_bytes);
+            num_bytes = std::max<std::size_t>(num_bytes, 1);
+            continue;
+        }
+        const char c = text[i];
         switch (c) {
             case '&':
                 escaped += "&amp;";

@@ -23,7 +23,7 @@ struct WireFault {
     std::string message;
 };
 
-/// &, <, >, " and ' as entities; characters that XML 1.0 cannot hold become '?'.
+/// &, <, >, " and ' as entities; bytes that are no UTF-8 and characters that XML 1.0 cannot hold become '?'.
 std::string XmlEscape(std::string_view text);
 
 /// A response with that error in the protocol's form. `resource` is the path, for S3's <Resource>.

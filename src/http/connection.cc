@@ -29,12 +29,20 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-void BodyBuffer::Reserve(std::size_t wanted_bytes) {
-    if (wanted_bytes <= capacity) return;
+bool BodyBuffer::Reserve(std::size_t wanted_bytes) {
+    if (wanted_bytes <= capacity) return true;
+    if (!shared->TryTakeBuffer(wanted_bytes - capacity)) return false;
     auto larger = std::make_unique_for_overwrite<char[]>(wanted_bytes);
     if (size > 0) std::memcpy(larger.get(), data.get(), size);
     data = std::move(larger);
     capacity = wanted_bytes;
+    return true;
+}
+
+void BodyBuffer::Free() {
+    data.reset();
+    shared->GiveBackBuffer(std::exchange(capacity, 0));
+    size = 0;
 }
 
 Connection::Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<Loop> loop)
@@ -146,6 +154,7 @@ Connection::Taken Connection::TakeHead() {
 
 Connection::Taken Connection::BeginRequest(std::string_view head_bytes) {
     request_ = TakeSpare();
+    if (request_ == nullptr) request_ = std::make_unique<Request>(shared_);
     if (std::optional<HeadError> error = ParseHead(head_bytes, request_->parsed)) {
         Refuse(error->status, error->message, true);
         return Taken::kAnswered;
@@ -195,11 +204,18 @@ bool Connection::SendContinue() {
     return send(fd_, kContinue.data(), kContinue.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(kContinue.size());
 }
 
+/// False when the request was refused because too many bytes are buffered already.
+bool Connection::GrowBody(std::size_t wanted_bytes) {
+    if (request_->body.Reserve(wanted_bytes)) return true;
+    Refuse(503, "The server has too many requests in memory; try again.", true);
+    return false;
+}
+
 bool Connection::TakeBody() {
     BodyBuffer& body = request_->body;
     std::size_t whole = body.size + static_cast<std::size_t>(body_.bytes_left);
-    body.Reserve(std::min(whole, kFirstBodyBytesMax));
-    if (body.size == body.capacity) body.Reserve(std::min(whole, body.capacity * 2));
+    if (!GrowBody(std::min(whole, kFirstBodyBytesMax))) return false;
+    if (body.size == body.capacity && !GrowBody(std::min(whole, body.capacity * 2))) return false;
     std::size_t num = std::min({input().size(), static_cast<std::size_t>(body_.bytes_left), body.capacity - body.size});
     if (num > 0) {
         std::memcpy(body.data.get() + body.size, input().data(), num);
@@ -214,8 +230,9 @@ bool Connection::TakeChunkedBody() {
     BodyBuffer& body = request_->body;
     while (!input().empty() && !body_.decoder.done()) {
         // One byte more than allowed tells "exactly full" from "too large".
-        if (body.size == body.capacity) {
-            body.Reserve(std::min(std::max(body.capacity * 2, kInputBytes), body_bytes_max_ + 1));
+        if (body.size == body.capacity &&
+            !GrowBody(std::min(std::max(body.capacity * 2, kInputBytes), body_bytes_max_ + 1))) {
+            return false;
         }
         ChunkedDecoder::Step step =
             body_.decoder.Decode(input(), {body.data.get() + body.size, body.capacity - body.size});
@@ -330,12 +347,11 @@ void Connection::Dispatch() {
 }
 
 std::unique_ptr<Request> Connection::TakeSpare() {
-    std::unique_ptr<Request> request(spare_.exchange(nullptr));
-    return request ? std::move(request) : std::make_unique<Request>();
+    return std::unique_ptr<Request>(spare_.exchange(nullptr));
 }
 
 void Connection::Recycle(std::unique_ptr<Request> request) {
-    if (request->body.capacity > kKeptBodyBytesMax) request->body = {};
+    if (request->body.capacity > kKeptBodyBytesMax) request->body.Free();
     request->body.size = 0;
     request->body_too_large = false;
     request->parsed = {};
@@ -474,8 +490,11 @@ bool Connection::WriteSome() {
 void Connection::AfterAnswer() {
     if (broken_) return Close();
     if (out_written_ == out_head_.size() + out_body_.size()) return FinishAnswer();
+    if (state_ != State::kWriting || out_written_ - out_noted_ >= kBodyProgressBytesMin) {
+        out_noted_ = out_written_;
+        deadline_ = loop_->now + shared_->options.write_stall_timeout;
+    }
     state_ = State::kWriting;
-    deadline_ = loop_->now + shared_->options.write_stall_timeout;
     socket_.async_wait(boost::asio::socket_base::wait_write,
                        [self = shared_from_this()](const boost::system::error_code& error) {
                            if (self->state_ != State::kWriting) return;
@@ -535,6 +554,8 @@ void Connection::Close() {
 }
 
 void Connection::OnSweep() {
+    // Memory is kept between requests that follow each other, not by connections that wait.
+    if (state_ == State::kIdle) TakeSpare();
     if (state_ == State::kHandling || state_ == State::kClosed || loop_->now < deadline_) return;
     if (state_ == State::kHead) return Refuse(408, "The request's head took too long.", false);
     if (state_ == State::kBody) return Refuse(408, "The request's body took too long.", false);

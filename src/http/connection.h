@@ -19,6 +19,7 @@
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 
 #include "base/thread_pool.h"
 #include "http/chunked_decoder.h"
@@ -43,6 +44,10 @@ struct ServerShared {
     bool TryOpen();
     void Closed();
     std::size_t num_open() const;
+    /// Takes `num` bytes of the budget for buffered bodies; false when it is used up.
+    bool TryTakeBuffer(std::size_t num);
+    void GiveBackBuffer(std::size_t num) { buffered_bytes_ -= num; }
+
     /// True when none is open before the deadline.
     bool WaitUntilNoneOpen(std::chrono::steady_clock::time_point deadline);
 
@@ -50,6 +55,7 @@ struct ServerShared {
     mutable std::mutex mutex_;
     std::condition_variable none_open_;
     std::size_t num_open_ = 0;  // guarded by mutex_
+    std::atomic<std::size_t> buffered_bytes_ = 0;
 };
 
 struct Loop : std::enable_shared_from_this<Loop> {
@@ -73,16 +79,26 @@ struct Loop : std::enable_shared_from_this<Loop> {
     void Cut();
 };
 
-/// Bytes with room to grow, not initialised.
+/// Bytes with room to grow, not initialised, within the server's budget.
 struct BodyBuffer {
+    explicit BodyBuffer(std::shared_ptr<ServerShared> shared) : shared(std::move(shared)) {}
+    ~BodyBuffer() { Free(); }
+    BodyBuffer(const BodyBuffer&) = delete;
+    BodyBuffer& operator=(const BodyBuffer&) = delete;
+
+    /// False when the server has no memory to spare for it.
+    bool Reserve(std::size_t wanted_bytes);
+    void Free();
+
+    const std::shared_ptr<ServerShared> shared;
     std::unique_ptr<char[]> data;
     std::size_t capacity = 0;
     std::size_t size = 0;
-
-    void Reserve(std::size_t wanted_bytes);
 };
 
 struct Request {
+    explicit Request(std::shared_ptr<ServerShared> shared) : body(std::move(shared)) {}
+
     ParsedHead parsed;
     BodyPlan::Mode mode = BodyPlan::kWorker;
     BodyBuffer body;
@@ -122,6 +138,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     enum class Taken { kAll, kNeedMore, kAnswered };
 
     void Advance();
+    bool GrowBody(std::size_t wanted_bytes);
     Taken TakeHead();
     Taken BeginRequest(std::string_view head_bytes);
     bool PlanBody();
@@ -181,6 +198,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string out_head_;
     std::string out_body_;
     std::size_t out_written_ = 0;
+    std::size_t out_noted_ = 0;     // out_written_ when deadline_ was set
     bool broken_ = false;           // a write failed
     bool answered_inline_ = false;  // the handler answered before Handle returned to the loop
 };

@@ -55,6 +55,12 @@ std::size_t ServerShared::num_open() const {
     return num_open_;
 }
 
+bool ServerShared::TryTakeBuffer(std::size_t num) {
+    if ((buffered_bytes_ += num) <= options.buffered_bytes_max) return true;
+    buffered_bytes_ -= num;
+    return false;
+}
+
 bool ServerShared::WaitUntilNoneOpen(steady_clock::time_point deadline) {
     std::unique_lock lock(mutex_);
     return none_open_.wait_until(lock, deadline, [this] { return num_open_ == 0; });

@@ -29,13 +29,14 @@ struct ServerOptions {
     std::size_t num_stream_workers = 64;  ///< threads for BodyPlan::kStreamed: a slow upload occupies one of these only
     std::size_t queued_requests_max = 1024;  ///< waiting for a thread, in each of the two pools; more get 503 at once
     std::size_t connections_max = 8192;      ///< open at once; more get 503 at once
+    std::size_t buffered_bytes_max = std::size_t{1} << 30;  ///< of all buffered bodies together; more get 503
     std::chrono::milliseconds header_timeout{10'000};       ///< from a head's first byte to its last
     std::chrono::milliseconds idle_timeout{60'000};         ///< between requests, and before the first
     std::chrono::milliseconds body_stall_timeout{30'000};   ///< for each kBodyProgressBytesMin of a request's body
-    std::chrono::milliseconds write_stall_timeout{30'000};  ///< without one byte of the answer accepted by the peer
+    std::chrono::milliseconds write_stall_timeout{30'000};  ///< for each kBodyProgressBytesMin of an answer
 };
 
-/// Within body_stall_timeout at least so much of a body (or its end) must arrive: a byte now and then is a stall too.
+/// Within a stall time-out at least so much of a body (or its end) must pass: a byte now and then is a stall too.
 inline constexpr std::size_t kBodyProgressBytesMin = 4 * 1024;
 /// What a handler left unread of a body is read and dropped up to this size, to keep the connection; else it closes.
 inline constexpr std::size_t kDrainBytesMax = 256 * 1024;

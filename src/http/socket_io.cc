@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "http/server.h"
+
 namespace espalier::http {
 namespace {
 
@@ -22,6 +24,24 @@ Result<void> WaitFor(int socket, short events, steady_clock::time_point deadline
         if (num_ready < 0 && errno != EINTR) return ErrnoError("poll", errno);
     }
 }
+
+/// When the peer must have taken the next kBodyProgressBytesMin bytes of an answer.
+class WriteDeadline {
+  public:
+    explicit WriteDeadline(std::chrono::milliseconds stall_timeout)
+        : stall_timeout_(stall_timeout), deadline_(steady_clock::now() + stall_timeout) {}
+
+    void NoteProgress(std::size_t num_bytes) {
+        progress_bytes_ += num_bytes;
+        if (progress_bytes_ >= kBodyProgressBytesMin) *this = WriteDeadline(stall_timeout_);
+    }
+    steady_clock::time_point time() const { return deadline_; }
+
+  private:
+    std::chrono::milliseconds stall_timeout_;
+    steady_clock::time_point deadline_;
+    std::size_t progress_bytes_ = 0;
+};
 
 bool WouldBlock() {
     return errno == EAGAIN || errno == EWOULDBLOCK;
@@ -40,14 +60,16 @@ Result<std::size_t> ReadSome(int socket, std::span<char> out, steady_clock::time
 }
 
 Result<void> WriteAll(int socket, std::string_view bytes, bool more, std::chrono::milliseconds stall_timeout) {
+    WriteDeadline deadline(stall_timeout);
     while (!bytes.empty()) {
         ssize_t num = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | (more ? MSG_MORE : 0));
         if (num > 0) {
             bytes.remove_prefix(static_cast<std::size_t>(num));
+            deadline.NoteProgress(static_cast<std::size_t>(num));
         } else if (errno == EINTR) {
             continue;
         } else if (WouldBlock()) {
-            TRY(WaitFor(socket, POLLOUT, steady_clock::now() + stall_timeout));
+            TRY(WaitFor(socket, POLLOUT, deadline.time()));
         } else {
             return ErrnoError("write to the peer", errno);
         }
@@ -58,17 +80,19 @@ Result<void> WriteAll(int socket, std::string_view bytes, bool more, std::chrono
 Result<void> WriteFile(int socket, int fd, std::uint64_t offset, std::uint64_t size_bytes,
                        std::chrono::milliseconds stall_timeout) {
     auto position = static_cast<off_t>(offset);
+    WriteDeadline deadline(stall_timeout);
     while (size_bytes > 0) {
         constexpr std::uint64_t kBytesPerCallMax = 1 << 20;
         ssize_t num = sendfile(socket, fd, &position, static_cast<std::size_t>(std::min(size_bytes, kBytesPerCallMax)));
         if (num > 0) {
             size_bytes -= static_cast<std::uint64_t>(num);
+            deadline.NoteProgress(static_cast<std::size_t>(num));
         } else if (num == 0) {
             return Error(ErrorCode::kCorruptData, "the file is shorter than was announced");
         } else if (errno == EINTR) {
             continue;
         } else if (WouldBlock()) {
-            TRY(WaitFor(socket, POLLOUT, steady_clock::now() + stall_timeout));
+            TRY(WaitFor(socket, POLLOUT, deadline.time()));
         } else {
             return ErrnoError("send the file to the peer", errno);
         }

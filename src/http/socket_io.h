@@ -13,8 +13,8 @@ namespace espalier::http {
 /// broken connection.
 Result<std::size_t> ReadSome(int socket, std::span<char> out, std::chrono::steady_clock::time_point deadline);
 
-/// All of `bytes`, waiting up to `stall_timeout` for each bit of progress. With `more`, the kernel may wait for the
-/// bytes that follow to fill a packet.
+/// All of `bytes`; kUnavailable when the peer takes less than kBodyProgressBytesMin within `stall_timeout`. With
+/// `more`, the kernel may wait for the bytes that follow to fill a packet.
 Result<void> WriteAll(int socket, std::string_view bytes, bool more, std::chrono::milliseconds stall_timeout);
 
 /// Bytes [offset, offset + size_bytes) of the file, by sendfile. kCorruptData when the file ends earlier.
