@@ -8,9 +8,11 @@ import tarfile
 import threading
 import time
 
+import numpy as np
 import pytest
+import xgboost
 from botocore.exceptions import ClientError
-from harness import models
+from harness import jobs, models
 from harness.clients import Clients
 from harness.models import LEGACY_IMAGE, MODERN_IMAGE, ROLE, variant
 
@@ -509,6 +511,29 @@ def test_tags_of_every_kind(hosting, unique):
     sm.delete_model(ModelName=unique)
     sm.create_model(ModelName=unique, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": LEGACY_IMAGE, "ModelDataUrl": url})
     assert sm.list_tags(ResourceArn=f"{ARN}model/{unique}")["Tags"] == [], "tags go with their resource"
+
+
+def test_a_trained_model_is_tagged_hosted_and_answers_as_stock_xgboost(hosting, clients, bucket, unique, mnist_small,
+                                                                       mnist_small_libsvm):
+    jobs.upload_mnist(clients, bucket, train_rows=500, validation_rows=100, parts=2)
+    request = jobs.training_job(bucket, unique, num_round="3")
+    arn = hosting.sagemaker.create_training_job(**request, Tags=[{"Key": "a", "Value": "1"}])["TrainingJobArn"]
+    hosting.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "b", "Value": "2"}])
+    assert [tag["Key"] for tag in hosting.sagemaker.list_tags(ResourceArn=arn)["Tags"]] == ["a", "b"]
+    job = jobs.wait_for_job(clients, unique)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    hosting.sagemaker.create_model(ModelName=unique, ExecutionRoleArn=ROLE, PrimaryContainer={
+        "Image": LEGACY_IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]})
+    endpoint = hosting.endpoint("e", hosting.config("c", {"AllTraffic": (unique, 1)}))
+    answer = hosting.invoke(endpoint, mnist_small_libsvm["test"], "text/x-libsvm")["Body"].decode().split(",")
+    key = job["ModelArtifacts"]["S3ModelArtifacts"].split(bucket + "/", 1)[1]
+    packed = hosting.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        stock = xgboost.Booster(model_file=bytearray(tar.extractfile("xgboost-model").read()))
+    images = mnist_small["test"][0]
+    x = np.full((len(images), 785), np.nan, dtype=np.float32)
+    x[:, 1:] = images
+    assert [float(v) for v in answer] == stock.predict(xgboost.DMatrix(x)).tolist()
 
 
 def test_a_notebook_instance_of_any_name_tells_the_role(clients):
