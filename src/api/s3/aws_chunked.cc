@@ -7,6 +7,7 @@
 namespace espalier::api::s3 {
 namespace {
 
+constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kSignatureExtension = "chunk-signature=";
 
 S3Error BrokenFrame() {
@@ -27,14 +28,18 @@ AwsChunkedDecoder::AwsChunkedDecoder(PayloadMode mode, const ChunkSigningContext
 S3Result<bool> AwsChunkedDecoder::TakeLine(std::string_view& bytes, std::size_t bytes_max) {
     const std::size_t feed = bytes.find('\n');
     const std::string_view piece = bytes.substr(0, feed);
-    if (line_.size() + piece.size() > bytes_max) return BrokenFrame();
+    if (line_.size() + piece.size() > bytes_max + 1) return BrokenFrame();  // 1 for the '\r'
     line_ += piece;
     if (feed == std::string_view::npos) {
         bytes = {};
         return false;
     }
     bytes.remove_prefix(feed + 1);
-    if (line_.ends_with('\r')) line_.pop_back();
+    // Two parsers that disagree on a bare line feed in a chunk line are a way to smuggle. Trailers have it: the S3 API
+    // reference shows "name:value\n\r\n", and clients send that.
+    const bool has_return = line_.ends_with('\r');
+    if (!has_return && state_ == State::kChunkLine) return BrokenFrame();
+    if (has_return) line_.pop_back();
     return true;
 }
 
@@ -110,18 +115,23 @@ S3Result<Done> AwsChunkedDecoder::Feed(std::string_view bytes, const Sink& sink)
                 if (left_in_chunk_ == 0) state_ = State::kAfterData;
                 break;
             }
-            case State::kAfterData:
-                if (!TRY(TakeLine(bytes, 1))) break;
-                if (!line_.empty()) return BrokenFrame();
+            case State::kAfterData: {
+                const std::string_view piece = bytes.substr(0, kLineEnd.size() - line_.size());
+                line_ += piece;
+                bytes.remove_prefix(piece.size());
+                if (!kLineEnd.starts_with(line_)) return BrokenFrame();
+                if (line_ != kLineEnd) break;
+                line_.clear();
                 TRY(EndChunk());
                 state_ = State::kChunkLine;
                 break;
+            }
             case State::kTrailerLine:
                 if (!TRY(TakeLine(bytes, kTrailerBytesMax))) break;
-                if (line_.empty()) {
-                    TRY(EndTrailers());
-                } else {
+                if (!line_.empty()) {
                     TRY(TakeTrailer());
+                } else if (mode_ != PayloadMode::kStreamingSignedTrailer || !trailer_signature_.empty()) {
+                    TRY(EndTrailers());
                 }
                 break;
             case State::kDone:

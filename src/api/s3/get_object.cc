@@ -32,6 +32,7 @@ S3Result<std::optional<ByteRange>> WantedRange(const S3Request& request, const s
                                                http::Headers& headers) {
     const store::ObjectInfo& info = object.info();
     const auto part = request.target.Parameter("partNumber");
+    if (!part && !IfRangeHolds(request, info)) return std::optional<ByteRange>();
     if (!part) return ParseRange(request.header("range"), info.size_bytes);
     if (request.header("range")) {
         return S3Error(S3Code::kInvalidRequest, "Cannot specify both Range header and partNumber query parameter");

@@ -203,6 +203,13 @@ S3Result<Done> CheckReadConditions(const S3Request& request, const store::Object
     return Done{};
 }
 
+bool IfRangeHolds(const S3Request& request, const store::ObjectInfo& info) {
+    const auto validator = request.header("if-range");
+    if (!validator) return true;
+    if (BareEtag(*validator) == info.etag) return true;
+    return ParseHttpDate(*validator) == info.last_modified / 1000 * 1000;
+}
+
 S3Result<std::optional<ByteRange>> ParseRange(std::optional<std::string_view> header, std::uint64_t object_bytes) {
     const std::optional<ByteRange> none;
     if (!header || !header->starts_with("bytes=")) return none;

@@ -38,6 +38,9 @@ void AddChecksumHeaders(const store::Checksum& checksum, http::Headers& headers)
 /// with their "x-amz-copy-source-" prefix. PreconditionFailed; NotModified, for a copy PreconditionFailed too.
 S3Result<Done> CheckReadConditions(const S3Request& request, const store::ObjectInfo& info, bool is_copy_source);
 
+/// False when an If-Range header speaks of another version than this one: then Range is to be ignored.
+bool IfRangeHolds(const S3Request& request, const store::ObjectInfo& info);
+
 struct ByteRange {
     std::uint64_t offset = 0;
     std::uint64_t size_bytes = 0;
