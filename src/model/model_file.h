@@ -16,7 +16,7 @@
 namespace espalier::model {
 
 /// Each row's margins are kept for all classes at once; a file may not ask for more of them.
-inline constexpr int kClassesMax = 1'000'000;
+inline constexpr int kClassesMax = 100'000;
 
 /// Feature names, types and attributes take up to a hundred bytes each, however short they are in the file.
 inline constexpr std::size_t kModelNamesMax = std::size_t{1} << 20;
