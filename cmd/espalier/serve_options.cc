@@ -86,6 +86,7 @@ std::map<std::string, Setting> Settings(ServeOptions& options) {
         {"runtime.payload_bytes_max",
          {Number(options.invoke_body_bytes_max, 1, std::int64_t{1} << 30), "1 to 1073741824 bytes"}},
         {"jobs.describe_hold_seconds", {HoldSeconds(options.describe_hold.repeat_hold), "0 to 50"}},
+        {"jobs.waiter_describe_hold_seconds", {HoldSeconds(options.describe_hold.waiter_hold), "0 to 50"}},
         {"jobs.first_sdk_describe_hold_seconds", {HoldSeconds(options.describe_hold.first_sdk_hold), "0 to 50"}},
         {"http.io_threads", {Number(http.num_io_threads, 1, kThreadsMax), "1 to 1024"}},
         {"http.workers", {Number(http.num_workers, 1, kThreadsMax), "1 to 1024"}},

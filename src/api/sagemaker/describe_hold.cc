@@ -72,12 +72,13 @@ std::chrono::milliseconds DescribeHold::HoldFor(const meta::TrainingJob& job, co
             looks_.erase(look_order_.front());
             look_order_.pop_front();
         }
-        if (agent.is_waiter) return options_.repeat_hold;
+        if (agent.is_waiter) return options_.waiter_hold;
         return agent.is_sagemaker_sdk ? options_.first_sdk_hold : std::chrono::milliseconds(0);
     }
     const bool repeats = seen->second == job.status;
     seen->second = job.status;
-    return repeats ? options_.repeat_hold : std::chrono::milliseconds(0);
+    if (!repeats) return std::chrono::milliseconds(0);
+    return agent.is_waiter ? options_.waiter_hold : options_.repeat_hold;
 }
 
 void DescribeHold::Answer(const meta::TrainingJob& job, const Client& client, AnswerFunction answer) {

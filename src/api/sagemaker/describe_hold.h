@@ -3,7 +3,8 @@
 //
 // The first Describe of a job by a client answers at once (SageMaker Python SDKs: after first_sdk_hold at most, as
 // their next look would be 30 s later). A later one that would repeat the same TrainingJobStatus, InProgress or
-// Stopping, waits until that status changes or repeat_hold is over. Answers on terminal jobs never wait. No thread is
+// Stopping, waits until that status changes or repeat_hold is over (waiter_hold, also at the first look, for botocore's
+// waiters). Answers on terminal jobs never wait. No thread is
 // occupied: one thread of this object answers all held calls. "The same client" is the same caller with the same user
 // agent. Bounds: kHeldMax held calls (more answer at once), kLooksMax remembered looks (the oldest are forgotten).
 // Thread-safe. Source: contracts/api.md 2.10.
@@ -33,9 +34,10 @@ class DescribeHold {
     static constexpr std::size_t kLooksMax = 4096;
 
     struct Options {
-        /// Below every client's read timeout (60 s), and long enough for two MNIST jobs side by side on two busy cores:
-        /// a waiter that misses it sleeps 120 s. 0 = never hold.
-        std::chrono::milliseconds repeat_hold{50000};
+        /// Below every client's read timeout (60 s). 0 = never hold.
+        std::chrono::milliseconds repeat_hold{20000};
+        /// For botocore's waiters, whose next look is two minutes away.
+        std::chrono::milliseconds waiter_hold{50000};
         std::chrono::milliseconds first_sdk_hold{10000};
     };
     struct Client {

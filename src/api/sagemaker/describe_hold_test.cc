@@ -21,7 +21,8 @@ class DescribeHoldTest : public jobs::JobsTest {
     void StartHolding(milliseconds repeat, milliseconds first_sdk) {
         StartService();
         hold_ = std::make_unique<DescribeHold>(
-            *service_, DescribeHold::Options{.repeat_hold = repeat, .first_sdk_hold = first_sdk});
+            *service_,
+            DescribeHold::Options{.repeat_hold = repeat, .waiter_hold = waiter_hold_, .first_sdk_hold = first_sdk});
         ASSERT_TRUE(Create(Request("a")));
         run_ = RunOf(0);
     }
@@ -42,6 +43,7 @@ class DescribeHoldTest : public jobs::JobsTest {
         run_->End({.succeeded = true});
     }
 
+    milliseconds waiter_hold_{20000};
     std::unique_ptr<DescribeHold> hold_;
     std::shared_ptr<jobs::FakeRunState> run_;
 };
@@ -83,6 +85,17 @@ TEST_F(DescribeHoldTest, TheSdksFirstLookWaitsItsOwnTime) {
     ASSERT_TRUE(IsReady(first, kSoon));
     EXPECT_GE(steady_clock::now() - started, milliseconds(30));
     EXPECT_EQ(first.get(), meta::JobStatus::kInProgress);
+}
+
+TEST_F(DescribeHoldTest, AWaiterIsHeldForItsOwnTime) {
+    waiter_hold_ = milliseconds(30);
+    StartHolding(kLong, kNow);
+    for (int look = 0; look < 2; ++look) {
+        const auto started = steady_clock::now();
+        auto waiter = Look(kWaiter);
+        ASSERT_TRUE(IsReady(waiter, kSoon));
+        EXPECT_GE(steady_clock::now() - started, milliseconds(30));
+    }
 }
 
 TEST_F(DescribeHoldTest, TheHoldEndsAndAStopEndsItToo) {
