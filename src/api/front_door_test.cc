@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "api/error_answer.h"
+
 namespace espalier::api {
 namespace {
 
@@ -66,6 +68,24 @@ TEST(FrontDoor, TellsRequestsApart) {
     for (const Case& c : cases) {
         EXPECT_EQ(RouteOf(c.head), c.route) << c.head.method << " " << c.head.target;
     }
+}
+
+TEST(ErrorAnswer, XmlHoldsOnlyWhatXmlCanHold) {
+    EXPECT_EQ(XmlEscape("a<b>&\"'\x01\x7f\t\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\xb3"),
+              "a&lt;b&gt;&amp;&quot;&#39;?\x7f\t\xc3\xa9\xe2\x82\xac\xf0\x9f\x8c\xb3");
+    // Lone and cut bytes, an overlong form, a surrogate, a number beyond Unicode.
+    EXPECT_EQ(XmlEscape("\xff|\xc3|\xe2\x82|\xc0\xaf|\xed\xa0\x80|\xf5\x80\x80\x80"), "?|?|??|??|???|????");
+}
+
+TEST(ErrorAnswer, SaysTheCodeWhereEachProtocolReadsIt) {
+    const WireFault fault{400, "SomeCode", "a < b"};
+    auto body = [&](WireProtocol protocol) { return ErrorAnswer(protocol, fault, "/k", "R1").body; };
+    EXPECT_NE(body(WireProtocol::kRestXml).find("<Error><Code>SomeCode</Code><Message>a &lt; b</Message>"),
+              std::string::npos);
+    EXPECT_EQ(body(WireProtocol::kJson), R"({"__type":"SomeCode","message":"a < b"})");
+    EXPECT_EQ(body(WireProtocol::kRestJson), R"({"Message":"a < b"})");
+    EXPECT_EQ(ErrorAnswer(WireProtocol::kRestJson, fault, "/k", "R1").headers.Get("x-amzn-errortype"), "SomeCode");
+    EXPECT_NE(body(WireProtocol::kQuery).find("<Error><Type>Sender</Type><Code>SomeCode</Code>"), std::string::npos);
 }
 
 }  // namespace

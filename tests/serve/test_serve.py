@@ -170,6 +170,25 @@ def test_drain_answers_what_is_in_flight(server_factory):
     assert not stopper.is_alive()
 
 
+def test_low_limit_of_open_files(tmp_path):
+    """Fewer connections are taken, with a warning, instead of a server that runs out of descriptors."""
+    command = f"ulimit -n 700; exec {program('espalier')} serve --open --listen 127.0.0.1:0 --data {tmp_path / 'data'}"
+    process = subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        port = int(process.stdout.readline().rsplit(":", 1)[1])
+        open_ones = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(350)]
+        for connection in open_ones:
+            connection.sendall(b"GET /_espalier/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert all(b" 200 OK" in connection.recv(4096) for connection in open_ones)
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as one_more:
+            assert b" 503 " in one_more.recv(4096)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    log = [json.loads(line) for line in process.stderr.read().splitlines()]
+    assert any(line["message"].startswith("the limit of open files") and line["connections_max"] == 350 for line in log)
+
+
 def test_notebook_setup(tmp_path):
     path = tmp_path / "metadata" / "resource-metadata.json"
     first = run("notebook-setup", "--path", path, "--account", "111122223333", "--region", "eu-west-1")
