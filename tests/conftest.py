@@ -120,5 +120,5 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionfinish(session):
-    if RECORDER.operations() and build_folder().is_dir():
+    if session.config.stash["whole_run"] and RECORDER.operations() and build_folder().is_dir():
         RECORDER.save(build_folder() / "operations_seen.json")
