@@ -44,7 +44,7 @@ class Builder:
     def build(self, step: Step) -> Outgoing:
         if step.kind == "call":
             return self._call(step)
-        method, target = step.words.split(" ")
+        method, _, target = step.words.partition(" ")
         return self._finish(step, method, interpolate(target, self.variables), [], self._body(step), None)
 
     # -- the parts of a step ------------------------------------------------------------------------------------------

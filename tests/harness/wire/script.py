@@ -118,7 +118,7 @@ class _Parser:
         if kind == "request":
             parts = split_outside_quotes(rest)
             step.words = parts[0]
-            if len(step.words.split(" ")) != 2:
+            if not re.fullmatch(r"[A-Z]+ (?:\$\{[^{}]*\}|[^ ${]|[${](?!\{))+", step.words):
                 raise self.fail("request METHOD TARGET, then attributes after two blanks")
             for part in parts[1:]:
                 self.attribute(step, part)
