@@ -23,6 +23,7 @@ using meta::JobStatus;
 // once.
 constexpr std::chrono::milliseconds kWatchInterval{50};
 constexpr std::chrono::milliseconds kLogInterval{200};
+constexpr std::chrono::seconds kAskInterval{1};
 constexpr std::chrono::seconds kEndRetryInterval{1};
 
 /// The mark of one launch's processes: differs between jobs, launches and data directories.
@@ -156,6 +157,7 @@ Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
     std::optional<ExitReport> report;
     std::optional<std::chrono::steady_clock::time_point> kill_at;
     auto next_log = tools_.clock->Now();
+    auto next_ask = next_log;
     while (!(report = run.WaitFor(kWatchInterval))) {
         if (control_.abandoned) {
             run.Kill();
@@ -168,8 +170,12 @@ Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
         }
         if (!kill_at && WantsStop() != StopCause::kNone) {
             TRY(EnterStopping());
-            run.AskToStop();
             kill_at = now + kStopGrace;
+        }
+        // Asked again and again: mpirun loses a signal that comes before its ranks are there.
+        if (kill_at && now >= next_ask) {
+            run.AskToStop();
+            next_ask = now + kAskInterval;
         }
         if (kill_at && now >= *kill_at) {
             run.Kill();

@@ -41,7 +41,7 @@ class TrainingRun {
     virtual ~TrainingRun() = default;
     /// Waits at most `timeout` for the end of all instances. Once given, the report stays the same.
     virtual std::optional<ExitReport> WaitFor(std::chrono::milliseconds timeout) = 0;
-    /// A trainer that is still starting up ends without a model.
+    /// May be said again. A trainer that is still starting up ends without a model, or does not hear it.
     virtual void AskToStop() = 0;
     virtual void Kill() = 0;
 };

@@ -62,7 +62,7 @@ DescribeHold::~DescribeHold() {
     thread_.join();
 }
 
-std::chrono::milliseconds DescribeHold::HoldFor(const meta::TrainingJob& job, const Client& client) {
+DescribeHold::Hold DescribeHold::HoldFor(const meta::TrainingJob& job, const Client& client) {
     const Agent agent = ReadUserAgent(client.user_agent);
     const Look look = {job.id, client.caller + "\n" + agent.identity};
     const auto [seen, first] = looks_.emplace(look, job.status);
@@ -72,23 +72,24 @@ std::chrono::milliseconds DescribeHold::HoldFor(const meta::TrainingJob& job, co
             looks_.erase(look_order_.front());
             look_order_.pop_front();
         }
-        if (agent.is_waiter) return options_.waiter_hold;
-        return agent.is_sagemaker_sdk ? options_.first_sdk_hold : std::chrono::milliseconds(0);
     }
-    const bool repeats = seen->second == job.status;
+    const bool repeats = !first && seen->second == job.status;
     seen->second = job.status;
-    if (!repeats) return std::chrono::milliseconds(0);
-    return agent.is_waiter ? options_.waiter_hold : options_.repeat_hold;
+    if (agent.is_waiter) return {.time = options_.waiter_hold, .until_terminal = true};
+    if (repeats) return {.time = options_.repeat_hold};
+    if (first && agent.is_sagemaker_sdk) return {.time = options_.first_sdk_hold};
+    return {};
 }
 
 void DescribeHold::Answer(const meta::TrainingJob& job, const Client& client, AnswerFunction answer) {
     if (!meta::IsTerminal(job.status)) {
         const std::lock_guard lock(mutex_);
-        const std::chrono::milliseconds hold = HoldFor(job, client);
-        if (hold.count() > 0 && !closed_ && held_.size() < kHeldMax) {
+        const Hold hold = HoldFor(job, client);
+        if (hold.time.count() > 0 && !closed_ && held_.size() < kHeldMax) {
             held_.push_back({.job_id = job.id,
                              .status = job.status,
-                             .deadline = steady_clock::now() + hold,
+                             .until_terminal = hold.until_terminal,
+                             .deadline = steady_clock::now() + hold.time,
                              .answer = std::move(answer)});
             // The job may have changed since it was read, before this call was here to be told: look once more.
             changed_.insert(job.id);
@@ -128,7 +129,9 @@ std::vector<DescribeHold::Held> DescribeHold::TakeReady(const std::set<std::int6
     const std::lock_guard lock(mutex_);
     const auto first_ready = std::stable_partition(held_.begin(), held_.end(), [&](const Held& call) {
         const auto found = now_is.find(call.job_id);
-        return now < call.deadline && (found == now_is.end() || found->second == call.status);
+        if (now >= call.deadline) return false;
+        if (found == now_is.end()) return true;
+        return call.until_terminal ? !meta::IsTerminal(found->second) : found->second == call.status;
     });
     std::vector<Held> ready(std::make_move_iterator(first_ready), std::make_move_iterator(held_.end()));
     held_.erase(first_ready, held_.end());

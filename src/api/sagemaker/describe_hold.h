@@ -61,11 +61,16 @@ class DescribeHold {
     struct Held {
         std::int64_t job_id;
         meta::JobStatus status;
+        bool until_terminal;  ///< a waiter has no use for Stopping
         std::chrono::steady_clock::time_point deadline;
         AnswerFunction answer;
     };
 
-    std::chrono::milliseconds HoldFor(const meta::TrainingJob& job, const Client& client);  // mutex_ held
+    struct Hold {
+        std::chrono::milliseconds time{0};
+        bool until_terminal = false;
+    };
+    Hold HoldFor(const meta::TrainingJob& job, const Client& client);  // mutex_ held
     void Work();
     std::vector<Held> TakeReady(const std::set<std::int64_t>& changed);
     void AnswerFresh(Held& held);
