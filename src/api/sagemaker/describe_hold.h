@@ -4,9 +4,10 @@
 // The first Describe of a job by a client answers at once (SageMaker Python SDKs: after first_sdk_hold at most, as
 // their next look would be 30 s later). A later one that would repeat the same TrainingJobStatus, InProgress or
 // Stopping, waits until that status changes or repeat_hold is over (waiter_hold, also at the first look, for botocore's
-// waiters). Answers on terminal jobs never wait. No thread is
+// waiters, which have no use for Stopping and wait for the end). Answers on terminal jobs never wait. No thread is
 // occupied: one thread of this object answers all held calls. "The same client" is the same caller with the same user
-// agent. Bounds: kHeldMax held calls (more answer at once), kLooksMax remembered looks (the oldest are forgotten).
+// agent, apart from the features that botocore lists for the single call. Bounds: kHeldMax held calls (more answer at
+// once), kLooksMax remembered looks (the oldest are forgotten).
 // Thread-safe. Source: contracts/api.md 2.10.
 #pragma once
 
