@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -439,6 +440,46 @@ TEST_F(StoreTest, SweepsWhatNoRowRefersTo) {
     EXPECT_EQ(store_->WaitForSweep(), 1u);
     EXPECT_EQ(CountFiles("blobs"), 2u);
     EXPECT_EQ(*Get("k"), "kept");
+}
+
+// One writer counts up on one key. A reader sees whole versions only, never goes back, and never sees less than what
+// was acknowledged before it asked or more than what was begun: that is linearizable for one writer.
+TEST_F(StoreTest, ReadersSeeOneWritersVersionsInOrder) {
+    ASSERT_TRUE(store_->CreateBucket(bucket_, "r").has_value());
+    const auto version = [](int number) { return std::to_string(number) + std::string(5000, 'x'); };
+    ASSERT_TRUE(Put("k", version(0)).has_value());
+    constexpr int kVersions = 60;
+    std::atomic<int> begun = 0;
+    std::atomic<int> acknowledged = 0;
+    std::atomic<int> problems = 0;
+    std::atomic<int> reads = 0;
+    {
+        std::vector<std::jthread> readers;
+        for (int i = 0; i < 4; ++i) {
+            readers.emplace_back([&](const std::stop_token& stop) {
+                int last = 0;
+                while (!stop.stop_requested()) {
+                    const int before = acknowledged;
+                    const auto bytes = Get("k");
+                    const int after = begun;
+                    const int seen = bytes ? atoi(bytes->c_str()) : -1;
+                    const bool is_right =
+                        bytes && *bytes == version(seen) && seen >= std::max(last, before) && seen <= after;
+                    if (!is_right) ++problems;
+                    last = seen;
+                    ++reads;
+                }
+            });
+        }
+        for (int number = 1; number <= kVersions; ++number) {
+            begun = number;
+            ASSERT_TRUE(Put("k", version(number)).has_value());
+            acknowledged = number;
+        }
+    }
+    EXPECT_EQ(problems, 0);
+    EXPECT_GT(reads, 4);
+    EXPECT_EQ(CountFiles("blobs"), 1u);
 }
 
 TEST_F(StoreTest, OneProcessAtATime) {
