@@ -7,12 +7,13 @@ import re
 import socket
 import stat
 import subprocess
+import sys
 import threading
 from datetime import datetime, timezone
 
 import pytest
 from harness.clients import Clients, make_session
-from harness.server import program
+from harness.server import ROOT, program
 from harness.signing import UNSIGNED, V4, Keys
 from harness.wire.connection import Connection
 
@@ -133,3 +134,21 @@ def test_help_teaches():
     for word in ("serve", "env", "notebook-setup", "train", "predict", "model"):
         assert word in printed.stdout
         assert run(word, "--help").returncode == 0
+
+
+def test_the_first_requests_of_the_readme_work(server_factory):
+    """Its curl lines as they stand, and its Python, in a shell that has evaluated `espalier env`."""
+    server = server_factory(environment=NO_KEYS)
+    text = (ROOT / "README.md").read_text()
+    shell = [line.strip() for line in text.splitlines() if line.startswith(("    curl ", "    keys="))]
+    assert len(shell) == 4
+    script = 'eval "$("$0" env --data "$1")"\n' + "\n".join(shell).replace("curl ", "curl -sS --fail-with-body ")
+    done = subprocess.run(["sh", "-ec", script, program("espalier"), server.data_dir], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "assumed-role" in done.stdout and "<Name>first</Name>" in done.stdout
+    python = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    (server.data_dir.parent / "train.libsvm").write_text("1 0:1\n")
+    values = exports(run("env", "--data", server.data_dir).stdout)
+    done = subprocess.run([sys.executable, "-c", python], cwd=server.data_dir.parent, capture_output=True, text=True, timeout=60,
+                          env=dict(os.environ, **server.client_environment()) | values)
+    assert done.returncode == 0 and done.stdout.strip() == "[]", done.stderr
