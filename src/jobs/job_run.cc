@@ -198,13 +198,16 @@ Result<void> JobRun::JudgeTraining(const ExitReport& report) const {
 }
 
 std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
+    // All ranks end when one fails, and the others then say so. The cause is a mistake of the user's if one names it,
+    // else what the instance says that ended first; if that one could say nothing, its end itself is the cause.
     std::string reason;
     for (int number = 1; number <= spec_.num_instances; ++number) {
         std::string text = folder_.ReadFailure(number);
         if (text.empty()) continue;
-        // All ranks end when one fails; the one that names a mistake of the user's is the cause.
-        const bool better = reason.empty() || (!reason.starts_with("ClientError") && text.starts_with("ClientError"));
-        if (better) reason = std::move(text);
+        const bool is_users = text.starts_with("ClientError") && !reason.starts_with("ClientError");
+        const bool is_first = number == report.failed_instance && !reason.starts_with("ClientError");
+        const bool only_one = reason.empty() && report.failed_instance == 0;
+        if (is_users || is_first || only_one) reason = std::move(text);
     }
     if (!reason.empty()) return SaysWhoseFault(reason) ? reason : "AlgorithmError: " + reason;
     const std::string who = report.failed_instance == 0 ? "One of the instances" : InstanceName(report.failed_instance);

@@ -106,6 +106,18 @@ TEST_F(JobServiceTest, ATrainersFailureIsTheReason) {
     EXPECT_EQ(Find("a").status, JobStatus::kFailed);
 }
 
+TEST_F(JobServiceTest, ADeadRankIsNamedAlthoughTheOthersSaySomething) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a", 2)));
+    const auto run = RunOf(0);
+    run->WriteFailure(1, "AlgorithmError: another instance of this job ended unexpectedly");
+    run->End({.succeeded = false, .failed_instance = 2, .how = "ended by signal 9 (Killed)"});
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_TRUE(
+        Find("a").failure_reason.starts_with("AlgorithmError: algo-2 ended without saying why: ended by signal"))
+        << Find("a").failure_reason;
+}
+
 TEST_F(JobServiceTest, ALongFailureIsCutAtACharacter) {
     StartService();
     ASSERT_TRUE(Create(Request("a")));

@@ -1,0 +1,137 @@
+"""kill -9 of the server while training jobs are in every state; after the restart each job ends, and names stay taken."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+from harness import small_jobs
+from harness.clients import Clients
+
+END_SECONDS_MAX = 60.0
+
+
+@pytest.fixture
+def crashing(server_factory):
+    """A server of the test's own with a bucket of small part files."""
+    server = server_factory()
+    clients = Clients(server)
+    clients.s3.create_bucket(Bucket="data")
+    small_jobs.upload_rows(clients, "data")
+    return server, clients
+
+
+def kill_and_restart(server) -> None:
+    server.kill9()
+    server.start()
+
+
+def test_a_kill_at_many_moments_loses_no_job(crashing):
+    """Each round kills the server at another moment of a job's life, Starting to Completed."""
+    server, clients = crashing
+    names = []
+    for moment in range(6):
+        name = f"job-{moment}"
+        clients.sagemaker.create_training_job(**small_jobs.request("data", name, rounds=60, instances=1 + moment % 2))
+        names.append(name)
+        time.sleep(0.06 * moment)  # Not a wait for anything: the moment itself is the test's parameter.
+        kill_and_restart(server)
+    for name in names:
+        job = small_jobs.wait_for_end(clients, name)
+        assert job["TrainingJobStatus"] == "Completed" or job["FailureReason"].startswith("InternalServerError"), job
+        starts = [transition["StartTime"] for transition in job["SecondaryStatusTransitions"]]
+        assert starts == sorted(starts)
+        with pytest.raises(ClientError) as taken:
+            clients.sagemaker.create_training_job(**small_jobs.request("data", name))
+        assert taken.value.response["Error"]["Code"] == "ResourceInUse"
+    assert not list((server.data_dir / "jobs").iterdir()), "work folders are removed"
+
+
+def test_a_job_killed_while_training_gives_the_undisturbed_model(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=400))
+    small_jobs.wait_for_end(clients, "undisturbed")
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "disturbed", rounds=400))
+    small_jobs.wait_for_stage(clients, "disturbed", "Training")
+    kill_and_restart(server)
+    job = small_jobs.wait_for_end(clients, "disturbed")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert small_jobs.stages(job)[:6] == ["Starting", "Downloading", "Training", "Restarting", "Starting", "Downloading"]
+    models = [small_jobs.model_bytes(clients, "data", name) for name in ("undisturbed", "disturbed")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_no_training_process_outlives_a_killed_server(crashing, instances):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=instances, sharded=True))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    server.kill9()
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while server.children():
+        assert time.monotonic() < deadline, [process.cmdline() for process in server.children()]
+        time.sleep(0.05)
+    server.start()
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    clients.sagemaker.stop_training_job(TrainingJobName="long")
+    assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_stop_survives_the_kill(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long"))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    clients.sagemaker.stop_training_job(TrainingJobName="long")
+    kill_and_restart(server)
+    job = small_jobs.wait_for_end(clients, "long")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+
+
+def test_a_job_that_is_there_at_every_crash_is_given_up(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long"))
+    for _ in range(3):
+        small_jobs.wait_for_stage(clients, "long", "Training")
+        deadline = time.monotonic() + END_SECONDS_MAX
+        while not [p for p in server.children() if "espalier-train" in p.name()]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        kill_and_restart(server)
+    job = small_jobs.wait_for_end(clients, "long")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: The server ended 3 times while this job was running")
+
+
+def test_an_orderly_stop_takes_the_instances_along_and_the_job_goes_on_later(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    server.restart()  # Fails when a process is left behind.
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    clients.sagemaker.stop_training_job(TrainingJobName="long")
+    assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_dead_rank_ends_the_job_with_its_name(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    deadline = time.monotonic() + END_SECONDS_MAX
+    ranks = []
+    while not ranks:
+        assert time.monotonic() < deadline
+        ranks = [p for p in server.children() if p.name() == "espalier-train" and "/algo-2" in " ".join(p.cmdline())]
+        time.sleep(0.02)
+    streams = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": "long/algo-1"}
+    while True:  # Once rounds are being trained, both ranks have long been joined.
+        stream = clients.logs.describe_log_streams(**streams)["logStreams"][0]["logStreamName"]
+        lines = clients.logs.get_log_events(logGroupName=streams["logGroupName"], logStreamName=stream, startFromHead=True)
+        if any("train-merror" in event["message"] for event in lines["events"]):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ranks[0].kill()
+    job = small_jobs.wait_for_end(clients, "long")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "algo-2" in job["FailureReason"] and "signal 9" in job["FailureReason"], job["FailureReason"]
