@@ -1,6 +1,7 @@
 // What the trainer needs to know, typed and in range. Made from a user's strings by learn/hyperparameters.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ struct TrainParams {
     std::string early_stopping_metric;  ///< of the last data set; empty: the last of eval_metrics
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
     HistogramWidth histogram_width = HistogramWidth::kAuto;
+    /// Histograms kept for their children take at most about this much; nodes beyond are added up from their rows,
+    /// which gives the same sums.
+    std::size_t histogram_bytes_max = std::size_t{512} << 20;
 
     int num_groups() const { return num_class > 1 ? num_class : 1; }
     int trees_per_round() const { return num_groups() * num_parallel_tree; }

@@ -192,6 +192,31 @@ TEST(Trainer, NodesCutByRowsAndInstructionSetsDoNotChangeTheModel) {
     }
 }
 
+TEST(Trainer, ALowMemoryBudgetDoesNotChangeTheModel) {
+    TrainParams params;
+    params.num_rounds = 3;
+    params.max_depth = 7;
+    for (const GrowPolicy policy : {GrowPolicy::kDepthwise, GrowPolicy::kLossguide}) {
+        params.grow_policy = policy;
+        for (const char* objective : {"reg:squarederror", "multi:softprob"}) {
+            params.objective = objective;
+            params.num_class = params.objective == "multi:softprob" ? 3 : 0;
+            params.histogram_bytes_max = std::size_t{512} << 20;
+            for (const HistogramWidth width : {HistogramWidth::kPacked, HistogramWidth::kWide}) {
+                params.histogram_width = width;
+                const data::LabeledRows train = MakeRows(2000, params.num_class, 1);
+                const data::LabeledRows eval = MakeRows(100, params.num_class, 2);
+                params.histogram_bytes_max = std::size_t{512} << 20;
+                const Trained plenty = TrainAlone(params, train, eval, 2);
+                params.histogram_bytes_max = 40'000;  // A handful of histograms.
+                EXPECT_EQ(plenty.bytes, TrainAlone(params, train, eval, 2).bytes);
+                for (const Trained& rank : TrainOnTwoRanks(params, train, eval, 900))
+                    EXPECT_EQ(plenty.bytes, rank.bytes);
+            }
+        }
+    }
+}
+
 TEST(Trainer, TheMarginsFromLeafMembershipAreThoseOfTheTrees) {
     TrainParams params;
     params.num_rounds = 5;

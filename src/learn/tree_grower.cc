@@ -21,6 +21,7 @@ using kernels::WidePair;
 
 constexpr std::size_t kBlockRows = 8192;
 constexpr float kLossChangeMin = 1e-6F;  // kRtEps of xgboost
+constexpr std::uint32_t kNoNode = std::numeric_limits<std::uint32_t>::max();
 constexpr std::int32_t kNoParent = std::numeric_limits<std::int32_t>::max();
 
 struct Node {
@@ -198,12 +199,15 @@ class TreeGrowerOf final : public TreeGrower {
     /// A node's histogram is needed after its own scan only if its children may be split further.
     bool KeepsHistogram(int depth) const { return params_.max_depth == 0 || depth + 1 < params_.max_depth; }
 
+    /// -1 when the histograms that are kept already fill the budget.
     std::int32_t Acquire() {
         if (!free_slots_.empty()) {
             const std::int32_t slot = free_slots_.back();
             free_slots_.pop_back();
             return slot;
         }
+        const std::size_t slot_bytes = step_.num_cells() * sizeof(Pair);
+        if (!slots_.empty() && (slots_.size() + 1) * slot_bytes > params_.histogram_bytes_max) return -1;
         slots_.emplace_back(new Pair[step_.num_cells()]);
         return static_cast<std::int32_t>(slots_.size() - 1);
     }
@@ -240,8 +244,10 @@ class TreeGrowerOf final : public TreeGrower {
             build.slot = SlotData(growing.nodes[0].slot);
             builds_.push_back(build);
         }
-        const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && KeepsHistogram(0);
-        TRY(one_sweep ? step_.RunRoots(builds_) : step_.Run(builds_));
+        const bool all_kept =
+            std::all_of(builds_.begin(), builds_.end(), [](const auto& b) { return b.slot != nullptr; });
+        const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && all_kept;
+        TRY(one_sweep ? step_.RunRoots(builds_) : RunBuilds());
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node.best);
         return {};
     }
@@ -316,6 +322,36 @@ class TreeGrowerOf final : public TreeGrower {
                           .default_left = best.default_left});
     }
 
+    /// With several ranks the sums of all builds of a call travel at once: in batches that fit the budget.
+    Result<void> RunBuilds() {
+        const std::size_t in_budget = params_.histogram_bytes_max / (step_.num_cells() * sizeof(Pair));
+        const std::size_t batch = comm_.size() == 1 ? builds_.size() : std::max<std::size_t>(1, in_budget);
+        for (std::size_t begin = 0; begin < builds_.size(); begin += batch) {
+            TRY(step_.Run(std::span(builds_).subspan(begin, std::min(batch, builds_.size() - begin))));
+        }
+        return {};
+    }
+
+    /// `node` is added up from its rows; `sibling`, unless kNoNode, follows by subtraction from the parent.
+    void AddBuild(std::uint32_t tree, std::uint32_t node, std::uint32_t sibling, std::uint32_t parent_idx) {
+        GrowingTree& growing = trees_[tree];
+        Node& parent = growing.nodes[parent_idx];
+        Build<Pair> build;
+        build.rows = partition_.RowsOf(tree, node);
+        build.pairs = pairs_.data() + tree * num_rows_;
+        build.gain = &growing.gain;
+        build.node = ScanOf(tree, node);
+        if (KeepsHistogram(growing.nodes[node].depth)) growing.nodes[node].slot = Acquire();
+        build.slot = SlotData(growing.nodes[node].slot);
+        if (sibling != kNoNode) {
+            build.sibling = ScanOf(tree, sibling);
+            build.parent_slot = SlotData(parent.slot);
+            if (build.slot != nullptr) growing.nodes[sibling].slot = std::exchange(parent.slot, -1);
+        }
+        builds_.push_back(build);
+        built_.push_back({tree, node, sibling, parent_idx});
+    }
+
     Result<void> BuildChildren() {
         builds_.clear();
         built_.clear();
@@ -330,30 +366,20 @@ class TreeGrowerOf final : public TreeGrower {
                 Release(std::exchange(parent.slot, -1));
                 continue;
             }
-            const bool build_left = growing.nodes[split.left].sum.h <= growing.nodes[split.right].sum.h;
-            const std::uint32_t lighter = build_left ? split.left : split.right;
-            const std::uint32_t heavier = build_left ? split.right : split.left;
-            const bool keeps = KeepsHistogram(parent.depth + 1);
-            Build<Pair> build;
-            build.rows = partition_.RowsOf(split.tree, lighter);
-            build.pairs = pairs_.data() + split.tree * num_rows_;
-            build.gain = &growing.gain;
-            build.node = ScanOf(split.tree, lighter);
-            build.sibling = ScanOf(split.tree, heavier);
-            build.parent_slot = SlotData(parent.slot);
-            CHECK(build.parent_slot != nullptr);
-            if (keeps) {
-                growing.nodes[lighter].slot = Acquire();
-                growing.nodes[heavier].slot = std::exchange(parent.slot, -1);
-                build.slot = SlotData(growing.nodes[lighter].slot);
+            if (parent.slot < 0) {
+                // No histogram to subtract from: both are added up.
+                AddBuild(split.tree, split.left, kNoNode, split.node);
+                AddBuild(split.tree, split.right, kNoNode, split.node);
+            } else if (growing.nodes[split.left].sum.h <= growing.nodes[split.right].sum.h) {
+                AddBuild(split.tree, split.left, split.right, split.node);
+            } else {
+                AddBuild(split.tree, split.right, split.left, split.node);
             }
-            builds_.push_back(build);
-            built_.push_back({split.tree, lighter, heavier, split.node});
         }
-        TRY(step_.Run(builds_));
+        TRY(RunBuilds());
         for (std::size_t i = 0; i < builds_.size(); ++i) {
-            Open(built_[i].tree, built_[i].lighter, builds_[i].node.best);
-            Open(built_[i].tree, built_[i].heavier, builds_[i].sibling.best);
+            Open(built_[i].tree, built_[i].node, builds_[i].node.best);
+            if (built_[i].sibling != kNoNode) Open(built_[i].tree, built_[i].sibling, builds_[i].sibling.best);
             Release(std::exchange(trees_[built_[i].tree].nodes[built_[i].parent].slot, -1));
         }
         return {};
@@ -429,8 +455,8 @@ class TreeGrowerOf final : public TreeGrower {
 
     struct Built {
         std::uint32_t tree;
-        std::uint32_t lighter;
-        std::uint32_t heavier;
+        std::uint32_t node;
+        std::uint32_t sibling;  ///< kNoNode: added up by a build of its own
         std::uint32_t parent;
     };
 

@@ -8,8 +8,9 @@
 // parent - child -> scan both -> ranks > 1: exchange the best candidates. The same integers give the same splits
 // everywhere.
 // Memory: a slot is num_cells x 8 bytes (16 wide). Slots live while a node's children may still be built; children at
-// the last level use scratch of one tile per thread instead. Nothing is allocated once the first rounds have warmed up,
-// except the trees themselves.
+// the last level use scratch of one tile per thread instead, and so do nodes for which the budget
+// (TrainParams::histogram_bytes_max) has no slot left: their children are both added up from rows, which gives the same
+// sums. Nothing is allocated once the first rounds have warmed up, except the trees themselves.
 // Source of the rules: xgboost tree/driver.h, tree/hist/evaluate_splits.h (contracts/xgboost.md 4.3, 4.5).
 // Confined to the trainer's thread.
 #pragma once
