@@ -1,12 +1,18 @@
 // `espalier train`: a model from files, at a terminal.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "base/progress_bar.h"
@@ -45,6 +51,24 @@ Result<learn::HyperparameterList> SplitPairs(const std::vector<std::string>& pai
         list.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
     }
     return list;
+}
+
+/// A flag that takes several values also takes the NAME=VALUE words behind it; they are given back here. A file whose
+/// name holds '=' stays a file when it exists.
+void MovePairsOut(std::vector<std::string>& paths, std::vector<std::string>& hyperparameters) {
+    const auto is_path = [](const std::string& word) {
+        return word.find('=') == std::string::npos || std::filesystem::exists(word);
+    };
+    const auto first_pair = std::stable_partition(paths.begin(), paths.end(), is_path);
+    hyperparameters.insert(hyperparameters.end(), first_pair, paths.end());
+    paths.erase(first_pair, paths.end());
+}
+
+[[noreturn]] void OnOutOfMemory() {
+    constexpr std::string_view kMessage =
+        "espalier train: out of memory. Use less data, or a smaller num_class, max_bin or max_depth.\n";
+    std::ignore = write(STDERR_FILENO, kMessage.data(), kMessage.size());
+    std::_Exit(1);
 }
 
 /// What one instance does; several run at once in threads of their own.
@@ -204,16 +228,17 @@ void AddTrain(CLI::App& app, int& exit_code) {
     train->footer(
         "Example: learn whether x0 + x1 is above 1.\n"
         "  printf '0 0:0.1 1:0.3\\n1 0:0.9 1:0.8\\n0 0:0.4 1:0.2\\n1 0:0.7 1:0.6\\n' > rows.libsvm\n"
-        "  espalier train --train rows.libsvm --model sum.json -- num_round=3 objective=binary:logistic \\\n"
+        "  espalier train --train rows.libsvm --model sum.json num_round=3 objective=binary:logistic \\\n"
         "      min_child_weight=0\n"
         "  espalier predict --model sum.json --data rows.libsvm\n"
         "\n"
         "A line per round shows the metric on the training data and, with --validation, on the other data. The model "
         "is\n"
-        "the same for any number of threads and instances. Write -- before the hyperparameters when they follow a "
-        "flag\n"
-        "that takes several values.");
+        "the same for any number of threads and instances.");
     train->callback([options, &exit_code] {
+        MovePairsOut(options->train, options->hyperparameters);
+        MovePairsOut(options->validation, options->hyperparameters);
+        std::set_new_handler(OnOutOfMemory);
         const auto done = Train(*options);
         if (done.has_value()) return;
         std::fprintf(stderr, "espalier train: %s\n", done.error().ToString().c_str());

@@ -106,6 +106,7 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, int num_threads, bool i
     options.format = channel.format;
     options.num_threads = num_threads;
     options.csv_weights = channel.csv_weights;
+    options.feature_idx_max = kTrainingFeatureIdxMax;
     options.on_progress = on_progress;
     DataSet set;
     set.name = channel.name;

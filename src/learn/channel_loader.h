@@ -4,6 +4,7 @@
 // instances draws as one instance with all files would. Thread-compatible.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -17,6 +18,10 @@
 #include "learn/trainer.h"
 
 namespace espalier::learn {
+
+/// Highest feature index that training takes. Each feature costs some 300 bytes before the first row is seen, so a
+/// mistyped index must not decide over the machine's memory.
+inline constexpr std::uint32_t kTrainingFeatureIdxMax = (1U << 22) - 1;
 
 struct ChannelFiles {
     std::string name;

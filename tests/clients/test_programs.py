@@ -128,6 +128,21 @@ def test_sigterm_lets_a_request_in_flight_finish(server_factory, unique):
     assert Clients(server).s3.head_object(Bucket=unique, Key="k")["ContentLength"] == 200_000
 
 
+def test_train_takes_pairs_behind_a_flag_of_several_values(tmp_path):
+    (tmp_path / "rows.libsvm").write_text("0 0:0.1\n1 0:0.9\n")
+    model = tmp_path / "m.json"
+    done = run("train", "--model", model, "--train", tmp_path / "rows.libsvm", "num_round=2", "objective=binary:logistic")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[0]\ttrain-logloss:") and model.exists()
+
+
+def test_a_mistyped_feature_index_does_not_decide_over_the_memory(tmp_path):
+    (tmp_path / "rows.libsvm").write_text("1 2147483000:1\n0 1:2\n")
+    done = run("train", "--train", tmp_path / "rows.libsvm", "--model", tmp_path / "m.json", "num_round=1")
+    assert done.returncode == 1
+    assert "rows.libsvm, line 1, column 3" in done.stderr and "4194303" in done.stderr
+
+
 def test_help_teaches():
     printed = run("--help")
     assert printed.returncode == 0
