@@ -78,7 +78,8 @@ Result<InputFormat> ParseChannelContentType(std::string_view content_type, Conte
     if (type.empty() || type == "libsvm" || type == "text/libsvm") return InputFormat::kLibsvm;
     if (rules == ContentTypeRules::kLegacy) {
         return Error(ErrorCode::kInvalidArgument,
-                     "ContentType should be one of these options: 'text/libsvm', 'text/csv'.");
+                     fmt::format("ContentType should be one of these options: 'text/libsvm', 'text/csv'. It is '{}'.",
+                                 content_type));
     }
     if (type == "text/x-libsvm") return InputFormat::kLibsvm;
     if (IsBinaryType(type)) {

@@ -19,7 +19,7 @@ TEST(ContentTypeTest, KnowsTheChannelNames) {
 
 TEST(ContentTypeTest, RefusesWithTheImagesTexts) {
     EXPECT_EQ(ParseChannelContentType("text/x-libsvm", ContentTypeRules::kLegacy).error().message(),
-              "ContentType should be one of these options: 'text/libsvm', 'text/csv'.");
+              "ContentType should be one of these options: 'text/libsvm', 'text/csv'. It is 'text/x-libsvm'.");
     EXPECT_EQ(ParseChannelContentType("application/json", ContentTypeRules::kModern).error().message(),
               "application/json is not an accepted ContentType: csv, libsvm, parquet, recordio-protobuf, text/csv, "
               "text/libsvm, text/x-libsvm, application/x-parquet, application/x-recordio-protobuf.");

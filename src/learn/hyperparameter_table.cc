@@ -130,6 +130,46 @@ const HyperparameterRule* FindRule(std::string_view name, AlgorithmVersion versi
     return rule == std::end(kTable) ? nullptr : rule;
 }
 
+namespace {
+
+/// Number of letters to insert, drop, change or swap with their neighbour.
+std::size_t EditDistance(std::string_view a, std::string_view b) {
+    std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+    for (std::size_t i = 0; i <= a.size(); ++i) {
+        for (std::size_t j = 0; j <= b.size(); ++j) {
+            if (i == 0 || j == 0) {
+                cost[i][j] = i + j;
+                continue;
+            }
+            cost[i][j] =
+                std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+        }
+    }
+    return cost[a.size()][b.size()];
+}
+
+}  // namespace
+
+std::string_view NearestRuleName(std::string_view name, AlgorithmVersion version) {
+    constexpr std::size_t kErrorsMax = 2;
+    constexpr std::size_t kNameSizeMax = 64;  // A name is user input of up to 256 bytes; none of ours is that long.
+    std::string_view nearest;
+    if (name.size() > kNameSizeMax) return nearest;
+    std::size_t least = kErrorsMax + 1;
+    for (const HyperparameterRule& rule : kTable) {
+        if (version < rule.from || version > rule.to) continue;
+        const std::size_t distance = EditDistance(name, rule.name);
+        // Short names are all alike: two errors turn "eta" into anything.
+        if (distance < least && distance * 3 <= rule.name.size()) {
+            least = distance;
+            nearest = rule.name;
+        }
+    }
+    return nearest;
+}
+
 std::vector<std::string> MetricNames(AlgorithmVersion version) {
     if (version < k1_0_1) {
         return {"accuracy", "auc",  "aucpr",           "cox-nloglik",     "f1",    "gamma-nloglik",

@@ -39,6 +39,9 @@ struct HyperparameterRule {
 /// nullptr when this image does not know the name.
 const HyperparameterRule* FindRule(std::string_view name, AlgorithmVersion version);
 
+/// The name this image knows that is at most two typing errors from `name`, or "" when none is.
+std::string_view NearestRuleName(std::string_view name, AlgorithmVersion version);
+
 /// Members of the set that this version's range lists, in the order its message shows them.
 std::vector<std::string> ValuesOf(const HyperparameterRule& rule, AlgorithmVersion version);
 

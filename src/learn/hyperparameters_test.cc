@@ -33,12 +33,16 @@ TEST(Hyperparameters, TheNotebooksOwn) {
     EXPECT_TRUE(legacy->prints_trees);
     EXPECT_TRUE(legacy->warnings.empty());
     EXPECT_EQ(TextOf(notebook, k1_0_1), "accepted");
-    EXPECT_EQ(TextOf(notebook, k1_2_1), "Extraneous hyperparameter found: silent");
+    EXPECT_EQ(TextOf(notebook, k1_2_1),
+              "Extraneous hyperparameter found: silent. Image version 1.2-1 does not know it. Use verbosity (0 to 3) "
+              "instead; silent ended with image 1.0-1.");
 }
 
 TEST(Hyperparameters, TextsOfTheLaterImages) {
     EXPECT_EQ(Parse({}, k3_2_0, false).error().message(), "Missing required hyperparameter: num_round");
-    EXPECT_EQ(TextOf({{"max_depht", "3"}}), "Extraneous hyperparameter found: max_depht");
+    EXPECT_EQ(
+        TextOf({{"max_depht", "3"}}),
+        "Extraneous hyperparameter found: max_depht. Image version 3.2-0 does not know it. Did you mean max_depth?");
     EXPECT_EQ(TextOf({{"max_depth", "5.0"}}), "Hyperparameter max_depth: could not parse value (caused by ValueError)");
     EXPECT_EQ(TextOf({{"eta", "2"}}), "Hyperparameter eta: 2.0 is not in [0, 1]");
     EXPECT_EQ(TextOf({{"eta", "nan"}}), "Hyperparameter eta: nan is not in [0, 1]");
@@ -66,8 +70,8 @@ TEST(Hyperparameters, TextsOfTheLaterImages) {
 TEST(Hyperparameters, TextsOfTheOldestImage) {
     const auto text = [](const HyperparameterList& list) { return TextOf(list, kLegacy); };
     EXPECT_EQ(Parse({}, kLegacy, false).error().message(), "Require input for parameter num_round");
-    EXPECT_EQ(text({{"max_depth", "x"}}), "Parameter max_depth expects integer input.");
-    EXPECT_EQ(text({{"eta", "x"}}), "Parameter eta expects float input.");
+    EXPECT_EQ(text({{"max_depth", "x"}}), "Parameter max_depth expects integer input. It is 'x'.");
+    EXPECT_EQ(text({{"eta", "x"}}), "Parameter eta expects float input. It is 'x'.");
     EXPECT_EQ(text({{"eta", "2"}}), "Parameter 'eta' should be in range [0,1].");
     EXPECT_EQ(text({{"gamma", "-1"}}), "Parameter 'gamma' should be greater than or equal to 0.");
     EXPECT_EQ(text({{"silent", "2"}}), "Parameter 'silent' should be either '0' or '1'.");
@@ -119,7 +123,8 @@ TEST(Hyperparameters, AliasesCount) {
     EXPECT_FLOAT_EQ(parsed->train.lambda, 2);
     EXPECT_FLOAT_EQ(parsed->train.alpha, 3);
     EXPECT_FLOAT_EQ(parsed->train.gamma, 4);
-    EXPECT_EQ(TextOf({{"learning_rate", "0.1"}}, k0_90_1), "Extraneous hyperparameter found: learning_rate");
+    EXPECT_EQ(TextOf({{"learning_rate", "0.1"}}, k0_90_1),
+              "Extraneous hyperparameter found: learning_rate. Image version 0.90-1 does not know it. Remove it.");
 }
 
 TEST(Hyperparameters, TheTuningMetricIsWatched) {

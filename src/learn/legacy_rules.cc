@@ -98,12 +98,13 @@ Result<void> CheckOne(const LegacyRule& rule, const std::string& text) {
     double value = 0;
     if (rule.type == LegacyType::kInteger) {
         const auto parsed = ParsePythonInt(text);
-        if (!parsed.has_value()) return UserError(fmt::format("Parameter {} expects integer input.", rule.name));
+        if (!parsed.has_value())
+            return UserError(fmt::format("Parameter {} expects integer input. It is '{}'.", rule.name, text));
         value = static_cast<double>(*parsed);
     } else if (rule.type == LegacyType::kFloat) {
         const auto parsed = ParsePythonFloat(text);
         if (!parsed.has_value() || std::isnan(*parsed) || std::isinf(*parsed)) {
-            return UserError(fmt::format("Parameter {} expects float input.", rule.name));
+            return UserError(fmt::format("Parameter {} expects float input. It is '{}'.", rule.name, text));
         }
         value = *parsed;
     }

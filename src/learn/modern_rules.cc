@@ -216,6 +216,18 @@ Result<void> CheckRulesBetween(const CheckedValues& values) {
     return {};
 }
 
+/// The image's text, then how to mend it.
+Error UnknownName(std::string_view name, AlgorithmVersion version) {
+    std::string mend = "Remove it";
+    if (name == "silent") {
+        mend = "Use verbosity (0 to 3) instead; silent ended with image 1.0-1";
+    } else if (const std::string_view nearest = NearestRuleName(name, version); !nearest.empty()) {
+        mend = fmt::format("Did you mean {}?", nearest);
+    }
+    return UserError(fmt::format("Extraneous hyperparameter found: {}. Image version {} does not know it. {}{}", name,
+                                 ToString(version), mend, mend.ends_with('?') ? "" : "."));
+}
+
 }  // namespace
 
 Error UserError(std::string message) {
@@ -232,7 +244,7 @@ Result<CheckedValues> CheckModernRules(const HyperparameterList& list, const Ver
     if (values.count("num_round") == 0) return UserError("Missing required hyperparameter: num_round");
     for (const std::string& name : order) {
         const HyperparameterRule* rule = FindRule(name, profile.version);
-        if (rule == nullptr) return UserError(fmt::format("Extraneous hyperparameter found: {}", name));
+        if (rule == nullptr) return UnknownName(name, profile.version);
         TRY(CheckParses(*rule, values[name]));
     }
     for (const std::string& name : order) {

@@ -144,7 +144,8 @@ class Instance {
                 return Error(ErrorCode::kInvalidArgument,
                              fmt::format("No data in {} channel path {}. Check the S3 prefix of the channel: it must "
                                          "hold at least one file that is not empty.",
-                                         channel.name == "train" ? "training" : channel.name, found.paths[0]));
+                                         channel.name == "train" ? "training" : channel.name,
+                                         fmt::format("input/data/{}", channel.name)));
             }
             log_.Info(fmt::format("Host {} does not have {} data. It takes part with no rows of its own.",
                                   config_.current_host, channel.name == "train" ? "training" : channel.name));
@@ -188,9 +189,12 @@ class Instance {
         }
         TRY(comm_.AllReduceSum(rows));
         TRY(comm_.AllReduceMax(std::span<std::int64_t>(columns)));
-        if (rows[0] == 0) return Error(ErrorCode::kInvalidArgument, "No hosts received training data.");
-        if (sets.size() > 1 && rows[1] == 0) {
-            return Error(ErrorCode::kInvalidArgument, "No hosts received validation data.");
+        for (std::size_t set = 0; set < sets.size(); ++set) {
+            if (rows[set] != 0) continue;
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("No hosts received {} data. The files of channel '{}' hold no row: they are "
+                                     "missing, empty, or all blank lines and comments. Check its S3 prefix.",
+                                     set == 0 ? "training" : "validation", sets[set].name));
         }
         if (options_.profile.legacy || comm_.rank() != 0) return {};
         log_.Info(fmt::format("Train matrix has {} rows and {} columns", rows[0], columns[0]));
