@@ -121,6 +121,7 @@ Result<void> Show(const ShowOptions& options) {
     fmt::print("base score  {}\n", FormatBaseScore(model));
     for (const auto& [name, value] : model.attributes) fmt::print("attribute   {} = {}\n", name, value);
     PrintImportances(model, shape, options);
+    if (std::fflush(stdout) != 0) return ErrnoError("write to the standard output", errno);
     return {};
 }
 

@@ -169,7 +169,25 @@ std::vector<learn::ChannelFiles> ShareOf(const std::vector<learn::ChannelFiles>&
     return share;
 }
 
+// Told before the training, not after it: the model is renamed into place, which needs its folder and would put a file
+// where a device or a pipe stands.
+Result<void> CheckModelTarget(const std::filesystem::path& path) {
+    std::error_code unknown;
+    const std::filesystem::file_status target = std::filesystem::status(path, unknown);
+    if (std::filesystem::exists(target) && !std::filesystem::is_regular_file(target)) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "--model " + path.string() + " is not a file. Name a file, for example model.ubj");
+    }
+    const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+    if (!std::filesystem::is_directory(folder, unknown)) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "--model " + path.string() + ": there is no folder " + folder.string() + " to write it into");
+    }
+    return {};
+}
+
 Result<void> Train(const TrainCommandOptions& options) {
+    TRY(CheckModelTarget(options.model));
     const auto list = TRY(SplitPairs(options.hyperparameters));
     const auto parameters = TRY(learn::ParseHyperparameters(list, learn::ProfileOf(AlgorithmVersion::k3_2_0)));
     for (const std::string& warning : parameters.warnings)

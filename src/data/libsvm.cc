@@ -132,10 +132,14 @@ class Parser {
         return p;
     }
 
-    // A request's first token without ':' is the label of a training row; what it says does not matter.
-    static const char* SkipRequestLabel(const char* p) {
+    // A request's first token without ':' is the label of a training row; what it says does not matter, unless it is
+    // a line of CSV: that would be a row without features, answered with the same number for every line.
+    const char* SkipRequestLabel(const char* p) {
         std::string_view token = TokenAt(p);
-        if (token.find(':') == std::string_view::npos) p += token.size();
+        if (token.find(':') == std::string_view::npos) {
+            if (token.find(',') != std::string_view::npos) return FailLabel(p);
+            p += token.size();
+        }
         const char* q = SkipBlanks(p);
         if (Load4(q) == kQidText) return q + TokenAt(q).size();
         return p;

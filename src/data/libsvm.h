@@ -21,8 +21,9 @@
 namespace espalier::data {
 
 /// The rows of a request, one per line that is not blank, into `rows` (cleared first; reuse it, and nothing is
-/// allocated once it is warm). A first token without ":" is a label and is ignored; `label:weight` cannot be told from
-/// a feature and is one, as in the container. kInvalidArgument with "line 3, column 7: …".
+/// allocated once it is warm). A first token without ":" is a label and is ignored (refused if it has a comma: that
+/// is CSV); `label:weight` cannot be told from a feature and is one, as in the container. kInvalidArgument with "line
+/// 3, column 7: …".
 Result<void> ParseLibsvmRequest(std::string_view body, FeatureRows& rows);
 
 /// How the rows of a training text are to be read.

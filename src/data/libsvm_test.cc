@@ -138,6 +138,15 @@ TEST(LibsvmRequestTest, IgnoresLabelsSumsRepeatsAndKeepsRowsWithoutFeatures) {
     EXPECT_EQ(refused.error().message().rfind("line 2, column 5: ", 0), 0U) << refused.error().message();
 }
 
+TEST(LibsvmRequestTest, CsvIsNotTakenForRowsWithoutFeatures) {
+    FeatureRows rows;
+    for (const char* body : {"0.5,1,2\n", "1 1:1\n0,0.5,0.25\n", "1, 2, 3\n"}) {
+        Result<void> refused = ParseLibsvmRequest(body, rows);
+        ASSERT_FALSE(refused) << body;
+        EXPECT_NE(refused.error().message().find("If the data is CSV"), std::string::npos) << refused.error().message();
+    }
+}
+
 // The part parsed in place and the padded copy of the tail must give what one pass gives, wherever the border falls.
 TEST(LibsvmRequestTest, TheBorderOfTheTailDoesNotShow) {
     std::string body;

@@ -12,9 +12,11 @@ import re
 import time
 
 import pytest
+import requests
 from botocore.auth import HmacV1Auth, HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from harness.clients import Clients
 from harness.signing import V4, Keys, authorize_v2, presign_v2
 
 REFUSALS = {
@@ -259,6 +261,18 @@ def test_s3_v2_link_life(server, keys, life_s, code):
         assert (answer.status, answer.code) == (403, code) and "Request has expired" in answer.text
     else:
         assert answer.code not in REFUSALS, answer
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_s3_bucket_requests_of_boto3(server, bucket, region, version):
+    """With V2, botocore signs "/bucket/" and sends "/bucket": in links to a list (V2 is their default) and in headers."""
+    client = Clients(server).client("s3", region=region, signature_version=version)
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    for operation, more in [("list_objects", {"Prefix": "a b"}), ("list_objects_v2", {"Delimiter": "/"}),
+                            ("list_multipart_uploads", {}), ("get_bucket_location", {})]:
+        link = client.generate_presigned_url(operation, Params={"Bucket": bucket, **more})
+        assert requests.get(link, timeout=20).status_code == 200, operation
 
 
 JSON_CASES = {

@@ -143,6 +143,29 @@ def test_a_mistyped_feature_index_does_not_decide_over_the_memory(tmp_path):
     assert "rows.libsvm, line 1, column 3" in done.stderr and "4194303" in done.stderr
 
 
+@pytest.mark.parametrize("model, word", [("no-such-folder/m.ubj", "no folder"), (".", "is not a file"), ("pipe", "is not a file")])
+def test_train_tells_before_the_work_that_it_can_not_write_the_model(tmp_path, model, word):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "rows.libsvm").write_text("0 0:0.1\n1 0:0.9\n")
+    done = run("train", "--model", tmp_path / model, "--train", tmp_path / "rows.libsvm", "num_round=2")
+    assert done.returncode == 1 and word in done.stderr
+    assert done.stdout == "", "it trained first"
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_csv_given_as_libsvm_is_told_and_a_full_disk_too(tmp_path):
+    (tmp_path / "rows.csv").write_text("0,0.1\n1,0.9\n")
+    model = tmp_path / "m.ubj"
+    assert run("train", "--model", model, "--train", tmp_path / "rows.csv", "--content-type", "csv", "num_round=2").returncode == 0
+    done = run("predict", "--model", model, "--data", tmp_path / "rows.csv")
+    assert done.returncode == 1 and "If the data is CSV" in done.stderr and done.stdout == ""
+    for arguments in (("model", "show", model), ("predict", "--model", model, "--data", tmp_path / "rows.csv",
+                                                 "--content-type", "csv", "--labeled")):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([program("espalier"), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert done.returncode == 1 and "No space left" in done.stderr
+
+
 def test_help_teaches():
     printed = run("--help")
     assert printed.returncode == 0

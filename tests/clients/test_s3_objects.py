@@ -253,6 +253,8 @@ def test_copies(clients, bucket, unique):
         with pytest.raises(ClientError) as error:
             clients.s3.copy_object(Bucket=other, Key="c", CopySource=wrong)
         assert code_of(error) == (code, 404)
+        named = error.value.response["Error"]
+        assert (named["Key"] if code == "NoSuchKey" else named["BucketName"]) in wrong.values()
     clients.s3.delete_object(Bucket=bucket, Key="k")
     assert clients.s3.get_object(Bucket=other, Key="c")["Body"].read() == b"bytes"
 

@@ -214,8 +214,12 @@ AuthResult Authenticator::VerifyV2(const http::RequestHead& head, const V2Claim&
         }
         if (std::abs(now - *signed_at) > kClockSkewMaxMillis) return fail(AuthFault::kSkewed, {});
     }
-    std::string expected = Base64Encode(HmacSha1(secret->value, StringToSignV2(head, claim)));
-    if (!EqualsConstantTime(expected, claim.signature)) return fail(AuthFault::kMismatch, {});
+    const std::vector<std::string> paths = ResourcePathsV2(head);
+    const bool matches = std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+        return EqualsConstantTime(Base64Encode(HmacSha1(secret->value, StringToSignV2(head, claim, path))),
+                                  claim.signature);
+    });
+    if (!matches) return fail(AuthFault::kMismatch, {});
     Principal principal = PrincipalOf(claim.access_key_id);
     principal.service = "s3";
     return principal;

@@ -86,7 +86,8 @@ std::string AmzHeaders(const http::RequestHead& head, const std::vector<RawParam
     return lines;
 }
 
-std::string Resource(const http::RequestHead& head, const std::vector<RawParameter>& parameters) {
+std::string Resource(const http::RequestHead& head, const std::vector<RawParameter>& parameters,
+                     std::string_view path) {
     std::vector<std::string> signed_ones;
     for (const auto& [name, value] : parameters) {
         if (!std::binary_search(std::begin(kSignedParameters), std::end(kSignedParameters), name)) continue;
@@ -98,7 +99,7 @@ std::string Resource(const http::RequestHead& head, const std::vector<RawParamet
         signed_ones.push_back(std::move(text));
     }
     std::sort(signed_ones.begin(), signed_ones.end());
-    std::string resource(head.raw_path());
+    std::string resource(path);
     char separator = '?';
     for (const std::string& text : signed_ones) {
         resource += separator;
@@ -140,7 +141,7 @@ std::variant<V2Claim, AuthFailure> ReadV2Query(const std::vector<RawParameter>& 
     return claim;
 }
 
-std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim) {
+std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim, std::string_view path) {
     std::vector<RawParameter> parameters = SplitQuery(head.raw_query());
     std::string text = head.method + "\n";
     text += HeaderOrParameter(head, parameters, claim, "content-md5") + "\n";
@@ -151,7 +152,13 @@ std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim) 
         text += JoinedValues(head.headers, "date");
     }
     text += "\n";
-    return text + AmzHeaders(head, parameters, claim) + Resource(head, parameters);
+    return text + AmzHeaders(head, parameters, claim) + Resource(head, parameters, path);
+}
+
+std::vector<std::string> ResourcePathsV2(const http::RequestHead& head) {
+    std::vector<std::string> paths = {std::string(head.raw_path())};
+    if (paths[0].size() > 1 && paths[0].find('/', 1) == std::string::npos) paths.push_back(paths[0] + "/");
+    return paths;
 }
 
 }  // namespace espalier::api

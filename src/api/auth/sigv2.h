@@ -26,6 +26,11 @@ struct V2Claim {
 std::variant<V2Claim, AuthFailure> ReadV2Header(std::string_view authorization);
 std::variant<V2Claim, AuthFailure> ReadV2Query(const std::vector<RawParameter>& parameters);
 
-std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim);
+/// `path`: one of the spellings that ResourcePathsV2 gives.
+std::string StringToSignV2(const http::RequestHead& head, const V2Claim& claim, std::string_view path);
+
+/// How the signer may have spelled the path: as it was sent, and a bucket alone ("/bucket") also with the slash that
+/// botocore signs and does not send.
+std::vector<std::string> ResourcePathsV2(const http::RequestHead& head);
 
 }  // namespace espalier::api

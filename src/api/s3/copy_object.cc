@@ -52,8 +52,10 @@ S3Result<std::unique_ptr<store::ObjectReader>> OpenCopySource(const S3Context& c
     if (owner && *owner != request.principal.account_id) return S3Error(S3Code::kAccessDenied);
     Result<std::unique_ptr<store::ObjectReader>> reader = context.store.OpenForReading(source.bucket, source.key);
     if (!reader) {
+        // The error is about the source, not about what the request addresses.
         S3Error error(reader.error());
-        if (error.code() == S3Code::kNoSuchBucket) return S3Error(error.code()).With("BucketName", source.bucket.str());
+        if (error.code() == S3Code::kNoSuchBucket) return std::move(error).With("BucketName", source.bucket.str());
+        if (error.code() == S3Code::kNoSuchKey) return std::move(error).With("Key", source.key.str());
         return error;
     }
     TRY(CheckReadConditions(request, (*reader)->info(), true));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <pugixml.hpp>
 
@@ -103,9 +104,14 @@ std::string ErrorDocument(const S3Error& error, const S3Target& target, std::str
                           std::string_view request_id, std::string_view host_id) {
     XmlWriter xml("");
     xml.Open("Error").Text("Code", error.wire_code()).Text("Message", error.message());
-    if (error.code() == S3Code::kNoSuchKey) xml.Text("Key", target.key);
-    if (error.code() == S3Code::kNoSuchBucket || error.code() == S3Code::kBucketNotEmpty ||
-        error.code() == S3Code::kInvalidBucketName || error.code() == S3Code::kBucketAlreadyOwnedByYou) {
+    const auto says = [&](std::string_view name) {
+        return std::any_of(error.details().begin(), error.details().end(),
+                           [&](const auto& detail) { return detail.first == name; });
+    };
+    if (error.code() == S3Code::kNoSuchKey && !says("Key")) xml.Text("Key", target.key);
+    if ((error.code() == S3Code::kNoSuchBucket || error.code() == S3Code::kBucketNotEmpty ||
+         error.code() == S3Code::kInvalidBucketName || error.code() == S3Code::kBucketAlreadyOwnedByYou) &&
+        !says("BucketName")) {
         xml.Text("BucketName", target.bucket);
     }
     for (const auto& [name, value] : error.details()) xml.Text(name, value);
