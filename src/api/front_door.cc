@@ -252,7 +252,8 @@ void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
     }
     if (identified->body_too_large()) {
         return refuse({413, protocol == WireProtocol::kRestXml ? "EntityTooLarge" : "RequestEntityTooLargeException",
-                       "The request's body is larger than this operation allows."});
+                       fmt::format("The request's body is larger than {} bytes, the most this operation takes.",
+                                   Plan(head).max_body_bytes)});
     }
     std::optional<std::string_view> body;
     if (identified->mode() != http::BodyPlan::kStreamed) body = identified->body();

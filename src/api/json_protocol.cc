@@ -92,14 +92,6 @@ void SendOutcome(http::Exchange& exchange, const JsonProtocol& protocol, const O
     exchange.Send(std::move(response));
 }
 
-Outcome BodyTooLarge() {
-    return Outcome::Fail({.type = "RequestEntityTooLargeException",
-                          .message = fmt::format("The request body is larger than {} bytes, the limit of a "
-                                                 "control-plane request.",
-                                                 kJsonBodyPlan.max_body_bytes),
-                          .status = 413});
-}
-
 double EpochSeconds(UnixMillis time) {
     return static_cast<double>(time) / 1000.0;
 }

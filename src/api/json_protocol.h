@@ -72,11 +72,8 @@ std::variant<nlohmann::json, WireError> ParseJsonBody(std::string_view body);
 /// Sends the outcome. The front door adds the request id.
 void SendOutcome(http::Exchange& exchange, const JsonProtocol& protocol, const Outcome& outcome);
 
-/// How every service of this protocol wants its bodies: whole, on a worker, at most 1 MiB.
+/// How every service of this protocol wants its bodies: whole, on a worker, at most 1 MiB; the front door refuses more.
 inline constexpr http::BodyPlan kJsonBodyPlan = {.mode = http::BodyPlan::kWorker, .max_body_bytes = 1 << 20};
-
-/// 413 for a body over kJsonBodyPlan.
-Outcome BodyTooLarge();
 
 /// Epoch seconds with milliseconds, as JSON answers carry times.
 double EpochSeconds(UnixMillis time);

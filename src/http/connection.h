@@ -5,6 +5,7 @@
 // Confined to its loop, except between Dispatch and the answer: then the socket, the input buffer and body_ belong to
 // whoever holds the exchange (the loop touches nothing but the registry), and Send, SendFile and ReadBody are called by
 // that thread. Posting to the loop hands them back.
+// Three files: connection.cc, the states from head to end; connection_body.cc; connection_answer.cc.
 #pragma once
 
 #include <atomic>
@@ -134,6 +135,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void Recycle(std::unique_ptr<Request> request);
 
   private:
+    static constexpr std::size_t kInputBytes = kHeadBytesMax;
+
     enum class State { kIdle, kHead, kBody, kHandling, kWriting, kDraining, kLingering, kClosed };
     enum class Taken { kAll, kNeedMore, kAnswered };
 

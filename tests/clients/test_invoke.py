@@ -187,6 +187,7 @@ def test_a_payload_over_the_limit_is_refused(hosting):
     with pytest.raises(ClientError) as caught:
         hosting.invoke(endpoint, fitting + line)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert "larger than 6291456 bytes" in caught.value.response["Error"]["Message"]
     limited = hosting.serve(models.constant_archive(1.0), name="limited", environment={"MAX_CONTENT_LENGTH": "8"})
     assert hosting.invoke(limited, b"1,2,3,45")["Body"] == b"1.0"
     assert model_error(hosting, limited, b"1,2,3,456")["OriginalStatusCode"] == 413

@@ -159,7 +159,6 @@ json StreamJson(const meta::LogStream& stream, const meta::Scope& scope) {
 
 void LogsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string) {
     const auto reply = [&](const Outcome& outcome) { SendOutcome(*exchange, kLogsProtocol, outcome); };
-    if (exchange->body_too_large()) return reply(BodyTooLarge());
     const auto parsed = ParseJsonBody(exchange->body());
     if (const WireError* error = std::get_if<WireError>(&parsed)) return reply(Outcome::Fail(*error));
     reply(Answer(OperationOf(exchange->head(), kLogsProtocol), std::get<json>(parsed),

@@ -187,7 +187,6 @@ Result<void> Collect(const Query& query, const meta::Scope& scope, meta::Trainin
 
 void MetricsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string) {
     const auto reply = [&](const Outcome& outcome) { SendOutcome(*exchange, kMetricsProtocol, outcome); };
-    if (exchange->body_too_large()) return reply(BodyTooLarge());
     const std::string_view operation = OperationOf(exchange->head(), kMetricsProtocol);
     if (operation != "GetMetricStatistics") {
         return reply(Outcome::Fail(

@@ -225,7 +225,6 @@ S3Result<Done> IncomingBody::Check(const store::BodyDigests& digests) const {
 }
 
 S3Result<std::string> IncomingBody::ReadBuffered(const S3Request& request, ChecksumIs meaning) {
-    if (request.exchange.body_too_large()) return S3Error(S3Code::kMalformedXml);
     const std::string_view raw = request.exchange.body();
     if (raw.empty()) return std::string();
     IncomingBody body = TRY(Parse(request, raw.size(), meaning));

@@ -42,7 +42,6 @@ void SageMakerService::Handle(std::shared_ptr<http::Exchange> exchange, Principa
                                     .invocation_id = std::string(head.headers.Get("amz-sdk-invocation-id")),
                                     .host = std::string(head.headers.Get("Host"))};
     const Reply reply = [exchange](const Outcome& outcome) { SendOutcome(*exchange, kSageMakerProtocol, outcome); };
-    if (exchange->body_too_large()) return reply(BodyTooLarge());
     Dispatch(OperationOf(head, kSageMakerProtocol), exchange->body(), context, reply);
 }
 
