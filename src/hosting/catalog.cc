@@ -77,11 +77,18 @@ Catalog::Catalog(const Options& options)
       models_(*options.database, meta::ResourceKind::kModel),
       configs_(*options.database, meta::ResourceKind::kEndpointConfig) {}
 
-Result<void> Catalog::Insert(meta::Resources& table, meta::ResourceKind kind, const meta::ResourceRecord& record,
-                             std::span<const meta::Tag> tags) {
-    Result<void> inserted = table.Insert(record, tags);
-    if (!inserted && inserted.error().code() == ErrorCode::kAlreadyExists)
-        return AlreadyExists(kind, record.scope, record.name);
+Result<void> Catalog::Insert(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name,
+                             std::string document, std::span<const meta::Tag> tags) {
+    const UnixMillis now = options_.clock->WallMillis();
+    Result<void> inserted = TableOf(*this, kind)
+                                .Insert({.scope = scope,
+                                         .name = name,
+                                         .created_at = now,
+                                         .modified_at = now,
+                                         .status = "",
+                                         .document = std::move(document)},
+                                        tags);
+    if (!inserted && inserted.error().code() == ErrorCode::kAlreadyExists) return AlreadyExists(kind, scope, name);
     return inserted;
 }
 
@@ -92,15 +99,7 @@ Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& n
     TRY(ServeSettings(spec.image, spec.environment));
     const store::S3Location location = TRY(store::ParseS3Location(spec.model_data_url));
     TRY(options_.shelf->CheckObject(location));
-    const UnixMillis now = options_.clock->WallMillis();
-    return Insert(models_, meta::ResourceKind::kModel,
-                  {.scope = scope,
-                   .name = name,
-                   .created_at = now,
-                   .modified_at = now,
-                   .status = "",
-                   .document = ToDocument(spec)},
-                  tags);
+    return Insert(meta::ResourceKind::kModel, scope, name, ToDocument(spec), tags);
 }
 
 Result<void> Catalog::CheckCaptureDestination(const CaptureSpec& capture) const {
@@ -122,40 +121,36 @@ Result<void> Catalog::CreateEndpointConfig(const meta::Scope& scope, const std::
     for (const std::vector<VariantSpec>* variants : {&spec.production, &spec.shadow})
         for (const VariantSpec& variant : *variants) TRY(FindModel(scope, variant.model_name));
     if (spec.capture) TRY(CheckCaptureDestination(*spec.capture));
-    const UnixMillis now = options_.clock->WallMillis();
-    return Insert(configs_, meta::ResourceKind::kEndpointConfig,
-                  {.scope = scope,
-                   .name = name,
-                   .created_at = now,
-                   .modified_at = now,
-                   .status = "",
-                   .document = ToDocument(spec)},
-                  tags);
+    return Insert(meta::ResourceKind::kEndpointConfig, scope, name, ToDocument(spec), tags);
+}
+
+Result<meta::ResourceRecord> Catalog::Find(meta::ResourceKind kind, const meta::Scope& scope,
+                                           const std::string& name) const {
+    std::optional<meta::ResourceRecord> record = TRY(TableOf(*this, kind).Find(scope, name));
+    if (!record) return NoSuchResource(kind, scope, name);
+    return *std::move(record);
 }
 
 Result<Catalog::Model> Catalog::FindModel(const meta::Scope& scope, const std::string& name) const {
-    std::optional<meta::ResourceRecord> record = TRY(models_.Find(scope, name));
-    if (!record) return NoSuchResource(meta::ResourceKind::kModel, scope, name);
-    ModelSpec spec = TRY(ParseModelSpec(record->document));
-    return Model{std::move(*record), std::move(spec)};
+    meta::ResourceRecord record = TRY(Find(meta::ResourceKind::kModel, scope, name));
+    ModelSpec spec = TRY(ParseModelSpec(record.document));
+    return Model{std::move(record), std::move(spec)};
 }
 
 Result<Catalog::Config> Catalog::FindEndpointConfig(const meta::Scope& scope, const std::string& name) const {
-    std::optional<meta::ResourceRecord> record = TRY(configs_.Find(scope, name));
-    if (!record) return NoSuchResource(meta::ResourceKind::kEndpointConfig, scope, name);
-    EndpointConfigSpec spec = TRY(ParseEndpointConfigSpec(record->document));
-    return Config{std::move(*record), std::move(spec)};
+    meta::ResourceRecord record = TRY(Find(meta::ResourceKind::kEndpointConfig, scope, name));
+    EndpointConfigSpec spec = TRY(ParseEndpointConfigSpec(record.document));
+    return Config{std::move(record), std::move(spec)};
 }
 
 Result<void> Catalog::Delete(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) {
-    meta::Resources& table = kind == meta::ResourceKind::kModel ? models_ : configs_;
-    Result<void> deleted = table.Delete(scope, name);
+    Result<void> deleted = TableOf(*this, kind).Delete(scope, name);
     if (!deleted && deleted.error().code() == ErrorCode::kNotFound) return NoSuchResource(kind, scope, name);
     return deleted;
 }
 
 Result<std::vector<meta::ResourceRecord>> Catalog::List(meta::ResourceKind kind, const meta::ListQuery& query) const {
-    return (kind == meta::ResourceKind::kModel ? models_ : configs_).List(query);
+    return TableOf(*this, kind).List(query);
 }
 
 }  // namespace espalier::hosting

@@ -60,8 +60,14 @@ class Catalog {
     Result<std::vector<meta::ResourceRecord>> List(meta::ResourceKind kind, const meta::ListQuery& query) const;
 
   private:
-    Result<void> Insert(meta::Resources& table, meta::ResourceKind kind, const meta::ResourceRecord& record,
-                        std::span<const meta::Tag> tags);
+    /// `self` is this catalog, const or not.
+    template <typename Self>
+    static auto& TableOf(Self& self, meta::ResourceKind kind) {
+        return kind == meta::ResourceKind::kModel ? self.models_ : self.configs_;
+    }
+    Result<void> Insert(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name,
+                        std::string document, std::span<const meta::Tag> tags);
+    Result<meta::ResourceRecord> Find(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) const;
     Result<void> CheckCaptureDestination(const CaptureSpec& capture) const;
 
     const Options options_;

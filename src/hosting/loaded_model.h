@@ -1,7 +1,7 @@
 // A model ready to predict, out of a model.tar.gz.
 //
-// The archive's model file is "xgboost-model" at its top level, or the only regular file there whose name does not
-// start with a dot. Any format that the model module reads will do. Immutable and thread-safe once loaded.
+// Which member is the model: model::FindModelMember. Any format that the model module reads will do. Immutable and
+// thread-safe once loaded.
 #pragma once
 
 #include <memory>
@@ -14,9 +14,6 @@
 #include "model/predictor.h"
 
 namespace espalier::hosting {
-
-/// What training jobs and the images' own code call the file.
-inline constexpr std::string_view kModelFileName = "xgboost-model";
 
 struct LoadedModel {
     std::shared_ptr<const model::Predictor> predictor;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -13,6 +14,8 @@
 
 namespace espalier::model {
 namespace {
+
+constexpr std::size_t kListedNamesMax = 5;
 
 Result<std::string> ReadOpenFile(int fd, const std::string& path) {
     struct stat status {};
@@ -51,21 +54,31 @@ Result<std::string> ReadFile(const std::string& path) {
     return bytes;
 }
 
-Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members) {
-    const ArchiveMember* only = nullptr;
-    for (const ArchiveMember& member : members) {
-        if (member.name == "xgboost-model") return &member;
-        if (member.name.starts_with('.') || member.name.find('/') != std::string::npos) continue;
-        if (only != nullptr) {
-            return Error(ErrorCode::kCorruptData, "the archive holds several files and none is called xgboost-model");
-        }
-        only = &member;
-    }
-    if (only == nullptr) return Error(ErrorCode::kCorruptData, "the archive holds no model file at its top level");
-    return only;
+std::string ListNames(const std::vector<ArchiveMember>& members) {
+    if (members.empty()) return "nothing";
+    std::string names;
+    for (std::size_t i = 0; i < std::min(members.size(), kListedNamesMax); ++i)
+        names += (i > 0 ? ", " : "") + members[i].name;
+    if (members.size() > kListedNamesMax) names += fmt::format(" and {} more", members.size() - kListedNamesMax);
+    return names;
 }
 
 }  // namespace
+
+Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members) {
+    const ArchiveMember* only = nullptr;
+    std::size_t candidates = 0;
+    for (const ArchiveMember& member : members) {
+        if (member.name == kModelFileName) return &member;
+        if (member.name.find('/') != std::string::npos || member.name.starts_with('.')) continue;
+        only = &member;
+        ++candidates;
+    }
+    if (candidates == 1) return only;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("there is no model file in it: it should hold \"{}\" at its top level, and holds {}",
+                             kModelFileName, ListNames(members)));
+}
 
 Result<OpenedModel> OpenModel(const std::string& path) {
     std::string bytes = TRY(ReadFile(path));

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/archive.h"
 #include "base/result.h"
 #include "model/model_file.h"
 #include "model/tree_ensemble.h"
@@ -20,8 +23,15 @@ struct OpenedModel {
 /// No model file may be larger.
 inline constexpr std::uint64_t kModelFileBytesMax = std::uint64_t{4} << 30;
 
-/// Of an archive the member `xgboost-model` is read, else the only one at its top level whose name does not begin with
-/// ".": the rule of endpoints (hosting/loaded_model.h).
+/// What training jobs and the images' own code call the file.
+inline constexpr std::string_view kModelFileName = "xgboost-model";
+
+/// The member of a model.tar.gz that is the model, for endpoints and the command line alike: kModelFileName at the top
+/// level, else the only regular file there whose name does not start with a dot. kInvalidArgument says what the archive
+/// holds instead. The member is borrowed.
+Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members);
+
+/// Of an archive FindModelMember's is read.
 /// kNotFound, kIo, kResourceLimit (over kModelFileBytesMax), and what ReadTarGz and ReadModel say, with the path.
 Result<OpenedModel> OpenModel(const std::string& path);
 

@@ -6,16 +6,18 @@
 
 #include "api/sagemaker/feature_policy.h"
 #include "api/sagemaker/hosting_operations.h"
-#include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
 namespace {
 
 using nlohmann::json;
 
-std::string ConfigArn(const meta::Scope& scope, const std::string& name) {
-    return meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kEndpointConfig), name);
-}
+constexpr CatalogKind kEndpointConfigs = {
+    .kind = meta::ResourceKind::kEndpointConfig,
+    .name_member = "EndpointConfigName",
+    .arn_member = "EndpointConfigArn",
+    .delete_operation = "DeleteEndpointConfig",
+    .list = {.operation = "ListEndpointConfigs", .rows_member = "EndpointConfigs", .default_max_results = 100}};
 
 /// The variants of one list. A sentence in `problem` for what the published shape cannot say.
 std::vector<hosting::VariantSpec> VariantsOf(const json& request, const char* member, std::set<std::string>& names,
@@ -84,7 +86,7 @@ Outcome CreateEndpointConfig(hosting::EndpointService& hosting, const json& requ
     Result<void> created =
         hosting.catalog().CreateEndpointConfig(context.scope, name, spec, std::get<std::vector<meta::Tag>>(tags));
     if (!created) return FailWith(created.error(), "CreateEndpointConfig");
-    return Outcome::Ok({{"EndpointConfigArn", ConfigArn(context.scope, name)}});
+    return Outcome::Ok({{"EndpointConfigArn", ArnOf(kEndpointConfigs.kind, context.scope, name)}});
 }
 
 Outcome DescribeEndpointConfig(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
@@ -97,44 +99,27 @@ Outcome DescribeEndpointConfig(hosting::EndpointService& hosting, const json& re
             variant["InitialVariantWeight"] = variant.value("InitialVariantWeight", 1.0);
     }
     if (answer.contains("DataCaptureConfig")) answer["DataCaptureConfig"].emplace("EnableCapture", true);
-    answer["EndpointConfigArn"] = ConfigArn(context.scope, config->record.name);
+    answer["EndpointConfigArn"] = ArnOf(kEndpointConfigs.kind, context.scope, config->record.name);
     answer["CreationTime"] = EpochSeconds(config->record.created_at);
     answer.emplace("EnableNetworkIsolation", false);
     return Outcome::Ok(answer);
 }
 
 Outcome DeleteEndpointConfig(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
-    Result<void> deleted = hosting.catalog().Delete(meta::ResourceKind::kEndpointConfig, context.scope,
-                                                    request["EndpointConfigName"].get<std::string>());
-    return deleted ? Outcome::Empty() : FailWith(deleted.error(), "DeleteEndpointConfig");
+    return DeleteFromCatalog(hosting, kEndpointConfigs, request, context);
 }
 
 Outcome ListEndpointConfigs(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
-    return ListResources(
-        {.operation = "ListEndpointConfigs", .rows_member = "EndpointConfigs", .default_max_results = 100}, request,
-        context,
-        [&](const meta::ListQuery& query) {
-            return hosting.catalog().List(meta::ResourceKind::kEndpointConfig, query);
-        },
-        [&](const meta::ResourceRecord& row) {
-            return json{{"EndpointConfigName", row.name},
-                        {"EndpointConfigArn", ConfigArn(row.scope, row.name)},
-                        {"CreationTime", EpochSeconds(row.created_at)}};
-        });
+    return ListCatalog(hosting, kEndpointConfigs, request, context);
 }
 
 }  // namespace
 
 void AddEndpointConfigOperations(OperationTable& table, hosting::EndpointService& hosting) {
-    auto bind = [&hosting](auto operation) {
-        return [&hosting, operation](const json& request, const RequestContext& context) {
-            return operation(hosting, request, context);
-        };
-    };
-    table.Add("CreateEndpointConfig", bind(CreateEndpointConfig));
-    table.Add("DescribeEndpointConfig", bind(DescribeEndpointConfig));
-    table.Add("DeleteEndpointConfig", bind(DeleteEndpointConfig));
-    table.Add("ListEndpointConfigs", bind(ListEndpointConfigs));
+    table.Add("CreateEndpointConfig", Bind(hosting, CreateEndpointConfig));
+    table.Add("DescribeEndpointConfig", Bind(hosting, DescribeEndpointConfig));
+    table.Add("DeleteEndpointConfig", Bind(hosting, DeleteEndpointConfig));
+    table.Add("ListEndpointConfigs", Bind(hosting, ListEndpointConfigs));
 }
 
 }  // namespace espalier::api::sagemaker

@@ -7,7 +7,6 @@
 #include "api/sagemaker/hosting_operations.h"
 #include "base/digest.h"
 #include "base/encoding.h"
-#include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
 namespace {
@@ -15,7 +14,7 @@ namespace {
 using nlohmann::json;
 
 std::string EndpointArn(const meta::Scope& scope, const std::string& name) {
-    return meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kEndpoint), name);
+    return ArnOf(meta::ResourceKind::kEndpoint, scope, name);
 }
 
 Outcome EndpointAnswer(const meta::Scope& scope, const std::string& name) {
@@ -154,17 +153,12 @@ Outcome ListEndpoints(hosting::EndpointService& hosting, const json& request, co
 }  // namespace
 
 void AddEndpointOperations(OperationTable& table, hosting::EndpointService& hosting) {
-    auto bind = [&hosting](auto operation) {
-        return [&hosting, operation](const json& request, const RequestContext& context) {
-            return operation(hosting, request, context);
-        };
-    };
-    table.Add("CreateEndpoint", bind(CreateEndpoint));
-    table.Add("UpdateEndpoint", bind(UpdateEndpoint));
-    table.Add("UpdateEndpointWeightsAndCapacities", bind(UpdateEndpointWeightsAndCapacities));
-    table.Add("DeleteEndpoint", bind(DeleteEndpoint));
-    table.Add("DescribeEndpoint", bind(DescribeEndpoint));
-    table.Add("ListEndpoints", bind(ListEndpoints));
+    table.Add("CreateEndpoint", Bind(hosting, CreateEndpoint));
+    table.Add("UpdateEndpoint", Bind(hosting, UpdateEndpoint));
+    table.Add("UpdateEndpointWeightsAndCapacities", Bind(hosting, UpdateEndpointWeightsAndCapacities));
+    table.Add("DeleteEndpoint", Bind(hosting, DeleteEndpoint));
+    table.Add("DescribeEndpoint", Bind(hosting, DescribeEndpoint));
+    table.Add("ListEndpoints", Bind(hosting, ListEndpoints));
 }
 
 }  // namespace espalier::api::sagemaker

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/sagemaker/list_request.h"
+#include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
 namespace {
@@ -17,6 +18,10 @@ meta::ListQuery::SortBy SortByOf(const nlohmann::json& request) {
 }
 
 }  // namespace
+
+std::string ArnOf(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) {
+    return meta::SageMakerArn(scope, meta::ArnKind(kind), name);
+}
 
 Outcome FailWith(const Error& error, std::string_view operation) {
     switch (error.code()) {
@@ -77,6 +82,25 @@ Outcome ListResources(const ListShape& shape, const nlohmann::json& request, con
             MakeNextToken(shape.operation, context.scope, request, {.sort_value = last.sort_value, .row = last.name});
     }
     return Outcome::Ok(answer);
+}
+
+Outcome DeleteFromCatalog(hosting::EndpointService& hosting, const CatalogKind& kind, const nlohmann::json& request,
+                          const RequestContext& context) {
+    Result<void> deleted =
+        hosting.catalog().Delete(kind.kind, context.scope, request[kind.name_member].get<std::string>());
+    return deleted ? Outcome::Empty() : FailWith(deleted.error(), kind.delete_operation);
+}
+
+Outcome ListCatalog(hosting::EndpointService& hosting, const CatalogKind& kind, const nlohmann::json& request,
+                    const RequestContext& context) {
+    return ListResources(
+        kind.list, request, context,
+        [&](const meta::ListQuery& query) { return hosting.catalog().List(kind.kind, query); },
+        [&](const meta::ResourceRecord& row) {
+            return nlohmann::json{{kind.name_member, row.name},
+                                  {kind.arn_member, ArnOf(kind.kind, row.scope, row.name)},
+                                  {"CreationTime", EpochSeconds(row.created_at)}};
+        });
 }
 
 }  // namespace espalier::api::sagemaker

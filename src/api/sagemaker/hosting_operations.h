@@ -28,6 +28,16 @@ void AddTagOperations(OperationTable& table, meta::Database& database);
 /// the caller identity that STS tells.
 void AddNotebookOperations(OperationTable& table, std::string role_name, const Clock& clock);
 
+/// The handler of an operation of `service`, which is borrowed.
+template <typename Service>
+SyncHandler Bind(Service& service, Outcome (*operation)(Service&, const nlohmann::json&, const RequestContext&)) {
+    return [&service, operation](const nlohmann::json& request, const RequestContext& context) {
+        return operation(service, request, context);
+    };
+}
+
+std::string ArnOf(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name);
+
 /// An error of hosting as the wire has it: what the user can mend is a ValidationException with the error's sentence,
 /// everything else an internal failure.
 Outcome FailWith(const Error& error, std::string_view operation);
@@ -45,5 +55,18 @@ struct ListShape {
 Outcome ListResources(const ListShape& shape, const nlohmann::json& request, const RequestContext& context,
                       const std::function<Result<std::vector<meta::ResourceRecord>>(const meta::ListQuery&)>& list,
                       const std::function<nlohmann::json(const meta::ResourceRecord&)>& summary);
+
+/// A kind of resource that the catalog keeps, as the wire has it; what holds for every such kind.
+struct CatalogKind {
+    meta::ResourceKind kind;
+    const char* name_member;
+    const char* arn_member;
+    const char* delete_operation;
+    ListShape list;
+};
+Outcome DeleteFromCatalog(hosting::EndpointService& hosting, const CatalogKind& kind, const nlohmann::json& request,
+                          const RequestContext& context);
+Outcome ListCatalog(hosting::EndpointService& hosting, const CatalogKind& kind, const nlohmann::json& request,
+                    const RequestContext& context);
 
 }  // namespace espalier::api::sagemaker

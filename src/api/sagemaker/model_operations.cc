@@ -2,16 +2,18 @@
 
 #include "api/sagemaker/feature_policy.h"
 #include "api/sagemaker/hosting_operations.h"
-#include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
 namespace {
 
 using nlohmann::json;
 
-std::string ModelArn(const meta::Scope& scope, const std::string& name) {
-    return meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kModel), name);
-}
+constexpr CatalogKind kModels = {
+    .kind = meta::ResourceKind::kModel,
+    .name_member = "ModelName",
+    .arn_member = "ModelArn",
+    .delete_operation = "DeleteModel",
+    .list = {.operation = "ListModels", .rows_member = "Models", .default_max_results = 100}};
 
 /// The only container of a request, as PrimaryContainer or as Containers[0]; nullptr when there is none or are both.
 const json* ContainerOf(const json& request) {
@@ -62,7 +64,7 @@ Outcome CreateModel(hosting::EndpointService& hosting, const json& request, cons
     Result<void> created =
         hosting.catalog().CreateModel(context.scope, name, spec, std::get<std::vector<meta::Tag>>(tags));
     if (!created) return FailWith(created.error(), "CreateModel");
-    return Outcome::Ok({{"ModelArn", ModelArn(context.scope, name)}});
+    return Outcome::Ok({{"ModelArn", ArnOf(kModels.kind, context.scope, name)}});
 }
 
 /// What AWS adds to a container on the way back.
@@ -82,41 +84,27 @@ Outcome DescribeModel(hosting::EndpointService& hosting, const json& request, co
     if (answer.contains("PrimaryContainer")) FillContainer(answer["PrimaryContainer"]);
     if (answer.contains("Containers"))
         for (json& container : answer["Containers"]) FillContainer(container);
-    answer["ModelArn"] = ModelArn(context.scope, model->record.name);
+    answer["ModelArn"] = ArnOf(kModels.kind, context.scope, model->record.name);
     answer["CreationTime"] = EpochSeconds(model->record.created_at);
     answer.emplace("EnableNetworkIsolation", false);
     return Outcome::Ok(answer);
 }
 
 Outcome DeleteModel(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
-    Result<void> deleted =
-        hosting.catalog().Delete(meta::ResourceKind::kModel, context.scope, request["ModelName"].get<std::string>());
-    return deleted ? Outcome::Empty() : FailWith(deleted.error(), "DeleteModel");
+    return DeleteFromCatalog(hosting, kModels, request, context);
 }
 
 Outcome ListModels(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
-    return ListResources(
-        {.operation = "ListModels", .rows_member = "Models", .default_max_results = 100}, request, context,
-        [&](const meta::ListQuery& query) { return hosting.catalog().List(meta::ResourceKind::kModel, query); },
-        [&](const meta::ResourceRecord& row) {
-            return json{{"ModelName", row.name},
-                        {"ModelArn", ModelArn(row.scope, row.name)},
-                        {"CreationTime", EpochSeconds(row.created_at)}};
-        });
+    return ListCatalog(hosting, kModels, request, context);
 }
 
 }  // namespace
 
 void AddModelOperations(OperationTable& table, hosting::EndpointService& hosting) {
-    auto bind = [&hosting](auto operation) {
-        return [&hosting, operation](const json& request, const RequestContext& context) {
-            return operation(hosting, request, context);
-        };
-    };
-    table.Add("CreateModel", bind(CreateModel));
-    table.Add("DescribeModel", bind(DescribeModel));
-    table.Add("DeleteModel", bind(DeleteModel));
-    table.Add("ListModels", bind(ListModels));
+    table.Add("CreateModel", Bind(hosting, CreateModel));
+    table.Add("DescribeModel", Bind(hosting, DescribeModel));
+    table.Add("DeleteModel", Bind(hosting, DeleteModel));
+    table.Add("ListModels", Bind(hosting, ListModels));
 }
 
 }  // namespace espalier::api::sagemaker

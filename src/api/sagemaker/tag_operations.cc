@@ -69,14 +69,9 @@ Outcome DeleteTags(meta::Database& database, const json& request, const RequestC
 }  // namespace
 
 void AddTagOperations(OperationTable& table, meta::Database& database) {
-    auto bind = [&database](auto operation) {
-        return [&database, operation](const json& request, const RequestContext& context) {
-            return operation(database, request, context);
-        };
-    };
-    table.Add("AddTags", bind(AddTags));
-    table.Add("ListTags", bind(ListTags));
-    table.Add("DeleteTags", bind(DeleteTags));
+    table.Add("AddTags", Bind(database, AddTags));
+    table.Add("ListTags", Bind(database, ListTags));
+    table.Add("DeleteTags", Bind(database, DeleteTags));
 }
 
 }  // namespace espalier::api::sagemaker
