@@ -37,6 +37,16 @@ inline model::TreeEnsemble SampleModel() {
     return sample;
 }
 
+/// The seeds of a model format: the sample, and one with another objective.
+inline std::vector<std::string> ModelSeeds(model::ModelFormat format) {
+    model::TreeEnsemble logistic = SampleModel();
+    logistic.objective = "binary:logistic";
+    logistic.num_class = 0;
+    logistic.base_score = {0.5F};
+    logistic.tree_info = {0, 0};
+    return {model::WriteModel(SampleModel(), format), model::WriteModel(logistic, format)};
+}
+
 /// A model that is read can be written, read back the same, and applied.
 inline void CheckModelBytes(std::string_view bytes) {
     Result<model::TreeEnsemble> read = model::ReadModel(bytes);

@@ -3,13 +3,7 @@
 namespace espalier::fuzz {
 
 std::vector<std::string> Seeds() {
-    model::TreeEnsemble logistic = SampleModel();
-    logistic.objective = "binary:logistic";
-    logistic.num_class = 0;
-    logistic.base_score = {0.5F};
-    logistic.tree_info = {0, 0};
-    return {model::WriteModel(SampleModel(), model::ModelFormat::kUbjson),
-            model::WriteModel(logistic, model::ModelFormat::kUbjson)};
+    return ModelSeeds(model::ModelFormat::kUbjson);
 }
 
 std::vector<std::string> Words() {

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <vector>
 
 #include "api/s3/aws_chunked.h"
+#include "api/s3/header_text.h"
 #include "base/encoding.h"
 #include "store/object_writer_state.h"
 
@@ -29,12 +28,6 @@ constexpr AlgorithmRow kAlgorithms[] = {
     {ChecksumAlgorithm::kSha256, "sha256", 32},
 };
 
-std::string Lower(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    return lower;
-}
-
 bool IsChecksumValue(ChecksumAlgorithm algorithm, std::string_view base64) {
     const auto raw = Base64Decode(base64);
     return raw && std::any_of(std::begin(kAlgorithms), std::end(kAlgorithms), [&](const AlgorithmRow& row) {
@@ -55,13 +48,6 @@ S3Result<ChecksumAlgorithm> TrailingAlgorithm(const S3Request& request) {
         return S3Error(S3Code::kInvalidRequest, "The value specified in the x-amz-trailer header is not supported");
     }
     return *algorithm;
-}
-
-std::optional<std::uint64_t> ParseDecimal(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || text.empty()) return std::nullopt;
-    return value;
 }
 
 }  // namespace

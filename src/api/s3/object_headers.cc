@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
 
+#include "api/s3/header_text.h"
 #include "api/s3/incoming_body.h"
 #include "api/s3/s3_time.h"
 
@@ -30,12 +29,6 @@ constexpr std::array kHeadersNotImplemented = {
     "x-amz-object-lock-legal-hold",
     "x-amz-write-offset-bytes",
 };
-
-std::string Lower(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    return lower;
-}
 
 std::string_view Trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -71,13 +64,6 @@ bool EtagListHas(std::string_view list, std::string_view etag) {
         if (Trim(item) == "*" || BareEtag(item) == etag) return true;
     }
     return false;
-}
-
-std::optional<std::uint64_t> ParseDecimal(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || text.empty()) return std::nullopt;
-    return value;
 }
 
 }  // namespace
