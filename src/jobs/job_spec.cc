@@ -181,7 +181,7 @@ Result<void> ParseStopping(const json& request, JobSpec& spec) {
         return Refuse(
             "MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is false or unset.");
     }
-    if (max_wait >= 0 && max_wait < spec.max_runtime_seconds) {
+    if (spot && max_wait < spec.max_runtime_seconds) {
         return Refuse(
             "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
             "MaxRuntimeInSeconds");

@@ -239,6 +239,7 @@ def test_errors_have_the_documented_codes_and_texts(clients, data, unique):
     ({"HyperParameters": {"sagemaker_program": '"train.py"', "num_round": "1"}}, "Script mode is not supported"),
     ({"StoppingCondition": {"MaxRuntimeInSeconds": 10, "MaxWaitTimeInSeconds": 5}, "EnableManagedSpotTraining": True},
      "Invalid MaxWaitTimeInSeconds"),
+    ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds. It must be present"),
     ({"ResourceConfig": {"InstanceType": "ml.m4.xlarge", "InstanceCount": 0, "VolumeSizeInGB": 1}}, "at least 1"),
     ({"OutputDataConfig": {"S3OutputPath": "s3://Not_A_Bucket/x"}}, "no valid bucket name"),
 ])
