@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "kernels/text_number.h"
-#include "model/document_cursor.h"
+#include "model/cursor_place.h"
 
 namespace espalier::model {
 namespace {
@@ -30,10 +30,9 @@ void AppendUtf8(std::uint32_t code_point, std::string& out) {
     }
 }
 
-class JsonCursor final : public DocumentCursor {
+class JsonCursor final : public CursorPlace {
   public:
-    explicit JsonCursor(std::string_view document)
-        : begin_(document.data()), p_(document.data()), end_(document.data() + document.size()) {}
+    explicit JsonCursor(std::string_view document) : CursorPlace(document, "JSON") {}
 
     Result<ValueKind> Peek() override {
         SkipBlanks();
@@ -57,7 +56,7 @@ class JsonCursor final : public DocumentCursor {
 
     Result<void> ReadObject(const std::function<Result<void>(std::string_view)>& on_member) override {
         TRY(Expect('{'));
-        if (++depth_ > kDocumentDepthMax) return Fail("values are nested too deeply");
+        TRY(Deepen());
         if (!Take('}')) {
             std::string key;
             do {
@@ -73,7 +72,7 @@ class JsonCursor final : public DocumentCursor {
 
     Result<void> ReadArray(const std::function<Result<void>()>& on_element) override {
         TRY(Expect('['));
-        if (++depth_ > kDocumentDepthMax) return Fail("values are nested too deeply");
+        TRY(Deepen());
         if (!Take(']')) {
             do {
                 TRY(on_element());
@@ -180,25 +179,18 @@ class JsonCursor final : public DocumentCursor {
     }
 
   private:
-    Error Fail(std::string_view what) const {
-        return Error(ErrorCode::kCorruptData, fmt::format("{} at byte {} of the JSON document", what, p_ - begin_));
-    }
-
     void SkipBlanks() {
         while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\r' || *p_ == '\t')) ++p_;
     }
 
     bool Take(char c) {
         SkipBlanks();
-        if (p_ == end_ || *p_ != c) return false;
-        ++p_;
-        return true;
+        return TakeByte(c);
     }
 
     Result<void> Expect(char c) {
-        if (Take(c)) return {};
-        return Fail(p_ == end_ ? fmt::format("the document ends where '{}' should stand", c)
-                               : fmt::format("'{}' is expected", c));
+        SkipBlanks();
+        return ExpectByte(c);
     }
 
     bool TakeWord(std::string_view word) {
@@ -251,11 +243,6 @@ class JsonCursor final : public DocumentCursor {
         p_ = stop;
         return value;
     }
-
-    const char* begin_;
-    const char* p_;
-    const char* end_;
-    int depth_ = 0;
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "model/document_cursor.h"
+#include "model/cursor_place.h"
 
 namespace espalier::model {
 namespace {
@@ -66,10 +66,9 @@ struct ArrayHead {
     std::optional<std::uint64_t> count;  // absent: ended by ']'
 };
 
-class UbjsonCursor final : public DocumentCursor {
+class UbjsonCursor final : public CursorPlace {
   public:
-    explicit UbjsonCursor(std::string_view document)
-        : begin_(document.data()), p_(document.data()), end_(document.data() + document.size()) {}
+    explicit UbjsonCursor(std::string_view document) : CursorPlace(document, "UBJSON") {}
 
     Result<ValueKind> Peek() override {
         if (p_ == end_) return Fail("the document ends where a value should stand");
@@ -93,10 +92,10 @@ class UbjsonCursor final : public DocumentCursor {
     }
 
     Result<void> ReadObject(const std::function<Result<void>(std::string_view)>& on_member) override {
-        TRY(Expect('{'));
-        if (++depth_ > kDocumentDepthMax) return Fail("values are nested too deeply");
+        TRY(ExpectByte('{'));
+        TRY(Deepen());
         if (p_ != end_ && (*p_ == '$' || *p_ == '#')) return Fail("counted objects are not supported");
-        while (!Take('}')) {
+        while (!TakeByte('}')) {
             std::size_t length = TRY(ReadCount());
             std::string_view key(p_, length);
             p_ += length;
@@ -112,23 +111,23 @@ class UbjsonCursor final : public DocumentCursor {
             if (head.count == std::uint64_t{0}) return {};
             return Fail("an array of numbers stands where another is expected");
         }
-        if (++depth_ > kDocumentDepthMax) return Fail("values are nested too deeply");
+        TRY(Deepen());
         if (head.count) {
             for (std::uint64_t i = 0; i < *head.count; ++i) TRY(on_element());
         } else {
-            while (!Take(']')) TRY(on_element());
+            while (!TakeByte(']')) TRY(on_element());
         }
         --depth_;
         return {};
     }
 
     Result<void> ReadString(std::string& value) override {
-        if (Take('C')) {
+        if (TakeByte('C')) {
             TRY(Need(1));
             value.assign(1, *p_++);
             return {};
         }
-        TRY(Expect('S'));
+        TRY(ExpectByte('S'));
         std::size_t length = TRY(ReadCount());
         value.assign(p_, length);
         p_ += length;
@@ -191,27 +190,11 @@ class UbjsonCursor final : public DocumentCursor {
     }
 
   private:
-    Error Fail(std::string_view what) const {
-        return Error(ErrorCode::kCorruptData, fmt::format("{} at byte {} of the UBJSON document", what, p_ - begin_));
-    }
-
     std::uint64_t Left() const { return static_cast<std::uint64_t>(end_ - p_); }
 
     Result<void> Need(std::uint64_t num_bytes) const {
         if (Left() < num_bytes) return Fail("the document is cut off: a value is longer than what is left");
         return {};
-    }
-
-    bool Take(char c) {
-        if (p_ == end_ || *p_ != c) return false;
-        ++p_;
-        return true;
-    }
-
-    Result<void> Expect(char c) {
-        if (Take(c)) return {};
-        return Fail(p_ == end_ ? fmt::format("the document ends where '{}' should stand", c)
-                               : fmt::format("'{}' is expected", c));
     }
 
     // A length or count: an integer marker and its value. At least so many bytes are left.
@@ -231,15 +214,15 @@ class UbjsonCursor final : public DocumentCursor {
     // Of a typed array all its bytes are there; elements without bytes of their own ('T', 'Z', …) cannot be counted
     // out.
     Result<ArrayHead> ReadArrayHead() {
-        TRY(Expect('['));
+        TRY(ExpectByte('['));
         ArrayHead head;
-        if (Take('$')) {
+        if (TakeByte('$')) {
             TRY(Need(1));
             head.type = *p_++;
             if (NumberBytes(head.type) == 0) return Fail("an array of this type is not supported");
             if (p_ == end_ || *p_ != '#') return Fail("a typed array has no count");
         }
-        if (Take('#')) {
+        if (TakeByte('#')) {
             head.count = TRY(ReadCount());
             if (head.type != 0 && *head.count > Left() / NumberBytes(head.type)) {
                 return Fail("the document is cut off: an array is longer than what is left");
@@ -276,7 +259,7 @@ class UbjsonCursor final : public DocumentCursor {
         }
         // Each element takes a marker's byte at least, so the count is bounded by the document.
         if (head.count) values.reserve(*head.count);
-        for (std::uint64_t i = 0; head.count ? i < *head.count : !Take(']'); ++i) {
+        for (std::uint64_t i = 0; head.count ? i < *head.count : !TakeByte(']'); ++i) {
             TRY(Need(1));
             char type = *p_;
             std::size_t size = NumberBytes(type);
@@ -288,11 +271,6 @@ class UbjsonCursor final : public DocumentCursor {
         }
         return {};
     }
-
-    const char* begin_;
-    const char* p_;
-    const char* end_;
-    int depth_ = 0;
 };
 
 }  // namespace
