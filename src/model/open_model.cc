@@ -75,7 +75,7 @@ Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& m
         ++candidates;
     }
     if (candidates == 1) return only;
-    return Error(ErrorCode::kInvalidArgument,
+    return Error(ErrorCode::kCorruptData,
                  fmt::format("there is no model file in it: it should hold \"{}\" at its top level, and holds {}",
                              kModelFileName, ListNames(members)));
 }

@@ -27,7 +27,7 @@ inline constexpr std::uint64_t kModelFileBytesMax = std::uint64_t{4} << 30;
 inline constexpr std::string_view kModelFileName = "xgboost-model";
 
 /// The member of a model.tar.gz that is the model, for endpoints and the command line alike: kModelFileName at the top
-/// level, else the only regular file there whose name does not start with a dot. kInvalidArgument says what the archive
+/// level, else the only regular file there whose name does not start with a dot. kCorruptData says what the archive
 /// holds instead. The member is borrowed.
 Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members);
 
