@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,6 +52,13 @@ Result<std::uint64_t> RealFs::SizeOf(const Fd& file) {
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return ErrnoError("fstat", errno);
     return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<DiskSpace> RealFs::SpaceAround(const Fd& file) {
+    struct statvfs space {};
+    if (::fstatvfs(file.get(), &space) != 0) return ErrnoError("fstatvfs", errno);
+    return DiskSpace{.free_bytes = std::uint64_t{space.f_bavail} * space.f_frsize,
+                     .total_bytes = std::uint64_t{space.f_blocks} * space.f_frsize};
 }
 
 Result<std::size_t> RealFs::ReadAt(const Fd& file, std::span<char> out, std::uint64_t offset) {
@@ -196,6 +204,19 @@ Result<Fd> FaultFs::OpenForReading(const std::string& path) {
 Result<std::uint64_t> FaultFs::SizeOf(const Fd& file) {
     TRY(Count("fstat", ""));
     return inner_.SizeOf(file);
+}
+
+Result<DiskSpace> FaultFs::SpaceAround(const Fd& file) {
+    TRY(Count("fstatvfs", ""));
+    DiskSpace space = TRY(inner_.SpaceAround(file));
+    const std::lock_guard lock(mutex_);
+    if (pretended_free_bytes_) space = {.free_bytes = *pretended_free_bytes_, .total_bytes = std::uint64_t{1} << 40};
+    return space;
+}
+
+void FaultFs::PretendFree(std::optional<std::uint64_t> free_bytes) {
+    const std::lock_guard lock(mutex_);
+    pretended_free_bytes_ = free_bytes;
 }
 
 Result<std::size_t> FaultFs::ReadAt(const Fd& file, std::span<char> out, std::uint64_t offset) {

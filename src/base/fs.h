@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -36,6 +37,12 @@ class Fd {
     int fd_ = -1;
 };
 
+/// Of a whole file system.
+struct DiskSpace {
+    std::uint64_t free_bytes = 0;  ///< that this process may still use
+    std::uint64_t total_bytes = 0;
+};
+
 class Fs {
   public:
     virtual ~Fs() = default;
@@ -45,6 +52,8 @@ class Fs {
     /// kNotFound when there is none. Symbolic links are not followed.
     virtual Result<Fd> OpenForReading(const std::string& path) = 0;
     virtual Result<std::uint64_t> SizeOf(const Fd& file) = 0;
+    /// The space of the file system that holds `file`.
+    virtual Result<DiskSpace> SpaceAround(const Fd& file) = 0;
     /// Reads until `out` is full or the file ends; the count of bytes read.
     virtual Result<std::size_t> ReadAt(const Fd& file, std::span<char> out, std::uint64_t offset) = 0;
     /// Writes all of `bytes` at the file's position.
@@ -74,6 +83,7 @@ class RealFs final : public Fs {
     Result<Fd> Create(const std::string& path) override;
     Result<Fd> OpenForReading(const std::string& path) override;
     Result<std::uint64_t> SizeOf(const Fd& file) override;
+    Result<DiskSpace> SpaceAround(const Fd& file) override;
     Result<std::size_t> ReadAt(const Fd& file, std::span<char> out, std::uint64_t offset) override;
     Result<void> Append(const Fd& file, std::span<const char> bytes) override;
     Result<void> AppendRange(const Fd& to, const Fd& from, std::uint64_t offset, std::uint64_t size_bytes) override;
@@ -96,12 +106,15 @@ class FaultFs final : public Fs {
 
     void Arm(std::uint64_t fail_at, bool and_after);
     void Disarm() { Arm(0, false); }
+    /// SpaceAround tells of this much free space from now on; nullopt: of what there is.
+    void PretendFree(std::optional<std::uint64_t> free_bytes);
     /// Calls since the last Arm; fewer than fail_at means that nothing has failed.
     std::uint64_t num_calls() const;
 
     Result<Fd> Create(const std::string& path) override;
     Result<Fd> OpenForReading(const std::string& path) override;
     Result<std::uint64_t> SizeOf(const Fd& file) override;
+    Result<DiskSpace> SpaceAround(const Fd& file) override;
     Result<std::size_t> ReadAt(const Fd& file, std::span<char> out, std::uint64_t offset) override;
     Result<void> Append(const Fd& file, std::span<const char> bytes) override;
     Result<void> AppendRange(const Fd& to, const Fd& from, std::uint64_t offset, std::uint64_t size_bytes) override;
@@ -122,6 +135,7 @@ class FaultFs final : public Fs {
     std::uint64_t num_calls_ = 0;
     std::uint64_t fail_at_ = 0;  ///< 0 = never
     bool and_after_ = false;
+    std::optional<std::uint64_t> pretended_free_bytes_;
 };
 
 }  // namespace espalier

@@ -80,6 +80,26 @@ TEST_F(FaultTest, Delete) {
                 [&](bool acknowledged) { EXPECT_EQ(Get("k").has_value(), !acknowledged); });
 }
 
+TEST_F(FaultTest, AFullDiskTakesNoBodiesButDeletes) {
+    Reopen(faults_);
+    ASSERT_TRUE(Put("k", "bytes").has_value());
+    auto writer = store_->BeginWrite(bucket_, {});
+    ASSERT_TRUE(writer.has_value());
+    const std::string block(1 << 20, 'x');
+    ASSERT_TRUE((*writer)->Append(block).has_value());
+    faults_.PretendFree(1 << 20);
+    EXPECT_EQ((*writer)->Append(block).error().code(), ErrorCode::kResourceLimit) << "it filled up meanwhile";
+    writer->reset();
+    const auto refused = Put("new", "bytes");
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), ErrorCode::kResourceLimit);
+    EXPECT_EQ(*Get("k"), "bytes");
+    EXPECT_TRUE(store_->Delete(bucket_, Key("k")).has_value());
+    EXPECT_EQ(CountFiles("staging"), 0u);
+    faults_.PretendFree(std::nullopt);
+    EXPECT_TRUE(Put("new", "bytes").has_value());
+}
+
 TEST_F(FaultTest, Copy) {
     ForEachCall(
         [&] {

@@ -1,5 +1,8 @@
 #include "store/object_writer.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include "base/check.h"
 #include "base/crc.h"
 #include "base/digest.h"
@@ -11,6 +14,18 @@ namespace {
 
 // Dirty pages are handed to the disk in steps of this size while more bytes come in, so that the last fsync is short.
 constexpr std::uint64_t kWritebackBytes = 8 << 20;
+
+// Bodies leave this much of the disk free, or a tenth of a small disk, so that rows can still be written: deletes,
+// which make room again, and the ends of jobs. Each of up to 64 uploads at once may overrun it by the block it is
+// writing.
+constexpr std::uint64_t kReserveBytesMax = 64 << 20;
+constexpr std::uint64_t kReserveShare = 10;
+
+Result<void> CheckRoom(Fs& fs, const Fd& file, const std::string& path) {
+    const DiskSpace space = TRY(fs.SpaceAround(file));
+    if (space.free_bytes >= std::min(kReserveBytesMax, space.total_bytes / kReserveShare)) return {};
+    return ErrnoError("write " + path + " (the last of the disk is kept for deletes)", ENOSPC);
+}
 
 }  // namespace
 
@@ -76,7 +91,9 @@ ObjectWriter::ObjectWriter(std::unique_ptr<State> state) : state_(std::move(stat
 Result<std::unique_ptr<ObjectWriter>> ObjectWriter::Create(Fs& fs, std::string path, DigestSet digests) {
     Fd file = TRY(fs.Create(path));
     auto state = std::make_unique<State>(fs, std::move(path), std::move(file), digests);
-    return std::unique_ptr<ObjectWriter>(new ObjectWriter(std::move(state)));
+    std::unique_ptr<ObjectWriter> writer(new ObjectWriter(std::move(state)));
+    TRY(CheckRoom(fs, writer->state_->file, writer->state_->path));
+    return writer;
 }
 
 ObjectWriter::~ObjectWriter() {
@@ -90,6 +107,7 @@ ObjectWriter::~ObjectWriter() {
 
 Result<void> ObjectWriter::Append(std::string_view bytes) {
     CHECK(!state_->is_finished);
+    const std::size_t num_blocks_before = state_->segment.blocks.size();
     state_->digests.Update(bytes);
     // The same bytes once more for the blocks, while they are in the cache.
     std::string_view rest = bytes;
@@ -101,6 +119,7 @@ Result<void> ObjectWriter::Append(std::string_view bytes) {
         rest.remove_prefix(step.size());
         if (state_->block_bytes == BlockChecksums::kBlockBytes) state_->EndBlock();
     }
+    if (state_->segment.blocks.size() > num_blocks_before) TRY(CheckRoom(state_->fs, state_->file, state_->path));
     TRY(state_->fs.Append(state_->file, bytes));
     state_->segment.size_bytes += bytes.size();
     if (state_->segment.size_bytes - state_->written_back >= kWritebackBytes) {
