@@ -1,8 +1,8 @@
 // The trainer: from labelled rows on every rank to one model.
 //
-// Steps: features and weights agreed -> exact summaries merged over ranks -> cuts, layout, bins -> labels checked,
-// intercept -> rounds: gradients, scales, trees (learn/tree_grower.h), margins updated from leaf membership, metrics,
-// report -> stop when rounds are done, when no metric improves (early stopping), or when any rank was told to stop.
+// Steps: labels checked, rows agreed on and binned (learn/prepared_data.h) -> intercept -> rounds: the booster makes
+// the model better (learn/booster.h), metrics (learn/evaluation.h), report -> stop when rounds are done, when no metric
+// improves (learn/early_stopping.h), or when any rank was told to stop.
 // Every few rounds ranks compare a hash of the trees and stop loudly if they differ.
 // Every rank calls Train with the same parameters and gets the same model.
 #pragma once
@@ -16,25 +16,12 @@
 #include "base/result.h"
 #include "base/worker_team.h"
 #include "collective/comm.h"
-#include "data/feature_rows.h"
+#include "learn/evaluation.h"
+#include "learn/prepared_data.h"
 #include "learn/train_params.h"
-#include "learn/tree_grower.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::learn {
-
-struct DataSet {
-    std::string name;  ///< "train", "validation": the metric's prefix
-    data::LabeledRows labeled;
-    /// Where the rows are among those of all ranks. Empty: one rank, rows in their order.
-    std::vector<RowSegment> segments;
-};
-
-struct MetricValue {
-    std::string data_set;
-    std::string metric;
-    double value = 0;
-};
 
 struct RoundReport {
     int round = 0;
@@ -67,14 +54,6 @@ struct TrainContext {
     const std::atomic<bool>* stop = nullptr;  ///< set: finish the round and keep the model so far
     std::function<void(const RoundReport&)> on_round = {};
     bool modern_defaults = true;  ///< default metrics as from xgboost 1.3 on
-};
-
-/// A label that cannot be, in this rank's rows; the caller knows which file and line the row came from.
-struct BadLabel {
-    std::size_t data_set = 0;
-    std::size_t row = 0;
-    float label = 0;
-    std::string rule;
 };
 
 /// data_sets[0] is trained on; all are evaluated. The rows' values are released while training goes on, labels and

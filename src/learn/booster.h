@@ -1,0 +1,43 @@
+// Booster: what makes a model better by one round. gbtree, dart and gblinear differ here only; the rounds, evaluation,
+// early stopping and reports around them are the trainer's.
+//
+// Every rank calls the same functions in the same order; the same rows give the same model for any number of threads
+// and ranks. Confined to the trainer's thread.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "base/worker_team.h"
+#include "collective/comm.h"
+#include "learn/objective.h"
+#include "learn/prepared_data.h"
+#include "learn/train_params.h"
+#include "model/tree_ensemble.h"
+
+namespace espalier::learn {
+
+/// References must outlive the booster. Margins of all sets hold what the model so far says.
+struct BoosterInput {
+    const TrainParams& params;
+    const Objective& objective;
+    PreparedData& data;
+    WorkerTeam& team;
+    collective::Comm& comm;
+};
+
+class Booster {
+  public:
+    virtual ~Booster() = default;
+
+    /// One round: gradients at the training set's margins, a better model, margins of all sets.
+    virtual Result<void> Boost(int round, model::TreeEnsemble& model) = 0;
+
+    /// The booster of params.
+    static std::unique_ptr<Booster> Create(const BoosterInput& input);
+};
+
+/// gbtree: trees added to the sum of those before.
+std::unique_ptr<Booster> MakeTreeBooster(const BoosterInput& input);
+
+}  // namespace espalier::learn

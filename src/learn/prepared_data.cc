@@ -1,0 +1,137 @@
+#include "learn/prepared_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <cmath>
+
+#include "learn/summary_exchange.h"
+
+namespace espalier::learn {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+double SecondsSince(SteadyClock::time_point begin) {
+    return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
+
+/// What all ranks' rows have in common.
+struct Shape {
+    std::size_t num_features = 0;
+    std::vector<std::uint64_t> total_rows;  ///< [data sets]
+    float greatest_weight = 0;              ///< 0: no rank has weights
+};
+
+Result<Shape> AgreeOnShape(const std::vector<DataSet>& data_sets, collective::Comm& comm) {
+    std::vector<std::int64_t> features;
+    std::vector<std::int64_t> rows;
+    std::int64_t greatest_weight_bits = 0;
+    for (const DataSet& set : data_sets) {
+        features.push_back(set.labeled.rows.num_features);
+        rows.push_back(static_cast<std::int64_t>(set.labeled.rows.num_rows()));
+    }
+    const std::vector<float>& weights = data_sets[0].labeled.weights;
+    // The bits of floats that are not negative are ordered as the floats.
+    for (const float weight : weights) {
+        greatest_weight_bits = std::max<std::int64_t>(greatest_weight_bits, std::bit_cast<std::int32_t>(weight));
+    }
+    features.push_back(greatest_weight_bits);
+    TRY(comm.AllReduceMax(std::span<std::int64_t>(features)));
+    TRY(comm.AllReduceSum(rows));
+    Shape shape;
+    shape.greatest_weight = std::bit_cast<float>(static_cast<std::int32_t>(features.back()));
+    shape.total_rows.assign(rows.begin(), rows.end());
+    if (rows[0] == 0) return Error(ErrorCode::kInvalidArgument, "there are no rows of training data");
+    shape.num_features = static_cast<std::size_t>(features[0]);
+    for (std::size_t set = 1; set < data_sets.size(); ++set) {
+        if (features[set] <= features[0]) continue;
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("Feature names/Number of features mismatched between training and validation input. "
+                                 "Please check features in training and validation data: the {} data has feature "
+                                 "indices up to {}, the training data only up to {}.",
+                                 data_sets[set].name, features[set] - 1, features[0] - 1));
+    }
+    return shape;
+}
+
+/// Weights as integers of one unit for all ranks, so that sums do not depend on sharding; empty: 1 each.
+std::vector<std::int64_t> WeightUnits(const Shape& shape, const std::vector<float>& weights, std::size_t num_rows) {
+    if (shape.greatest_weight == 0) return {};
+    int magnitude = 0;
+    std::frexp(shape.greatest_weight, &magnitude);
+    const int exponent = 61 - static_cast<int>(std::bit_width(shape.total_rows[0])) - magnitude;
+    std::vector<std::int64_t> units(num_rows);
+    for (std::size_t r = 0; r < num_rows; ++r) {
+        const double weight = weights.empty() ? 1.0 : static_cast<double>(weights[r]);
+        units[r] = static_cast<std::int64_t>(std::ldexp(weight, exponent) + 0.5);
+    }
+    return units;
+}
+
+}  // namespace
+
+std::size_t PreparedData::memory_bytes() const {
+    std::size_t bytes = 0;
+    for (const PreparedSet& set : sets) bytes += set.matrix.memory_bytes();
+    return bytes;
+}
+
+Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
+                         BadLabel* bad_label) {
+    std::int64_t any_bad = 0;
+    Error error(ErrorCode::kInvalidArgument, "");
+    for (std::size_t set = 0; set < data_sets.size() && any_bad == 0; ++set) {
+        const std::vector<float>& labels = data_sets[set].labeled.labels;
+        const std::size_t row = objective.FirstBadLabel(labels);
+        if (row == labels.size()) continue;
+        any_bad = 1;
+        error = Error(ErrorCode::kInvalidArgument,
+                      fmt::format("label {} in row {} of the {} data: the label {}", labels[row], row + 1,
+                                  data_sets[set].name, objective.LabelRule()));
+        if (bad_label != nullptr) *bad_label = {set, row, labels[row], objective.LabelRule()};
+    }
+    std::vector<std::int64_t> agreed = {any_bad};
+    TRY(comm.AllReduceMax(std::span<std::int64_t>(agreed)));
+    if (any_bad != 0) return error;
+    if (agreed[0] != 0) return Error(ErrorCode::kCancelled, "another instance has a label that cannot be");
+    return {};
+}
+
+Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,
+                                 collective::Comm& comm) {
+    const Shape shape = TRY(AgreeOnShape(data_sets, comm));
+    PreparedData prepared;
+    prepared.num_features = shape.num_features;
+    auto begin = SteadyClock::now();
+    const data::LabeledRows& train = data_sets[0].labeled;
+    std::vector<data::ValueSummary> summaries = data::SummarizeValues(
+        train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
+    TRY(MergeOverRanks(summaries, comm));
+    prepared.layout =
+        data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, params.max_bin), shape.total_rows[0]);
+    summaries.clear();
+    prepared.cuts_seconds = SecondsSince(begin);
+    begin = SteadyClock::now();
+    prepared.segments = std::move(data_sets[0].segments);
+    if (prepared.segments.empty()) prepared.segments.push_back({0, 0});
+    for (std::size_t i = 0; i < data_sets.size(); ++i) {
+        data::LabeledRows& labeled = data_sets[i].labeled;
+        PreparedSet& set = prepared.sets.emplace_back();
+        set.matrix = data::BinnedMatrix::Create(
+            labeled.rows, prepared.layout,
+            i == 0 ? data::BinnedMatrix::Use::kTraining : data::BinnedMatrix::Use::kEvaluation, team);
+        set.name = data_sets[i].name;
+        set.labels = std::move(labeled.labels);
+        set.weights = std::move(labeled.weights);
+        set.total_rows = shape.total_rows[i];
+        labeled = {};
+    }
+    prepared.bins_seconds = SecondsSince(begin);
+    return prepared;
+}
+
+}  // namespace espalier::learn

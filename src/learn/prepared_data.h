@@ -1,0 +1,72 @@
+// The rows of all data sets made ready for the rounds.
+//
+// Steps: labels checked, features, rows and weights agreed on by all ranks -> exact summaries merged over ranks -> cut
+// points, layout, bins. Nouns: set (the rows of one channel on this rank), margins (what the model so far says of each
+// row). Every rank calls the functions in the same order. Confined to the trainer's thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_team.h"
+#include "collective/comm.h"
+#include "data/binned_matrix.h"
+#include "data/feature_rows.h"
+#include "learn/objective.h"
+#include "learn/train_params.h"
+#include "learn/tree_grower.h"
+
+namespace espalier::learn {
+
+struct DataSet {
+    std::string name;  ///< "train", "validation": the metric's prefix
+    data::LabeledRows labeled;
+    /// Where the rows are among those of all ranks. Empty: one rank, rows in their order.
+    std::vector<RowSegment> segments;
+};
+
+/// A label that cannot be, in this rank's rows; the caller knows which file and line the row came from.
+struct BadLabel {
+    std::size_t data_set = 0;
+    std::size_t row = 0;
+    float label = 0;
+    std::string rule;
+};
+
+/// One data set while it is trained on or evaluated.
+struct PreparedSet {
+    std::string name;
+    std::vector<float> labels;
+    std::vector<float> weights;  ///< empty: 1 each
+    std::vector<float> margins;  ///< [groups x rows]
+    std::uint64_t total_rows = 0;
+    data::BinnedMatrix matrix;
+
+    RowsView View() const {
+        return {labels.size(), margins.data(), labels.data(), weights.empty() ? nullptr : weights.data()};
+    }
+};
+
+struct PreparedData {
+    std::vector<PreparedSet> sets;  ///< [0] is trained on
+    data::BinLayout layout;
+    std::vector<RowSegment> segments;  ///< of the training rows
+    std::size_t num_features = 0;
+    double cuts_seconds = 0;
+    double bins_seconds = 0;
+
+    std::size_t memory_bytes() const;
+};
+
+/// kInvalidArgument on the ranks with a label that cannot be, kCancelled on the others, so that all leave together.
+Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
+                         BadLabel* bad_label);
+
+/// Takes the rows out of data_sets; margins stay empty. kInvalidArgument when there is no row to train on or an
+/// evaluated set has features that the training set lacks.
+Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,
+                                 collective::Comm& comm);
+
+}  // namespace espalier::learn
