@@ -21,6 +21,7 @@
 #include "espalier/commands.h"
 #include "learn/channel_loader.h"
 #include "learn/hyperparameters.h"
+#include "learn/published_file.h"
 #include "learn/trainer.h"
 #include "learn/training_instance.h"
 #include "learn/training_log.h"

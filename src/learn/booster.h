@@ -30,8 +30,9 @@ class Booster {
   public:
     virtual ~Booster() = default;
 
-    /// One round: gradients at the training set's margins, a better model, margins of all sets.
-    virtual Result<void> Boost(int round, model::TreeEnsemble& model) = 0;
+    /// One round: gradients at the training set's margins, a better model, margins of all sets. Random numbers are
+    /// keyed by the model's number of rounds, so a job that goes on from a checkpoint draws what it would have drawn.
+    virtual Result<void> Boost(model::TreeEnsemble& model) = 0;
 
     /// The booster of params.
     static std::unique_ptr<Booster> Create(const BoosterInput& input);

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 namespace espalier::learn {
 
 EarlyStopping::EarlyStopping(const TrainParams& params, std::size_t num_sets,
-                             std::span<const std::unique_ptr<Metric>> watched)
-    : rounds_(params.early_stopping_rounds), cuts_model_(params.early_stopping_rule == EarlyStoppingRule::kSaveBest) {
+                             std::span<const std::unique_ptr<Metric>> watched, int rounds_before)
+    : rounds_(params.early_stopping_rounds),
+      cuts_model_(params.early_stopping_rule == EarlyStoppingRule::kSaveBest),
+      rounds_before_(rounds_before) {
     if (cuts_model_ && (num_sets < 2 || params.eval_metrics.empty())) rounds_ = 0;
     metric_idx_ = watched.size() - 1;
     for (std::size_t m = 0; m < watched.size(); ++m) {
@@ -24,15 +28,27 @@ bool EarlyStopping::StopsAfter(int round, std::span<const double> values) {
         best_score_ = value;
         best_round_ = round;
     }
-    return round - best_round_ >= rounds_;
+    return IsDue(round);
 }
 
-void EarlyStopping::Record(model::TreeEnsemble& model) const {
+void EarlyStopping::Restore(const model::TreeEnsemble& model) {
+    const auto round = model.attributes.find("best_iteration");
+    const auto score = model.attributes.find("best_score");
+    if (round == model.attributes.end() || score == model.attributes.end()) return;
+    any_round_ = true;
+    best_round_ = static_cast<int>(std::strtol(round->second.c_str(), nullptr, 10)) - rounds_before_;
+    best_score_ = std::strtod(score->second.c_str(), nullptr);
+}
+
+void EarlyStopping::Note(model::TreeEnsemble& model) const {
     if (!active()) return;
-    model.attributes["best_iteration"] = fmt::format("{}", best_round_);
+    model.attributes["best_iteration"] = fmt::format("{}", best_round_ + rounds_before_);
     model.attributes["best_score"] = fmt::format("{}", best_score_);
-    if (!cuts_model_) return;
-    model.iteration_indptr.resize(static_cast<std::size_t>(best_round_) + 2);
+}
+
+void EarlyStopping::CutModel(model::TreeEnsemble& model) const {
+    if (!active() || !cuts_model_) return;
+    model.iteration_indptr.resize(static_cast<std::size_t>(best_round_ + rounds_before_) + 2);
     model.trees.resize(static_cast<std::size_t>(model.iteration_indptr.back()));
     model.tree_info.resize(model.trees.size());
 }

@@ -16,19 +16,27 @@ namespace espalier::learn {
 
 class EarlyStopping {
   public:
-    /// watched: the metrics of the last of num_sets data sets.
-    EarlyStopping(const TrainParams& params, std::size_t num_sets, std::span<const std::unique_ptr<Metric>> watched);
+    /// watched: the metrics of the last of num_sets data sets. rounds_before: those of an imported model, which the
+    /// job's own rounds follow.
+    EarlyStopping(const TrainParams& params, std::size_t num_sets, std::span<const std::unique_ptr<Metric>> watched,
+                  int rounds_before);
 
     bool active() const { return rounds_ > 0; }
-    /// Notes the watched data set's metrics of a round; true when waiting has been long enough.
+    /// Goes on from what Note wrote into a checkpoint's model.
+    void Restore(const model::TreeEnsemble& model);
+    /// Takes the watched data set's metrics of a round (of the job, from 0); true when waiting has been long enough.
     bool StopsAfter(int round, std::span<const double> values);
+    /// Whether waiting was long enough after `round`; for a checkpoint of the last one.
+    bool IsDue(int round) const { return active() && any_round_ && round - best_round_ >= rounds_; }
 
     int best_round() const { return best_round_; }
     double best_score() const { return best_score_; }
     const std::string& metric() const { return metric_; }
 
-    /// best_iteration and best_score into the model; rounds after the best are cut off where the images do.
-    void Record(model::TreeEnsemble& model) const;
+    /// best_iteration and best_score into the model's attributes.
+    void Note(model::TreeEnsemble& model) const;
+    /// Cuts off the rounds after the best where the images do.
+    void CutModel(model::TreeEnsemble& model) const;
 
   private:
     int rounds_ = 0;  ///< 0: off
@@ -36,6 +44,7 @@ class EarlyStopping {
     std::size_t metric_idx_ = 0;
     std::string metric_;
     bool maximize_ = false;
+    int rounds_before_ = 0;
     bool any_round_ = false;
     int best_round_ = 0;
     double best_score_ = 0;

@@ -218,6 +218,7 @@ Result<Hyperparameters> ParseHyperparameters(const HyperparameterList& list, con
     TRY(ReadTree(reader, out.train));
     TRY(ReadMetrics(reader, profile, out));
     out.csv_weights = reader.Is("csv_weights", "1");
+    out.saves_on_termination = reader.Is("save_model_on_termination", "true");
     reader.Set("nthread", out.num_threads);
     int verbosity = 1;
     reader.Set("verbosity", verbosity);

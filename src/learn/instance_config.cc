@@ -41,6 +41,19 @@ std::string TextOf(const Json& object, const char* name) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+/// "/opt/ml/checkpoints" seen from `root`.
+Result<std::string> CheckpointFolder(const std::string& root, const Json& config) {
+    constexpr std::string_view kContainerRoot = "/opt/ml/";
+    const std::string path = TextOf(config, "LocalPath");
+    if (path.starts_with(kContainerRoot) && path.find("/..") == std::string::npos) {
+        return root + "/" + path.substr(kContainerRoot.size());
+    }
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("checkpointconfig.json: LocalPath '{}' must be a folder under {}, such as "
+                             "/opt/ml/checkpoints",
+                             path, kContainerRoot));
+}
+
 }  // namespace
 
 Result<InstanceConfig> ReadInstanceConfig(const std::string& root) {
@@ -83,6 +96,9 @@ Result<InstanceConfig> ReadInstanceConfig(const std::string& root) {
         if (config.hosts.empty()) {
             return Error(ErrorCode::kInvalidArgument, fmt::format("{}resourceconfig.json names no hosts", folder));
         }
+    }
+    if (const auto checkpoints = TRY(ReadJson(folder + "checkpointconfig.json")); checkpoints.has_value()) {
+        config.checkpoint_folder = TRY(CheckpointFolder(root, *checkpoints));
     }
     return config;
 }

@@ -1,5 +1,5 @@
-// The three files a training container finds under input/config: hyperparameters.json, inputdataconfig.json,
-// resourceconfig.json. Source: contracts/xgboost.md 2.1, 3.6. Pure functions over a folder.
+// The files a training container finds under input/config: hyperparameters.json, inputdataconfig.json,
+// resourceconfig.json, checkpointconfig.json. Source: contracts/xgboost.md 2.1, 3.6. Pure functions over a folder.
 #pragma once
 
 #include <string>
@@ -22,10 +22,12 @@ struct InstanceConfig {
     std::vector<ChannelConfig> channels;
     std::string current_host = "algo-1";
     std::vector<std::string> hosts = {"algo-1"};
+    std::string checkpoint_folder;  ///< LocalPath of checkpointconfig.json, seen from here; empty: no checkpoints
 };
 
 /// hyperparameters.json must exist. Without inputdataconfig.json the folders of <root>/input/data are the channels;
-/// without resourceconfig.json the instance is alone. kInvalidArgument names the file and what is wrong with it.
+/// without resourceconfig.json the instance is alone. A LocalPath under /opt/ml means the same place under `root`.
+/// kInvalidArgument names the file and what is wrong with it.
 Result<InstanceConfig> ReadInstanceConfig(const std::string& root);
 
 }  // namespace espalier::learn

@@ -7,6 +7,7 @@
 #include "learn/booster.h"
 #include "learn/early_stopping.h"
 #include "model/links.h"
+#include "model/predictor.h"
 
 namespace espalier::learn {
 
@@ -39,13 +40,20 @@ class Job {
 
     Result<TrainOutcome> Run(std::vector<DataSet>& data_sets, BadLabel* bad_label) {
         objective_ = TRY(MakeObjective(params_));
+        if (context_.start != nullptr) rounds_before_ = context_.start->rounds_before;
         Evaluation evaluation =
             TRY(Evaluation::Create(params_, *objective_, data_sets.size(), context_.modern_defaults));
-        EarlyStopping early_stopping(params_, data_sets.size(), evaluation.metrics());
+        EarlyStopping early_stopping(params_, data_sets.size(), evaluation.metrics(), rounds_before_);
         TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
+        std::vector<std::vector<float>> margins;
+        if (context_.start != nullptr) margins = TRY(StartMargins(data_sets));
         data_ = TRY(PrepareData(params_, data_sets, context_.team, context_.comm));
         outcome_.bin_memory_bytes = data_.memory_bytes();
-        TRY(StartModel());
+        if (context_.start != nullptr) {
+            TRY(GoOn(std::move(margins), early_stopping));
+        } else {
+            TRY(StartModel());
+        }
         TRY(Boost(evaluation, early_stopping));
         return Finish(early_stopping);
     }
@@ -72,12 +80,62 @@ class Job {
         return {};
     }
 
+    /// What the start model says of each row, group-major: the sums are those the rounds before made. Rows' values are
+    /// still there.
+    Result<std::vector<std::vector<float>>> StartMargins(const std::vector<DataSet>& data_sets) const {
+        const model::TreeEnsemble& start = context_.start->model;
+        const auto num_groups = static_cast<std::size_t>(params_.num_groups());
+        if (start.num_groups() != num_groups) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("the model to go on from gives {} values per row, this training {}: objective and "
+                                     "num_class must be those it was trained with",
+                                     start.num_groups(), num_groups));
+        }
+        const auto predictor = TRY(model::Predictor::Create(start));
+        std::vector<std::vector<float>> all;
+        for (const DataSet& set : data_sets) {
+            const std::size_t num_rows = set.labeled.rows.num_rows();
+            std::vector<float> by_row(num_rows * num_groups);
+            predictor->PredictMargins(set.labeled.rows, by_row);
+            std::vector<float>& by_group = all.emplace_back(by_row.size());
+            for (std::size_t row = 0; row < num_rows; ++row) {
+                for (std::size_t group = 0; group < num_groups; ++group) {
+                    by_group[group * num_rows + row] = by_row[row * num_groups + group];
+                }
+            }
+        }
+        return all;
+    }
+
+    Result<void> GoOn(std::vector<std::vector<float>> margins, EarlyStopping& early_stopping) {
+        model() = context_.start->model;
+        if (data_.num_features > model().num_feature) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("Number of columns does not match number of features in booster: the model to go "
+                                     "on from was trained on {} features, the data has {}",
+                                     model().num_feature, data_.num_features));
+        }
+        model().objective = std::string(objective_->name());
+        model().objective_params = objective_->ModelParams();
+        model().num_parallel_tree = params_.num_parallel_tree;
+        for (std::size_t i = 0; i < margins.size(); ++i) data_.sets[i].margins = std::move(margins[i]);
+        outcome_.num_rounds_done = static_cast<int>(model().num_rounds()) - rounds_before_;
+        if (outcome_.num_rounds_done > 0) {
+            early_stopping.Restore(model());
+        } else {
+            model().attributes.erase("best_iteration");
+            model().attributes.erase("best_score");
+        }
+        return {};
+    }
+
     Result<void> Boost(Evaluation& evaluation, EarlyStopping& early_stopping) {
         const auto begin = SteadyClock::now();
         const std::unique_ptr<Booster> booster =
             Booster::Create({params_, *objective_, data_, context_.team, context_.comm});
-        for (int round = 0; round < params_.num_rounds; ++round) {
-            TRY(booster->Boost(round, model()));
+        outcome_.stopped_early = early_stopping.IsDue(outcome_.num_rounds_done - 1);
+        for (int round = outcome_.num_rounds_done; round < params_.num_rounds && !outcome_.stopped_early; ++round) {
+            TRY(booster->Boost(model()));
             const std::vector<MetricValue> metrics = TRY(evaluation.Evaluate(data_.sets, context_.team, context_.comm));
             if (context_.on_round) context_.on_round({round, metrics, TreesOfLastRound()});
             TRY(CompareRanks(round));
@@ -87,7 +145,9 @@ class Job {
                 watched.push_back(metric.value);
             }
             outcome_.stopped_early = !outcome_.stopped_by_flag && early_stopping.StopsAfter(round, watched);
-            if (outcome_.stopped_by_flag || outcome_.stopped_early) break;
+            early_stopping.Note(model());
+            if (context_.on_model) context_.on_model(round, model());
+            if (outcome_.stopped_by_flag) break;
         }
         outcome_.seconds.rounds = SecondsSince(begin);
         return {};
@@ -122,7 +182,7 @@ class Job {
     }
 
     Result<TrainOutcome> Finish(const EarlyStopping& early_stopping) {
-        early_stopping.Record(model());
+        early_stopping.CutModel(model());
         outcome_.best_round = early_stopping.active() ? early_stopping.best_round() : outcome_.num_rounds_done - 1;
         outcome_.best_score = early_stopping.best_score();
         outcome_.watched_metric = early_stopping.metric();
@@ -135,6 +195,7 @@ class Job {
     const TrainParams& params_;
     const TrainContext& context_;
     std::unique_ptr<Objective> objective_;
+    int rounds_before_ = 0;  ///< of an imported model
     PreparedData data_;
     std::uint64_t hash_ = 0xCBF29CE484222325ULL;
     TrainOutcome outcome_;

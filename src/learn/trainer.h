@@ -37,7 +37,7 @@ struct StageSeconds {
 
 struct TrainOutcome {
     model::TreeEnsemble model;
-    int num_rounds_done = 0;
+    int num_rounds_done = 0;       ///< of the job, those before a checkpoint included
     bool stopped_early = false;    ///< by early stopping
     bool stopped_by_flag = false;  ///< by `stop`
     int best_round = 0;            ///< of early stopping; else the last
@@ -48,18 +48,27 @@ struct TrainOutcome {
     std::size_t bin_memory_bytes = 0;
 };
 
+/// A model to go on from: a checkpoint of this job, or a model that was trained before.
+struct TrainingStart {
+    model::TreeEnsemble model;
+    int rounds_before = 0;  ///< rounds of the model that are not the job's own: all of an imported one
+};
+
 struct TrainContext {
     WorkerTeam& team;
     collective::Comm& comm;
     const std::atomic<bool>* stop = nullptr;  ///< set: finish the round and keep the model so far
     std::function<void(const RoundReport&)> on_round = {};
     bool modern_defaults = true;  ///< default metrics as from xgboost 1.3 on
+    const TrainingStart* start = nullptr;
+    /// After on_round: the model so far, from which a job can go on. rounds are counted over the job's own.
+    std::function<void(int round, const model::TreeEnsemble&)> on_model = {};
 };
 
 /// data_sets[0] is trained on; all are evaluated. The rows' values are released while training goes on, labels and
 /// weights stay. kInvalidArgument for labels (then `bad_label`, if given, tells where on this rank), for a validation
-/// set with more features than the training set, for parameters that do not fit; kCancelled when another rank has such
-/// a label; kUnavailable when a rank is lost; kInternal when ranks differ.
+/// set with more features than the training set, for a start model that does not fit, for parameters that do not fit;
+/// kCancelled when another rank has such a label; kUnavailable when a rank is lost; kInternal when ranks differ.
 Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data_sets, const TrainContext& context,
                            BadLabel* bad_label = nullptr);
 

@@ -9,6 +9,8 @@
 #include "collective/self_comm.h"
 #include "collective/thread_comm.h"
 #include "kernels/simd_targets.h"
+#include "learn/checkpoint.h"
+#include "model/model_file.h"
 
 namespace espalier::learn {
 namespace {
@@ -266,6 +268,87 @@ TEST(Trainer, EarlyStoppingKeepsTheBestRounds) {
     params.early_stopping_rule = EarlyStoppingRule::kKeepAll;
     const Trained all = TrainAlone(params, train, eval, 1);
     EXPECT_EQ(all.outcome.model.num_rounds(), static_cast<std::size_t>(all.outcome.num_rounds_done));
+}
+
+/// Trains, and again from a checkpoint after each round, and compares the models' files.
+void ExpectSameModelFromEachRound(const TrainParams& params, int num_ranks) {
+    const data::LabeledRows train = MakeRows(900, params.num_class, 1, true);
+    const data::LabeledRows eval = MakeRows(200, params.num_class, 2);
+    const auto run = [&](const TrainingStart* start, std::vector<std::string>* checkpoints) {
+        auto group = collective::ThreadComm::CreateGroup({.size = num_ranks});
+        std::vector<std::string> files(static_cast<std::size_t>(num_ranks));
+        std::vector<std::jthread> ranks;
+        for (std::size_t rank = 0; rank < files.size(); ++rank) {
+            ranks.emplace_back([&, rank] {
+                const std::size_t begin = rank == 0 ? 0 : 500;
+                const std::size_t end = rank + 1 == files.size() ? 900 : 500;
+                std::vector<DataSet> sets = {{"train", Slice(train, begin, end), {{0, begin}}},
+                                             {"validation", rank == 0 ? eval : Slice(eval, 0, 0), {{0, 0}}}};
+                WorkerTeam team(1);
+                const auto keep = [&](int, const model::TreeEnsemble& model) {
+                    if (checkpoints != nullptr && rank == 0) checkpoints->push_back(WriteCheckpoint(model));
+                };
+                const TrainContext context{.team = team, .comm = *group[rank], .start = start, .on_model = keep};
+                auto outcome = Train(params, sets, context);
+                ASSERT_TRUE(outcome.has_value()) << outcome.error().ToString();
+                files[rank] = model::WriteModel(outcome->model, model::ModelFormat::kUbjson);
+            });
+        }
+        ranks.clear();
+        return files[0];
+    };
+    std::vector<std::string> checkpoints;
+    const std::string whole = run(nullptr, &checkpoints);
+    ASSERT_FALSE(checkpoints.empty());
+    for (std::size_t round = 0; round < checkpoints.size(); ++round) {
+        TrainingStart start{model::ReadModel(checkpoints[round]).value(), 0};
+        start.model.attributes.erase("espalier_seal");
+        EXPECT_TRUE(run(&start, nullptr) == whole) << "from round " << round;
+    }
+}
+
+TEST(Resume, EndsWithTheBytesOfATrainingThatNeverDied) {
+    TrainParams params;
+    params.objective = "multi:softprob";
+    params.num_class = 3;
+    params.num_rounds = 6;
+    params.max_depth = 4;
+    params.subsample = 0.6F;
+    params.colsample_bynode = 0.7F;
+    params.num_parallel_tree = 2;
+    params.eval_metrics = {"mlogloss"};
+    for (const int num_ranks : {1, 2}) ExpectSameModelFromEachRound(params, num_ranks);
+}
+
+TEST(Resume, EarlyStoppingRemembersItsBestRound) {
+    TrainParams params;
+    params.num_rounds = 60;
+    params.eta = 1;
+    params.early_stopping_rounds = 3;
+    params.eval_metrics = {"rmse"};
+    for (const auto rule : {EarlyStoppingRule::kSaveBest, EarlyStoppingRule::kKeepAll}) {
+        params.early_stopping_rule = rule;
+        ExpectSameModelFromEachRound(params, 1);
+    }
+}
+
+TEST(Resume, AModelThatDoesNotFitIsRefused) {
+    TrainParams params;
+    params.num_rounds = 2;
+    const data::LabeledRows train = MakeRows(100, 0, 1);
+    const TrainingStart start{TrainAlone(params, train, train, 1).outcome.model, 2};
+    const auto reason = [&](const TrainParams& changed, std::uint32_t num_features) {
+        WorkerTeam team(1);
+        collective::SelfComm comm;
+        std::vector<DataSet> sets = {{"train", MakeRows(100, changed.num_class, 1), {}}};
+        sets[0].labeled.rows.num_features = num_features;
+        auto outcome = Train(changed, sets, {.team = team, .comm = comm, .start = &start});
+        return outcome.has_value() ? std::string() : outcome.error().ToString();
+    };
+    EXPECT_NE(reason(params, 9).find("trained on 8 features, the data has 9"), std::string::npos);
+    params.objective = "multi:softmax";
+    params.num_class = 3;
+    EXPECT_NE(reason(params, 8).find("gives 1 values per row, this training 3"), std::string::npos);
 }
 
 TEST(Trainer, ASetStopFlagEndsAfterTheRound) {

@@ -3,19 +3,23 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <thread>
 
-#include "base/fs.h"
 #include "learn/channel_loader.h"
+#include "learn/checkpoint.h"
+#include "learn/instance_start.h"
+#include "learn/published_file.h"
 #include "learn/trainer.h"
 #include "learn/training_log.h"
+#include "model/open_model.h"
 
 namespace espalier::learn {
 
@@ -50,18 +54,23 @@ class Instance {
         TRY(AgreeOnErrors(loaded.has_value() ? nullptr : &loaded.error(), config_.hosts, comm_));
         const double load_seconds = SecondsSince(begin);
         TRY(TellShape(sets));
+        TRY(ShareStart(start_, comm_));
+        TRY(OpenCheckpoints());
         BadLabel bad_label;
         WorkerTeam team(num_threads_);
         const TrainContext context{.team = team,
                                    .comm = comm_,
                                    .stop = options_.stop,
                                    .on_round = [this](const RoundReport& report) { OnRound(report); },
-                                   .modern_defaults = options_.profile.modern_default_metric};
+                                   .modern_defaults = options_.profile.modern_default_metric,
+                                   .start = start_.has_value() ? &*start_ : nullptr,
+                                   .on_model = [this](int round, const auto& model) { OnModel(round, model); }};
         Result<TrainOutcome> outcome = Train(parameters_.train, sets, context, &bad_label);
         if (!outcome.has_value() && !bad_label.rule.empty()) outcome = LabelError(bad_label);
         const ErrorCode code = outcome.has_value() ? ErrorCode::kInvalidArgument : outcome.error().code();
         if (code != ErrorCode::kInvalidArgument && code != ErrorCode::kCancelled) return std::move(outcome).error();
         TRY(AgreeOnErrors(outcome.has_value() ? nullptr : &outcome.error(), config_.hosts, comm_));
+        checkpoints_.reset();
         return Close(*outcome, load_seconds);
     }
 
@@ -89,7 +98,35 @@ class Instance {
                                                 : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
         if (parameters_.num_threads > 0) num_threads_ = std::min(num_threads_, parameters_.num_threads);
         num_threads_ = std::min(num_threads_, std::min(WorkerTeam::kThreadsMax, data::kLoadThreadsMax));
-        return FindChannels();
+        TRY(FindChannels());
+        if (comm_.rank() == 0) start_ = TRY(ReadStart(options_.root, config_, log_));
+        return {};
+    }
+
+    /// Only rank 0 writes them: all ranks have the same model.
+    Result<void> OpenCheckpoints() {
+        if (comm_.rank() != 0 || (config_.checkpoint_folder.empty() && !parameters_.saves_on_termination)) return {};
+        std::error_code error;
+        const std::string model_folder = options_.root + "/model";
+        if (!config_.checkpoint_folder.empty()) std::filesystem::create_directories(config_.checkpoint_folder, error);
+        if (!error) std::filesystem::create_directories(model_folder, error);
+        if (error) return ErrnoError("make the folder of the checkpoints", error.value());
+        const std::string model_path = model_folder + "/" + std::string(model::kModelFileName);
+        checkpoints_ = std::make_unique<CheckpointWriter>(config_.checkpoint_folder,
+                                                          parameters_.saves_on_termination ? model_path : "");
+        return {};
+    }
+
+    void OnModel(int round, const model::TreeEnsemble& model) {
+        if (checkpoints_ == nullptr) return;
+        if (round + 1 == parameters_.train.num_rounds) {
+            checkpoints_->Insist(round, model);
+        } else {
+            checkpoints_->Offer(round, model);
+        }
+        if (const auto error = checkpoints_->TakeError(); error.has_value()) {
+            log_.Warning(fmt::format("A checkpoint could not be written, training goes on: {}", error->ToString()));
+        }
     }
 
     Result<void> FindChannels() {
@@ -100,10 +137,10 @@ class Instance {
                 train = &channel;
             } else if (channel.name == "validation") {
                 validation = &channel;
-            } else {
-                return Error(
-                    ErrorCode::kInvalidArgument,
-                    fmt::format("Extraneous channel found: {}. The channels are train and validation.", channel.name));
+            } else if (channel.name != kModelChannel) {
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("Extraneous channel found: {}. The channels are train, validation and model.",
+                                         channel.name));
             }
         }
         if (train == nullptr) {
@@ -264,6 +301,8 @@ class Instance {
     Hyperparameters parameters_;
     int num_threads_ = 1;
     std::vector<ChannelFiles> channels_;
+    std::optional<TrainingStart> start_;
+    std::unique_ptr<CheckpointWriter> checkpoints_;
 };
 
 }  // namespace
@@ -293,29 +332,6 @@ void WriteFailure(const std::string& root, const std::string& reason) {
     const ssize_t written = write(fd, reason.data(), reason.size());
     static_cast<void>(written);
     close(fd);
-}
-
-Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path) {
-    const std::string bytes = model::WriteModel(ensemble, format);
-    const std::filesystem::path target(path);
-    const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
-    const std::string staging = fmt::format("{}/.{}.{}", folder, target.filename().string(), getpid());
-    RealFs fs;
-    const auto write_all = [&]() -> Result<void> {
-        const Fd file = TRY(fs.Create(staging));
-        TRY(fs.Append(file, bytes));
-        TRY(fs.Sync(file));
-        TRY(fs.Rename(staging, path));
-        return fs.SyncFolder(folder);
-    };
-    Result<void> written = write_all();
-    if (!written.has_value()) {
-        unlink(staging.c_str());
-        return std::move(written).error().Wrap("write the model file");
-    }
-    // Staging files are private; the model is read by whoever may read the folder.
-    if (chmod(path.c_str(), 0644) != 0) return ErrnoError("chmod " + path, errno);
-    return {};
 }
 
 }  // namespace espalier::learn

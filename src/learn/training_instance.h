@@ -3,8 +3,8 @@
 // Reads <root>/input/config/*.json and <root>/input/data/<channel>, prints the log the containers print, writes
 // <root>/model/xgboost-model, or on failure <root>/output/failure ("ClientError: …" for what the user can mend,
 // "AlgorithmError: …" for the rest, at most 1024 characters).
-// Steps: configuration -> hyperparameters -> channels -> rows -> all ranks agree that all is well -> train -> rank 0
-// publishes the model (staging file, fsync, rename).
+// Steps: configuration -> hyperparameters -> channels -> what to go on from (learn/instance_start.h) -> rows -> all
+// ranks agree that all is well -> train, rank 0 writes checkpoints (learn/checkpoint.h) -> rank 0 publishes the model.
 // Source: contracts/xgboost.md 1.5, 2.1, 2.2, 2.6, 3.1, 3.6. Runs on the calling thread plus its own workers.
 #pragma once
 
@@ -16,7 +16,6 @@
 #include "collective/comm.h"
 #include "learn/instance_config.h"
 #include "learn/version_profile.h"
-#include "model/model_file.h"
 
 namespace espalier::learn {
 
@@ -36,8 +35,5 @@ std::string FailureReason(const Error& error);
 
 /// Writes <root>/output/failure, making the folder if need be. Best effort: a failure to write it is not reported.
 void WriteFailure(const std::string& root, const std::string& reason);
-
-/// Writes the model file at `path`, complete or not at all.
-Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path);
 
 }  // namespace espalier::learn

@@ -22,14 +22,14 @@ class TreeBooster final : public Booster {
                                       .comm = input.comm});
     }
 
-    Result<void> Boost(int round, model::TreeEnsemble& model) override {
+    Result<void> Boost(model::TreeEnsemble& model) override {
         const RowsView rows = sets()[0].View();
         input_.team.ForBlocks(rows.num_rows, kBlockRows, [&](std::size_t from, std::size_t to, int) {
             input_.objective.Gradients(rows, from, to, grad_.data(), hess_.data());
         });
         const std::vector<GroupScale> scales =
             TRY(AgreeOnScales(grad_, hess_, num_groups(), sets()[0].total_rows, input_.team, input_.comm));
-        std::vector<model::Tree> trees = TRY(grower_->Grow(static_cast<std::uint64_t>(round), grad_, hess_, scales));
+        std::vector<model::Tree> trees = TRY(grower_->Grow(model.num_rounds(), grad_, hess_, scales));
         AddLeaves(sets()[0], grower_->train_partition(), trees);
         for (std::size_t i = 1; i < sets().size(); ++i) AddLeaves(sets()[i], grower_->eval_partition(i - 1), trees);
         Keep(std::move(trees), model);
