@@ -1,12 +1,15 @@
 // `espalier train`: a model from files, at a terminal.
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <new>
 #include <string>
@@ -36,6 +39,7 @@ struct TrainCommandOptions {
     std::vector<std::string> validation;
     std::string content_type;
     std::string model;
+    std::string timings;
     std::vector<std::string> hyperparameters;
     int instances = 1;
     int threads = 0;
@@ -72,6 +76,36 @@ void MovePairsOut(std::vector<std::string>& paths, std::vector<std::string>& hyp
     std::_Exit(1);
 }
 
+using SteadyClock = std::chrono::steady_clock;
+
+double SecondsSince(SteadyClock::time_point begin) {
+    return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
+
+struct InstanceOutcome {
+    learn::TrainOutcome train;
+    double load_seconds = 0;  ///< text to rows
+};
+
+/// The seconds of each stage as one JSON object, for benchmarks.
+Result<void> WriteTimings(const std::string& path, const InstanceOutcome& outcome, double save_seconds,
+                          double total_seconds) {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const learn::StageSeconds& seconds = outcome.train.seconds;
+    std::ofstream file(path);
+    file << fmt::format(
+        "{{\"load_seconds\": {:.6f}, \"cuts_seconds\": {:.6f}, \"bins_seconds\": {:.6f}, \"rounds_seconds\": {:.6f}, "
+        "\"save_seconds\": {:.6f}, \"total_seconds\": {:.6f}, \"num_rounds\": {}, \"peak_memory_bytes\": {}, "
+        "\"bin_memory_bytes\": {}, \"bytes_sent\": {}}}\n",
+        outcome.load_seconds, seconds.cuts, seconds.bins, seconds.rounds, save_seconds, total_seconds,
+        outcome.train.num_rounds_done, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
+        outcome.train.bin_memory_bytes, outcome.train.bytes_sent);
+    file.close();
+    if (!file) return Error(ErrorCode::kIo, "--timings: cannot write " + path);
+    return {};
+}
+
 /// What one instance does; several run at once in threads of their own.
 class LocalInstance {
   public:
@@ -83,7 +117,8 @@ class LocalInstance {
           num_threads_(num_threads),
           comm_(comm) {}
 
-    Result<learn::TrainOutcome> Run() {
+    Result<InstanceOutcome> Run() {
+        const auto begin = SteadyClock::now();
         std::vector<learn::DataSet> sets;
         Result<void> loaded;
         for (const learn::ChannelFiles& channel : channels_) {
@@ -95,6 +130,7 @@ class LocalInstance {
             }
         }
         TRY(learn::AgreeOnErrors(loaded.has_value() ? nullptr : &loaded.error(), {}, comm_));
+        const double load_seconds = SecondsSince(begin);
         WorkerTeam team(num_threads_);
         ProgressBar bar("train", static_cast<std::uint64_t>(parameters_.train.num_rounds));
         const learn::TrainContext context{
@@ -113,7 +149,7 @@ class LocalInstance {
                          fmt::format("{}, column 1: label {} is out of range: it {}",
                                      learn::PlaceOfRow(channels_[bad.data_set], bad.row), bad.label, bad.rule));
         }
-        return outcome;
+        return InstanceOutcome{.train = TRY(std::move(outcome)), .load_seconds = load_seconds};
     }
 
   private:
@@ -188,6 +224,7 @@ Result<void> CheckModelTarget(const std::filesystem::path& path) {
 }
 
 Result<void> Train(const TrainCommandOptions& options) {
+    const auto begin = SteadyClock::now();
     TRY(CheckModelTarget(options.model));
     const auto list = TRY(SplitPairs(options.hyperparameters));
     const auto parameters = TRY(learn::ParseHyperparameters(list, learn::ProfileOf(AlgorithmVersion::k3_2_0)));
@@ -199,7 +236,7 @@ Result<void> Train(const TrainCommandOptions& options) {
     if (parameters.num_threads > 0) num_threads = std::min(num_threads, parameters.num_threads);
     const int threads_each = std::clamp(num_threads / options.instances, 1, WorkerTeam::kThreadsMax);
 
-    Result<learn::TrainOutcome> first = Error(ErrorCode::kInternal, "no instance ran");
+    Result<InstanceOutcome> first = Error(ErrorCode::kInternal, "no instance ran");
     if (options.instances == 1) {
         collective::SelfComm comm;
         first = LocalInstance(options, parameters, channels, threads_each, comm).Run();
@@ -217,13 +254,17 @@ Result<void> Train(const TrainCommandOptions& options) {
             });
         }
     }
-    const learn::TrainOutcome outcome = TRY(std::move(first));
+    const InstanceOutcome outcome = TRY(std::move(first));
     const bool json = options.model.ends_with(".json");
-    TRY(learn::PublishModel(outcome.model, json ? model::ModelFormat::kJson : model::ModelFormat::kUbjson,
+    const auto save_begin = SteadyClock::now();
+    TRY(learn::PublishModel(outcome.train.model, json ? model::ModelFormat::kJson : model::ModelFormat::kUbjson,
                             options.model));
-    std::fprintf(stderr, "%s: %zu trees in %d rounds, %.2f s\n", options.model.c_str(), outcome.model.trees.size(),
-                 outcome.num_rounds_done, outcome.seconds.cuts + outcome.seconds.bins + outcome.seconds.rounds);
-    return {};
+    const learn::StageSeconds& seconds = outcome.train.seconds;
+    std::fprintf(stderr, "%s: %zu trees in %d rounds, %.2f s\n", options.model.c_str(),
+                 outcome.train.model.trees.size(), outcome.train.num_rounds_done,
+                 seconds.cuts + seconds.bins + seconds.rounds);
+    if (options.timings.empty()) return {};
+    return WriteTimings(options.timings, outcome, SecondsSince(save_begin), SecondsSince(begin));
 }
 
 }  // namespace
@@ -243,6 +284,8 @@ void AddTrain(CLI::App& app, int& exit_code) {
         ->capture_default_str();
     train->add_option("--threads", options->threads, "threads of all instances together (default: all cores)")
         ->check(CLI::Range(1, WorkerTeam::kThreadsMax));
+    train->add_option("--timings", options->timings,
+                      "write the seconds of each stage and the memory as JSON to this file");
     train->add_option("NAME=VALUE", options->hyperparameters, "hyperparameters of XGBoost, num_round among them");
     train->footer(
         "Example: learn whether x0 + x1 is above 1.\n"

@@ -1,0 +1,31 @@
+"""One task of one peer, in a process of its own inside .venv-bench: `run.py '{"task": …, "peer": …, "threads": 2, …}'`.
+
+The last line printed is a JSON object of what was measured. Timing happens in here, so that starting Python and importing
+the peer do not count, except where the whole process is the work.
+"""
+
+import json
+import sys
+
+import loading
+import prediction
+import training
+
+TASKS = {
+    "load": loading.load_libsvm,
+    "csv": loading.load_csv,
+    "fit": training.fit,
+    "job": training.whole_job,
+    "predict": prediction.batch,
+    "predict-one": prediction.one_row,
+    "shap": prediction.shap,
+}
+
+
+def main() -> None:
+    request = json.loads(sys.argv[1])
+    answer = TASKS[request.pop("task")](**request)
+    print("\n" + json.dumps(answer))
+
+
+main()
