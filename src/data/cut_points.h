@@ -76,6 +76,10 @@ struct CutPoints {
     std::uint32_t num_bins(std::size_t feature) const { return offsets[feature + 1] - offsets[feature]; }
     /// Bin of a present value; values above the last cut belong to the last bin.
     std::uint32_t BinOf(std::size_t feature, float value) const;
+    /// Upper, exclusive bound of a bin; bin -1 lies below the first.
+    float ThresholdOf(std::size_t feature, std::int32_t bin) const {
+        return bin < 0 ? min_values[feature] : values[offsets[feature] + static_cast<std::uint32_t>(bin)];
+    }
 };
 
 /// The cuts of all features from their summaries. A feature without values gets one bin. max_bin in 2..kMaxBinLimit.

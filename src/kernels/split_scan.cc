@@ -101,21 +101,28 @@ class PackedScan {
 }  // namespace
 
 void ScanFeature(const GainParams& params, const PackedPair* bins, std::size_t num_bins, WidePair total,
-                 float node_gain, std::uint32_t feature, SplitCandidate& best) {
+                 float node_gain, std::uint32_t feature, SplitCandidate& best, ScanKind kind) {
     if (params.alpha != 0 || params.max_delta_step != 0) {
-        return ScanFeatureScalar(params, bins, num_bins, total, node_gain, feature, best);
+        return ScanFeatureScalar(params, bins, num_bins, total, node_gain, feature, best, kind);
     }
     // A lower feature wins a tie: it has to reach the best, a higher one has to beat it.
     float floor = params.loss_change_floor;
     if (best.found() && best.feature < feature) floor = std::max(floor, best.loss_change);
     PackedScan scan(params, total, node_gain, feature, floor);
-    if (scan.Forward(bins, num_bins) != Pack(total.g, total.h)) scan.Backward(bins, num_bins);
-    if (scan.best().loss_change > floor && best.IsBeatenBy(scan.best())) best = scan.best();
+    if (kind == ScanKind::kHist) {
+        if (scan.Forward(bins, num_bins) != Pack(total.g, total.h)) scan.Backward(bins, num_bins);
+    } else {
+        if (kind == ScanKind::kBothWays) scan.Forward(bins, num_bins);
+        scan.Backward(bins, num_bins);
+    }
+    if (!(scan.best().loss_change > floor) || !best.IsBeatenBy(scan.best())) return;
+    best = scan.best();
+    if (kind != ScanKind::kHist) FindNeighbours(bins, num_bins, best);
 }
 
 void ScanFeature(const GainParams& params, const WidePair* bins, std::size_t num_bins, WidePair total, float node_gain,
-                 std::uint32_t feature, SplitCandidate& best) {
-    ScanFeatureScalar(params, bins, num_bins, total, node_gain, feature, best);
+                 std::uint32_t feature, SplitCandidate& best, ScanKind kind) {
+    ScanFeatureScalar(params, bins, num_bins, total, node_gain, feature, best, kind);
 }
 
 }  // namespace espalier::kernels

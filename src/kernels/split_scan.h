@@ -34,11 +34,20 @@ float NodeGain(const GainParams& params, double sum_grad, double sum_hess);
 /// Loss change of the split whose left side sums to `left`; 0 when a side is too light.
 float SplitLossChange(const GainParams& params, const WidePair& total, float node_gain, const WidePair& left);
 
+/// Which ways a feature is scanned.
+enum class ScanKind : std::uint8_t {
+    kHist,      ///< forward, and backward if values are missing in the node
+    kBothWays,  ///< exact, a feature with missing values anywhere
+    kBackward,  ///< exact, a feature without: missing values will go left
+};
+
 /// The best split found so far.
 struct SplitCandidate {
     float loss_change = 0;
     std::uint32_t feature = 0;
     std::int32_t bin = 0;  ///< rows of bins <= bin go left; -1: no bin does, only missing
+    /// exact: `bin` and next_bin are neighbours among the bins that are not empty; num_bins: there is none above.
+    std::int32_t next_bin = 0;
     bool default_left = false;
     WidePair left;  ///< sums of the rows that go left, missing ones included if they do
 
@@ -53,13 +62,22 @@ struct SplitCandidate {
 /// bins [num_bins]: the feature's sums in the node, without missing. `total`: the node's. `node_gain`: NodeGain of it.
 /// Updates `best` if a split of `feature` beats it and the floor.
 void ScanFeature(const GainParams& params, const PackedPair* bins, std::size_t num_bins, WidePair total,
-                 float node_gain, std::uint32_t feature, SplitCandidate& best);
+                 float node_gain, std::uint32_t feature, SplitCandidate& best, ScanKind kind = ScanKind::kHist);
 void ScanFeature(const GainParams& params, const WidePair* bins, std::size_t num_bins, WidePair total, float node_gain,
-                 std::uint32_t feature, SplitCandidate& best);
+                 std::uint32_t feature, SplitCandidate& best, ScanKind kind = ScanKind::kHist);
 
 /// The readable oracle.
 template <typename Pair>
 void ScanFeatureScalar(const GainParams& params, const Pair* bins, std::size_t num_bins, WidePair total,
-                       float node_gain, std::uint32_t feature, SplitCandidate& best);
+                       float node_gain, std::uint32_t feature, SplitCandidate& best, ScanKind kind = ScanKind::kHist);
+
+/// For exact: `bin` becomes the last bin of the left side that is not empty, next_bin the first of the right.
+template <typename Pair>
+void FindNeighbours(const Pair* bins, std::size_t num_bins, SplitCandidate& candidate) {
+    const auto end = static_cast<std::int32_t>(num_bins);
+    candidate.next_bin = candidate.bin + 1;
+    while (candidate.bin >= 0 && bins[candidate.bin] == Pair{}) --candidate.bin;
+    while (candidate.next_bin < end && bins[candidate.next_bin] == Pair{}) ++candidate.next_bin;
+}
 
 }  // namespace espalier::kernels

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "kernels/split_scan.h"
+#include "kernels/scan_bins.h"
 
 namespace espalier::kernels {
 
@@ -48,42 +48,15 @@ float NodeGain(const GainParams& params, double sum_grad, double sum_hess) {
 
 template <typename Pair>
 void ScanFeatureScalar(const GainParams& params, const Pair* bins, std::size_t num_bins, WidePair total,
-                       float node_gain, std::uint32_t feature, SplitCandidate& best) {
-    SplitCandidate mine;
-    mine.feature = feature;
-    mine.loss_change = params.loss_change_floor;
-    WidePair left;
-    for (std::size_t bin = 0; bin < num_bins; ++bin) {
-        left.g += SumG(bins[bin]);
-        left.h += SumH(bins[bin]);
-        const float loss_change = SplitLossChange(params, total, node_gain, left);
-        if (loss_change > mine.loss_change) {
-            mine.loss_change = loss_change;
-            mine.bin = static_cast<std::int32_t>(bin);
-            mine.left = left;
-        }
-    }
-    if (!(left == total)) {
-        // `left` becomes everything but the bins from `bin` on.
-        left = total;
-        for (std::size_t bin = num_bins; bin-- > 0;) {
-            left.g -= SumG(bins[bin]);
-            left.h -= SumH(bins[bin]);
-            const float loss_change = SplitLossChange(params, total, node_gain, left);
-            if (loss_change > mine.loss_change) {
-                mine.loss_change = loss_change;
-                mine.bin = static_cast<std::int32_t>(bin) - 1;
-                mine.left = left;
-                mine.default_left = true;
-            }
-        }
-    }
-    if (mine.loss_change > params.loss_change_floor && best.IsBeatenBy(mine)) best = mine;
+                       float node_gain, std::uint32_t feature, SplitCandidate& best, ScanKind kind) {
+    ScanBins(
+        kind, bins, num_bins, total, feature, params.loss_change_floor,
+        [&](const WidePair& left) { return SplitLossChange(params, total, node_gain, left); }, best);
 }
 
 template void ScanFeatureScalar(const GainParams&, const PackedPair*, std::size_t, WidePair, float, std::uint32_t,
-                                SplitCandidate&);
+                                SplitCandidate&, ScanKind);
 template void ScanFeatureScalar(const GainParams&, const WidePair*, std::size_t, WidePair, float, std::uint32_t,
-                                SplitCandidate&);
+                                SplitCandidate&, ScanKind);
 
 }  // namespace espalier::kernels

@@ -33,9 +33,10 @@ std::span<std::int64_t> AsIntegers(std::vector<Pair>& pairs) {
 }  // namespace
 
 template <typename Pair>
-HistogramStep<Pair>::HistogramStep(const data::BinLayout& layout, const data::BinnedMatrix& matrix, WorkerTeam& team,
-                                   collective::Comm& comm)
-    : layout_(layout),
+HistogramStep<Pair>::HistogramStep(const TrainParams& params, const data::BinLayout& layout,
+                                   const data::BinnedMatrix& matrix, WorkerTeam& team, collective::Comm& comm)
+    : signs_(params.monotone_constraints),
+      layout_(layout),
       matrix_(matrix),
       team_(team),
       comm_(comm),
@@ -118,8 +119,14 @@ void HistogramStep<Pair>::ScanTile(const ScanNode& node, const kernels::GainPara
     const auto& layout_tile = layout_.tiles[tile];
     for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
         if (node.feature_mask != nullptr && node.feature_mask[feature] == 0) continue;
-        kernels::ScanFeature(gain, cells + (layout_.cell_offsets[feature] - layout_tile.cell_begin),
-                             layout_.cuts.num_bins(feature), node.sum, node.gain, feature, best);
+        const Pair* bins = cells + (layout_.cell_offsets[feature] - layout_tile.cell_begin);
+        const std::uint32_t num_bins = layout_.cuts.num_bins(feature);
+        if (node.bounds == nullptr) {
+            kernels::ScanFeature(gain, bins, num_bins, node.sum, node.gain, feature, best);
+        } else {
+            kernels::ScanFeatureBounded(gain, *node.bounds, SignOf(signs_, feature), bins, num_bins, node.sum,
+                                        node.gain, feature, best);
+        }
     }
 }
 

@@ -14,6 +14,8 @@
 #include "data/binned_matrix.h"
 #include "kernels/gradient_pair.h"
 #include "kernels/split_scan.h"
+#include "kernels/weight_bounds.h"
+#include "learn/growing_tree.h"
 #include "learn/row_partition.h"
 
 namespace espalier::learn {
@@ -22,8 +24,9 @@ namespace espalier::learn {
 struct ScanNode {
     kernels::WidePair sum;
     float gain = 0;
-    const std::uint8_t* feature_mask = nullptr;  ///< [features] 1 = may split; null: all
-    kernels::SplitCandidate best;                ///< out
+    const std::uint8_t* feature_mask = nullptr;     ///< [features] 1 = may split; null: all
+    const kernels::WeightBounds* bounds = nullptr;  ///< null: no monotone constraints
+    kernels::SplitCandidate best;                   ///< out
 };
 
 /// A histogram to build, and the sibling that follows from it.
@@ -41,8 +44,8 @@ struct Build {
 template <typename Pair>
 class HistogramStep {
   public:
-    HistogramStep(const data::BinLayout& layout, const data::BinnedMatrix& matrix, WorkerTeam& team,
-                  collective::Comm& comm);
+    HistogramStep(const TrainParams& params, const data::BinLayout& layout, const data::BinnedMatrix& matrix,
+                  WorkerTeam& team, collective::Comm& comm);
 
     /// Fills the slots and the best split of each node and sibling. Every rank calls it with as many builds.
     Result<void> Run(std::span<Build<Pair>> builds);
@@ -85,6 +88,7 @@ class HistogramStep {
     Result<void> ExchangeCandidates(std::span<Build<Pair>> builds);
     void PickCandidates(std::span<Build<Pair>> builds);
 
+    const MonotoneSigns signs_;
     const data::BinLayout& layout_;
     const data::BinnedMatrix& matrix_;
     WorkerTeam& team_;

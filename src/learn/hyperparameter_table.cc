@@ -41,7 +41,8 @@ const HyperparameterRule kTable[] = {
     {.name = "eval_metric", .type = kCommaList},
     {.name = "gamma", .interval = kAtLeastZero},
     {.name = "grow_policy", .type = kCategory, .values = {"depthwise", "lossguide"}},
-    {.name = "interaction_constraints", .type = kNestedList, .interval = kAtLeastOne, .from = k1_0_1},
+    // Upstream asks for 1 or more, which shuts out feature 0 by mistake.
+    {.name = "interaction_constraints", .type = kNestedList, .interval = kAtLeastZero, .from = k1_0_1},
     {.name = "lambda", .interval = kAtLeastZero},
     {.name = "lambda_bias", .interval = kShare},
     {.name = "max_bin", .type = kInteger, .interval = kAtLeastZero},

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "data/cut_points.h"
+#include "learn/constraint_text.h"
 #include "learn/hyperparameter_rules.h"
 #include "learn/metrics.h"
 #include "learn/objective.h"
@@ -67,14 +68,6 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
     for (const std::string_view name : {"updater", "_kfold", "_nfold", "_num_cv_round"}) {
         if (!reader.Has(name)) continue;
         return UserError(fmt::format("Hyperparameter {} is not implemented by this build yet. Leave it out.", name));
-    }
-    for (const std::string_view name : {"monotone_constraints", "interaction_constraints"}) {
-        const std::string text = reader.Text(name, "");
-        const bool constrains = text.find_first_of("123456789") != std::string::npos;
-        if (constrains) {
-            return UserError(
-                fmt::format("Hyperparameter {} is not implemented by this build yet. Leave it out.", name));
-        }
     }
     return {};
 }
@@ -192,6 +185,12 @@ Result<void> ReadTree(const Reader& reader, TrainParams& train) {
     reader.Set("colsample_bynode", train.colsample_bynode);
     if (reader.Has("seed")) train.seed = ParsePythonInt(reader.Text("seed", "")).value();
     if (reader.Is("grow_policy", "lossguide")) train.grow_policy = GrowPolicy::kLossguide;
+    if (reader.Has("monotone_constraints")) {
+        train.monotone_constraints = TRY(ParseMonotoneConstraints(reader.Text("monotone_constraints", "")));
+    }
+    if (reader.Has("interaction_constraints")) {
+        train.interaction_constraints = TRY(ParseInteractionConstraints(reader.Text("interaction_constraints", "")));
+    }
     if (train.max_depth == 0 && train.max_leaves == 0) {
         return UserError(
             "Max leaves and max depth cannot both be unconstrained: set max_leaves, or max_depth above 0.");

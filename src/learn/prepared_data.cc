@@ -104,6 +104,12 @@ Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>&
 Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,
                                  collective::Comm& comm) {
     const Shape shape = TRY(AgreeOnShape(data_sets, comm));
+    if (params.monotone_constraints.size() > shape.num_features) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("The size of monotone constraint should be less or equal to the number of features: "
+                                 "monotone_constraints has {} members, the training data {} features.",
+                                 params.monotone_constraints.size(), shape.num_features));
+    }
     PreparedData prepared;
     prepared.num_features = shape.num_features;
     auto begin = SteadyClock::now();

@@ -80,6 +80,12 @@ void RowPartition::Reset(WorkerTeam& team) {
     });
 }
 
+void RowPartition::Renumber(std::uint32_t tree, std::span<const std::uint32_t> kept) {
+    std::vector<Segment>& segments = segments_[tree];
+    for (std::size_t node = 0; node < kept.size(); ++node) segments[node] = segments[kept[node]];
+    segments.resize(kept.size());
+}
+
 std::uint32_t RowPartition::SortBlock(const NodeSplit& split, const Block& block) {
     const std::size_t base = split.tree * num_rows_ + block.begin;
     const std::span<const std::uint32_t> rows(rows_.data() + base, block.end - block.begin);

@@ -37,7 +37,10 @@ class RowPartition {
     /// Carries out splits of different nodes.
     void Split(std::span<const NodeSplit> splits, WorkerTeam& team);
 
-    /// Rows of a node that was the root or a child of a split. Valid until the next Split of it or Reset.
+    /// Node i of the tree is what was node kept[i]. A node that lost its children has their rows again.
+    void Renumber(std::uint32_t tree, std::span<const std::uint32_t> kept);
+
+    /// Rows of a node that was the root or a child of a split. Valid until the next Split of it, Renumber or Reset.
     std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node) const {
         const Segment& segment = segments_[tree][node];
         return {rows_.data() + tree * num_rows_ + segment.begin, segment.end - segment.begin};

@@ -11,6 +11,19 @@ namespace espalier::learn {
 
 enum class GrowPolicy { kDepthwise, kLossguide };
 
+/// How candidates for splits are found (contracts/xgboost.md 4.4 to 4.6).
+enum class TreeMethod {
+    kHist,    ///< cuts once, from the values and the rows' weights
+    kApprox,  ///< cuts anew for every tree, weighted by the hessians
+    kExact,   ///< between any two neighbouring values of a node; one instance only
+};
+
+/// Splits have to change the loss by gamma, or they are taken back afterwards (contracts/xgboost.md 4.3).
+enum class PruningRule {
+    kBefore,      ///< hist and approx from 1.6 on: a split below gamma is not made
+    kAfterwards,  ///< up to 1.5: grown first, pruned then. exact always does so.
+};
+
 /// How the intercept is found when the user gives none (contracts/xgboost.md 4.2).
 enum class BaseScoreRule {
     kHalf,             ///< 0.5, up to xgboost 1.7
@@ -36,6 +49,8 @@ struct TrainParams {
     BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
     float scale_pos_weight = 1;
 
+    TreeMethod tree_method = TreeMethod::kHist;
+    PruningRule pruning_rule = PruningRule::kBefore;
     float eta = 0.3F;
     float gamma = 0;
     float lambda = 1;
@@ -47,6 +62,10 @@ struct TrainParams {
     GrowPolicy grow_policy = GrowPolicy::kDepthwise;
     int max_bin = 256;
     int num_parallel_tree = 1;
+    /// [features] -1, 0 or 1: how the prediction may move with the feature; empty: no constraints.
+    std::vector<std::int8_t> monotone_constraints;
+    /// Sets of features that may meet on a path; empty: all may.
+    std::vector<std::vector<std::uint32_t>> interaction_constraints;
 
     float subsample = 1;
     float colsample_bytree = 1;
@@ -62,6 +81,14 @@ struct TrainParams {
     /// which gives the same sums.
     std::size_t histogram_bytes_max = std::size_t{512} << 20;
 
+    bool prunes_afterwards() const {
+        return pruning_rule == PruningRule::kAfterwards || tree_method == TreeMethod::kExact;
+    }
+    /// The learning rate of one of the trees a group gets in a round.
+    float eta_of_tree() const { return num_parallel_tree == 1 ? eta : eta / static_cast<float>(num_parallel_tree); }
+    bool samples_rows_uniformly() const { return subsample < 1; }
+    /// Where the gradients of a tree are among those of its round: those of its group.
+    std::size_t source_of_tree(std::size_t tree) const { return tree / static_cast<std::size_t>(num_parallel_tree); }
     int num_groups() const { return num_class > 1 ? num_class : 1; }
     int trees_per_round() const { return num_groups() * num_parallel_tree; }
 };

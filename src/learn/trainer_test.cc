@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -170,6 +171,63 @@ INSTANTIATE_TEST_SUITE_P(All, Exactness,
                          testing::Combine(testing::Values("reg:squarederror", "binary:logistic", "multi:softmax"),
                                           testing::Values(HistogramWidth::kPacked, HistogramWidth::kWide),
                                           testing::Bool()));
+
+/// Parameters that change how trees grow, each of which has to keep the sums exact.
+struct Growth {
+    const char* name;
+    std::function<void(TrainParams&)> set;
+};
+
+class GrowthExactness : public testing::TestWithParam<std::tuple<Growth, HistogramWidth>> {};
+
+TEST_P(GrowthExactness, ThreadsAndRanksDoNotChangeTheModel) {
+    const auto& [growth, width] = GetParam();
+    TrainParams params;
+    params.num_rounds = 4;
+    params.max_depth = 5;
+    params.max_bin = 64;
+    params.histogram_width = width;
+    growth.set(params);
+    data::LabeledRows train = MakeRows(3000, params.num_class, 1);
+    data::LabeledRows eval = MakeRows(500, params.num_class, 2);
+    if (params.objective == "binary:logistic") {
+        for (float& label : train.labels) label = label > 0 ? 1.0F : 0.0F;
+        for (float& label : eval.labels) label = label > 0 ? 1.0F : 0.0F;
+    }
+    const Trained one = TrainAlone(params, train, eval, 1);
+    ASSERT_GT(one.outcome.model.trees[0].num_nodes(), 5U);
+    const Trained more = TrainAlone(params, train, eval, 5);
+    EXPECT_EQ(one.bytes, more.bytes);
+    EXPECT_EQ(one.metrics, more.metrics);
+    for (const Trained& rank : TrainOnTwoRanks(params, train, eval, 1700)) {
+        EXPECT_EQ(one.bytes, rank.bytes);
+        EXPECT_EQ(one.metrics, rank.metrics);
+    }
+}
+
+const Growth kGrowths[] = {
+    {"monotone", [](TrainParams& params) { params.monotone_constraints = {1, -1, 0, 0, 1, -1}; }},
+    {"interaction",
+     [](TrainParams& params) {
+         params.interaction_constraints = {{0, 1}, {1, 5, 6}};
+         params.grow_policy = GrowPolicy::kLossguide;
+     }},
+    {"pruned_afterwards",
+     [](TrainParams& params) {
+         params.objective = "multi:softprob";
+         params.num_class = 3;
+         params.gamma = 0.5F;
+         params.pruning_rule = PruningRule::kAfterwards;
+     }},
+};
+
+INSTANTIATE_TEST_SUITE_P(All, GrowthExactness,
+                         testing::Combine(testing::ValuesIn(kGrowths),
+                                          testing::Values(HistogramWidth::kPacked, HistogramWidth::kWide)),
+                         [](const auto& info) {
+                             const bool packed = std::get<1>(info.param) == HistogramWidth::kPacked;
+                             return std::string(std::get<0>(info.param).name) + (packed ? "_packed" : "_wide");
+                         });
 
 TEST(Trainer, NodesCutByRowsAndInstructionSetsDoNotChangeTheModel) {
     TrainParams params;

@@ -25,16 +25,11 @@
 #include "data/binned_matrix.h"
 #include "learn/gradient_scale.h"
 #include "learn/row_partition.h"
+#include "learn/row_segment.h"
 #include "learn/train_params.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::learn {
-
-/// Where a data set's rows are numbered: row identity = place in the job's files in order, over all ranks.
-struct RowSegment {
-    std::uint64_t local_begin = 0;
-    std::uint64_t global_begin = 0;
-};
 
 struct GrowerInput {
     const TrainParams& params;

@@ -1,0 +1,20 @@
+// Pruning after growth: splits that turned out not to pay are taken back, bottom up (xgboost tree/updater_prune.cc).
+//
+// In the order of node numbers, a leaf whose sibling is a leaf too is taken back when their parent's loss change is
+// below gamma or the leaf lies deeper than max_depth; then the parent is tried. Nodes taken back are not kept in the
+// arrays, as xgboost does: the rest is numbered anew in the same order. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "learn/train_params.h"
+#include "model/tree_ensemble.h"
+
+namespace espalier::learn {
+
+/// Prunes `tree`; a node that becomes a leaf gets eta times its base weight as its value. Returns the former number of
+/// each node that is left.
+std::vector<std::uint32_t> PruneTree(model::Tree& tree, const TrainParams& params);
+
+}  // namespace espalier::learn
