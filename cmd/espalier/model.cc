@@ -81,6 +81,11 @@ std::string FormatBaseScore(const TreeEnsemble& model) {
     return fmt::format("{}", fmt::join(model.base_score, ", "));
 }
 
+std::string_view BoosterName(model::Booster booster) {
+    if (booster == model::Booster::kDart) return "dart";
+    return booster == model::Booster::kGblinear ? "gblinear" : "gbtree";
+}
+
 void PrintImportances(const TreeEnsemble& model, const Shape& shape, const ShowOptions& options) {
     std::vector<Importance> ranked;
     for (const auto& [feature, importance] : shape.features) ranked.push_back(importance);
@@ -110,14 +115,19 @@ Result<void> Show(const ShowOptions& options) {
     Shape shape;
     for (const Tree& tree : model.trees) AddTree(tree, shape);
     fmt::print("model       {}{}\n", options.path, opened.member.empty() ? "" : ", member " + opened.member);
-    fmt::print("format      XGBoost {}, {}\n", opened.format == model::ModelFormat::kJson ? "JSON" : "UBJSON",
-               FormatSize(opened.size_bytes));
+    fmt::print("format      {}, {}\n", model::ToString(opened.format), FormatSize(opened.size_bytes));
     fmt::print("objective   {}\n", model.objective);
     if (model.num_class > 1) fmt::print("classes     {}\n", model.num_class);
     fmt::print("features    {}, of which {} are used in splits\n", model.num_feature, shape.features.size());
-    fmt::print("rounds      {}\n", model.num_rounds());
-    fmt::print("trees       {} with {} leaves and {} nodes, depth at most {}\n", model.trees.size(), shape.num_leaves,
-               shape.num_nodes, shape.depth);
+    if (model.num_target > 1) fmt::print("targets     {}\n", model.num_target);
+    fmt::print("booster     {}\n", BoosterName(model.booster));
+    if (model.booster == model::Booster::kGblinear) {
+        fmt::print("rounds      {}\n", model.boosted_rounds);
+    } else {
+        fmt::print("rounds      {}\n", model.num_rounds());
+        fmt::print("trees       {} with {} leaves and {} nodes, depth at most {}\n", model.trees.size(),
+                   shape.num_leaves, shape.num_nodes, shape.depth);
+    }
     fmt::print("base score  {}\n", FormatBaseScore(model));
     for (const auto& [name, value] : model.attributes) fmt::print("attribute   {} = {}\n", name, value);
     PrintImportances(model, shape, options);
@@ -153,6 +163,7 @@ Result<void> WriteFile(const std::string& path, const std::string& bytes) {
 struct ConvertOptions {
     std::string from;
     std::string to;
+    std::string schema = "3.2";
 };
 
 Result<void> Convert(const ConvertOptions& options) {
@@ -164,7 +175,8 @@ Result<void> Convert(const ConvertOptions& options) {
                      fmt::format("{} must end with .json or .ubj, which is the format written", options.to));
     }
     OpenedModel opened = TRY(model::OpenModel(options.from));
-    std::string bytes = model::WriteModel(opened.ensemble, format);
+    std::string bytes = options.schema == "1.7" ? TRY(model::WriteOldModel(opened.ensemble, format))
+                                                : model::WriteModel(opened.ensemble, format);
     TRY(WriteFile(options.to, bytes));
     fmt::print("wrote {} ({})\n", options.to, FormatSize(bytes.size()));
     return {};
@@ -193,10 +205,13 @@ void AddModel(CLI::App& app, int& exit_code) {
     show->callback([show_options, &exit_code] { exit_code = Report("show", Show(*show_options)); });
 
     auto convert_options = std::make_shared<ConvertOptions>();
-    CLI::App* convert = command->add_subcommand("convert", "Write a model in XGBoost 3.2's JSON or UBJSON");
+    CLI::App* convert = command->add_subcommand("convert", "Write a model as XGBoost JSON or UBJSON");
     convert->add_option("IN", convert_options->from, "an XGBoost model (JSON or UBJSON), or a model.tar.gz")
         ->required();
     convert->add_option("OUT", convert_options->to, "the file to write: NAME.json or NAME.ubj")->required();
+    convert->add_option("--schema", convert_options->schema, "the oldest release of xgboost that must load it")
+        ->check(CLI::IsMember({"1.7", "3.2"}))
+        ->capture_default_str();
     convert->footer("Example:\n  espalier model convert model.tar.gz model.json");
     convert->callback([convert_options, &exit_code] { exit_code = Report("convert", Convert(*convert_options)); });
 }

@@ -34,6 +34,9 @@ class DocumentCursor {
     /// Arrays of numbers; each replaces `values`. Integers out of range are refused.
     virtual Result<void> ReadFloats(std::vector<float>& values) = 0;
     virtual Result<void> ReadInts(std::vector<std::int32_t>& values) = 0;
+    virtual Result<void> ReadInt64s(std::vector<std::int64_t>& values) = 0;
+    /// One whole number.
+    virtual Result<void> ReadInteger(std::int64_t& value) = 0;
     /// An array of true, false, 0 or 1 (and small numbers up to 255).
     virtual Result<void> ReadBytes(std::vector<std::uint8_t>& values) = 0;
     virtual Result<void> Skip() = 0;

@@ -42,12 +42,13 @@ Forest Forest::Compile(const TreeEnsemble& ensemble) {
     forest.MapColumns(ensemble);
     for (std::size_t i = 0; i < ensemble.trees.size(); ++i) {
         const Tree& tree = ensemble.trees[i];
-        CompiledTree compiled{static_cast<std::uint32_t>(ensemble.tree_info[i]), -1, 0, 0};
+        CompiledTree compiled{static_cast<std::uint32_t>(ensemble.tree_info[i]), -1, 0, 0, tree.has_leaf_vectors()};
+        float weight = ensemble.booster == Booster::kDart ? ensemble.weight_drop[i] : 1.0F;
         int depth = TreeDepth(tree);
-        if (depth <= kCompleteDepthMax) {
-            forest.AddComplete(tree, depth, compiled);
+        if (depth <= kCompleteDepthMax && tree.split_type.empty() && !tree.has_leaf_vectors()) {
+            forest.AddComplete(tree, weight, depth, compiled);
         } else {
-            forest.AddLinked(tree, compiled);
+            forest.AddLinked(tree, weight, compiled);
         }
         forest.trees_.push_back(compiled);
     }
@@ -84,7 +85,7 @@ std::int32_t Forest::FindColumn(std::uint32_t feature) const {
 }
 
 // Below an early leaf the tree is filled up: every path ends in a copy of it.
-void Forest::AddComplete(const Tree& tree, int depth, CompiledTree& compiled) {
+void Forest::AddComplete(const Tree& tree, float weight, int depth, CompiledTree& compiled) {
     std::size_t num_internal = (std::size_t{1} << depth) - 1;
     compiled.depth = depth;
     compiled.nodes = complete_nodes_.size();
@@ -99,10 +100,8 @@ void Forest::AddComplete(const Tree& tree, int depth, CompiledTree& compiled) {
             if (tree.is_leaf(Index(node))) {
                 next.insert(next.end(), {node, node});
             } else {
-                auto column =
-                    static_cast<std::uint32_t>(FindColumn(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
-                std::uint32_t default_left = tree.default_left[Index(node)] != 0 ? kDefaultLeft : 0;
-                complete_nodes_[compiled.nodes + place] = {tree.split_conditions[Index(node)], column | default_left};
+                complete_nodes_[compiled.nodes + place] = {tree.split_conditions[Index(node)],
+                                                           SplitColumn(tree, Index(node))};
                 next.insert(next.end(), {tree.left_children[Index(node)], tree.right_children[Index(node)]});
             }
             ++place;
@@ -110,11 +109,25 @@ void Forest::AddComplete(const Tree& tree, int depth, CompiledTree& compiled) {
         level = std::move(next);
     }
     for (std::size_t i = 0; i < level.size(); ++i) {
-        complete_leaves_[compiled.leaves + i] = tree.split_conditions[Index(level[i])];
+        complete_leaves_[compiled.leaves + i] = weight * tree.split_conditions[Index(level[i])];
     }
 }
 
-void Forest::AddLinked(const Tree& tree, CompiledTree& compiled) {
+std::uint32_t Forest::SplitColumn(const Tree& tree, std::size_t node) const {
+    auto column = static_cast<std::uint32_t>(FindColumn(static_cast<std::uint32_t>(tree.split_indices[node])));
+    return column | (tree.default_left[node] != 0 ? kDefaultLeft : 0);
+}
+
+Forest::LinkedNode Forest::LinkedLeaf(const Tree& tree, float weight, std::size_t node) {
+    if (!tree.has_leaf_vectors()) return {weight * tree.split_conditions[node], 0, -1, 0};
+    auto place = static_cast<std::uint32_t>(leaf_vectors_.size());
+    auto leaf_size = static_cast<std::size_t>(tree.leaf_size);
+    std::size_t row = Index(tree.right_children[node]);
+    for (std::size_t i = 0; i < leaf_size; ++i) leaf_vectors_.push_back(tree.leaf_weights[row * leaf_size + i]);
+    return {0, place, -1, 0};
+}
+
+void Forest::AddLinked(const Tree& tree, float weight, CompiledTree& compiled) {
     compiled.nodes = linked_nodes_.size();
     linked_nodes_.push_back({});
     std::vector<std::pair<std::int32_t, std::size_t>> open = {{0, compiled.nodes}};  // source node, place
@@ -122,16 +135,19 @@ void Forest::AddLinked(const Tree& tree, CompiledTree& compiled) {
     for (std::size_t at = 0; at < open.size(); ++at) {
         auto [node, place] = open[at];
         if (tree.is_leaf(Index(node))) {
-            linked_nodes_[place] = {tree.split_conditions[Index(node)], 0, -1};
+            linked_nodes_[place] = LinkedLeaf(tree, weight, Index(node));
             continue;
         }
         auto left = linked_nodes_.size();
         linked_nodes_.resize(left + 2);
-        auto column =
-            static_cast<std::uint32_t>(FindColumn(static_cast<std::uint32_t>(tree.split_indices[Index(node)])));
-        std::uint32_t default_left = tree.default_left[Index(node)] != 0 ? kDefaultLeft : 0;
-        linked_nodes_[place] = {tree.split_conditions[Index(node)], column | default_left,
-                                static_cast<std::int32_t>(left - compiled.nodes)};
+        std::uint32_t column = SplitColumn(tree, Index(node));
+        auto set = static_cast<std::uint32_t>(category_sets_.size());
+        if (tree.is_categorical(Index(node))) {
+            column |= kCategorical;
+            category_sets_.emplace_back(tree.CategoriesOf(Index(node)));
+        }
+        linked_nodes_[place] = {tree.split_conditions[Index(node)], column,
+                                static_cast<std::int32_t>(left - compiled.nodes), set};
         open.emplace_back(tree.left_children[Index(node)], left);
         open.emplace_back(tree.right_children[Index(node)], left + 1);
     }
@@ -198,10 +214,19 @@ void Forest::WalkLinked(const CompiledTree& tree, const float* block, std::size_
         const float* row = block + r * RowStride();
         const LinkedNode* node = nodes;
         while (node->left >= 0) {
-            float value = row[node->column & ~kDefaultLeft];
-            node = nodes + node->left + GoesRight(value, node->condition, node->column);
+            float value = row[node->column & kColumnMask];
+            bool by_set = (node->column & kCategorical) != 0 && value == value;
+            std::uint32_t right = by_set ? static_cast<std::uint32_t>(category_sets_[node->set].Contains(value))
+                                         : GoesRight(value, node->condition, node->column);
+            node = nodes + node->left + right;
         }
-        margins[r * num_groups_ + tree.group] += node->condition;
+        float* row_margins = margins + r * num_groups_;
+        if (!tree.leaf_vectors) {
+            row_margins[tree.group] += node->condition;
+            continue;
+        }
+        for (std::size_t group = 0; group < num_groups_; ++group)
+            row_margins[group] += leaf_vectors_[node->column + group];
     }
 }
 

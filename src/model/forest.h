@@ -2,7 +2,8 @@
 // with siblings side by side; both over a dense row of the features the model uses.
 //
 // Nouns: column = a used feature's place in the dense row; block = up to kRowsPerBlock dense rows, missing = quiet NaN.
-// A row goes left iff value < condition, or its value is missing and the node's default is left.
+// A row goes left iff value < condition, or its value is missing and the node's default is left; categorical nodes as
+// tree_ensemble.h says.
 // Immutable after Compile and thread-safe.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "data/feature_rows.h"
+#include "model/category_set.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::model {
@@ -30,6 +32,8 @@ class Forest {
     /// Complete trees of depth 6 take 63 nodes of 8 bytes and 64 leaves; one level more doubles that.
     static constexpr int kCompleteDepthMax = 6;
     static constexpr std::uint32_t kDefaultLeft = 0x80000000U;
+    static constexpr std::uint32_t kCategorical = 0x40000000U;
+    static constexpr std::uint32_t kColumnMask = kCategorical - 1;
 
     struct CompleteNode {
         float condition;
@@ -37,14 +41,16 @@ class Forest {
     };
     struct LinkedNode {
         float condition;       ///< of a leaf: its value
-        std::uint32_t column;  ///< with kDefaultLeft
+        std::uint32_t column;  ///< with kDefaultLeft and kCategorical; of a leaf: its place in leaf_vectors_
         std::int32_t left;     ///< the right child follows it; -1: a leaf
+        std::uint32_t set;     ///< of a categorical node: its place in category_sets_
     };
     struct CompiledTree {
         std::uint32_t group;
         std::int32_t depth;  ///< of a complete tree; -1: linked
         std::size_t nodes;   ///< first node in complete_nodes_ or linked_nodes_
         std::size_t leaves;  ///< first leaf in complete_leaves_
+        bool leaf_vectors;   ///< a linked tree whose leaves have a value for each group
     };
 
     void MapColumns(const TreeEnsemble& ensemble);
@@ -52,8 +58,11 @@ class Forest {
     /// Floats of a dense row: the columns, and one more that takes the values nobody looks at, so that filling a row
     /// needs no branch.
     std::size_t RowStride() const { return num_columns_ + 1; }
-    void AddComplete(const Tree& tree, int depth, CompiledTree& compiled);
-    void AddLinked(const Tree& tree, CompiledTree& compiled);
+    /// A leaf's value is multiplied by `weight`, as dart has it.
+    void AddComplete(const Tree& tree, float weight, int depth, CompiledTree& compiled);
+    void AddLinked(const Tree& tree, float weight, CompiledTree& compiled);
+    LinkedNode LinkedLeaf(const Tree& tree, float weight, std::size_t node);
+    std::uint32_t SplitColumn(const Tree& tree, std::size_t node) const;
     void FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const;
     void WalkComplete(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const;
     void WalkLinked(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const;
@@ -66,6 +75,8 @@ class Forest {
     std::vector<CompleteNode> complete_nodes_;
     std::vector<float> complete_leaves_;
     std::vector<LinkedNode> linked_nodes_;
+    std::vector<CategorySet> category_sets_;
+    std::vector<float> leaf_vectors_;
 };
 
 }  // namespace espalier::model

@@ -114,17 +114,15 @@ class JsonCursor final : public CursorPlace {
         });
     }
 
-    Result<void> ReadInts(std::vector<std::int32_t>& values) override {
-        TRY(PrepareNumbers(values));
-        return ReadArray([&]() -> Result<void> {
-            SkipBlanks();
-            std::int32_t value = 0;
-            auto [stop, status] = std::from_chars(p_, end_, value);
-            if (status != std::errc()) return Fail("a 32-bit integer is expected");
-            p_ = stop;
-            values.push_back(value);
-            return {};
-        });
+    Result<void> ReadInts(std::vector<std::int32_t>& values) override { return ReadIntegers(values); }
+    Result<void> ReadInt64s(std::vector<std::int64_t>& values) override { return ReadIntegers(values); }
+
+    Result<void> ReadInteger(std::int64_t& value) override {
+        SkipBlanks();
+        auto [stop, status] = std::from_chars(p_, end_, value);
+        if (status != std::errc()) return Fail("a whole number is expected");
+        p_ = stop;
+        return {};
     }
 
     Result<void> ReadBytes(std::vector<std::uint8_t>& values) override {
@@ -210,6 +208,20 @@ class JsonCursor final : public CursorPlace {
         for (const char* q = p_; q != close; ++q) commas += *q == ',' ? 1 : 0;
         values.reserve(commas + 1);
         return {};
+    }
+
+    template <typename T>
+    Result<void> ReadIntegers(std::vector<T>& values) {
+        TRY(PrepareNumbers(values));
+        return ReadArray([&]() -> Result<void> {
+            SkipBlanks();
+            T value = 0;
+            auto [stop, status] = std::from_chars(p_, end_, value);
+            if (status != std::errc()) return Fail(fmt::format("a {}-bit integer is expected", 8 * sizeof(T)));
+            p_ = stop;
+            values.push_back(value);
+            return {};
+        });
     }
 
     Result<void> ReadEscape(std::string& value) {

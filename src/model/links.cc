@@ -31,7 +31,9 @@ Result<std::vector<float>> BaseMargins(const TreeEnsemble& ensemble) {
     }
     std::vector<float> margins(ensemble.num_groups());
     for (std::size_t group = 0; group < margins.size(); ++group) {
-        float score = ensemble.base_score[ensemble.base_score.size() == 1 ? 0 : group];
+        // Stock's gblinear takes the first intercept for every group, in training as in prediction.
+        bool first = ensemble.base_score.size() == 1 || ensemble.booster == Booster::kGblinear;
+        float score = ensemble.base_score[first ? 0 : group];
         switch (objective->link) {
             case Link::kSigmoid:
                 score = std::clamp(score, 1e-6F, 1.0F - 1e-6F);

@@ -31,7 +31,7 @@ void Softmax(std::span<float> margins);
 std::size_t ArgMax(std::span<const float> margins);
 
 /// What is added to the sum of leaves, one value per group: base_score through the inverse of the objective's link
-/// (multi:* store margins already). Logistic scores are kept within [1e-6, 1 - 1e-6].
+/// (multi:* store margins already; gblinear has one for all groups). Logistic scores are kept within [1e-6, 1 - 1e-6].
 /// kInvalidArgument for an objective this build cannot apply.
 Result<std::vector<float>> BaseMargins(const TreeEnsemble& ensemble);
 

@@ -93,20 +93,25 @@ TEST(ModelFileTest, BothFormatsComeBackAsWritten) {
 
 TEST(ModelFileTest, TellsWhatIsNotSupportedByName) {
     std::string json = WriteModel(Sample(), ModelFormat::kJson);
-    EXPECT_TELLS(Replace(json, "\"name\":\"gbtree\"", "\"name\":\"dart\""), "booster 'dart'");
-    EXPECT_TELLS(Replace(json, "multi:softprob", "reg:quantileerror"), "objective 'reg:quantileerror'");
-    EXPECT_TELLS(Replace(json, "\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"3\""), "vector of values");
-    EXPECT_TELLS(Replace(json, "\"split_type\":[0,", "\"split_type\":[1,"), "categorical");
+    EXPECT_TELLS(Replace(json, "\"name\":\"gbtree\"", "\"name\":\"forest\""), "booster 'forest'");
+    EXPECT_TELLS(Replace(json, "multi:softprob", "reg:nothing"), "objective 'reg:nothing'");
     EXPECT_TELLS(Replace(json, "\"num_target\":\"1\"", "\"num_target\":\"4\""), "4 targets");
-    EXPECT_TELLS(std::string("\x80\x03cxgboost"), "pickle");
-    EXPECT_TELLS("binf....", "old binary");
-    EXPECT_EQ(ReadModel("\x80\x03").error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_TELLS(std::string("\x80\x03"
+                             "cos\nsystem\n"),
+                 "'os system'");
+    EXPECT_EQ(ReadModel("\x80\x03\xff").error().code(), ErrorCode::kInvalidArgument);
 }
 
 TEST(ModelFileTest, TellsWhatIsBroken) {
     std::string json = WriteModel(Sample(), ModelFormat::kJson);
     EXPECT_TELLS("", "empty");
-    EXPECT_TELLS("hello", "neither");
+    EXPECT_TELLS("hello", "no model file");
+    EXPECT_TELLS("binf....", "cut off");
+    EXPECT_TELLS("\x80\x03", "cut off");
+    EXPECT_TELLS("tree\nversion=v4", "max_feature_idx is missing");
+    EXPECT_TELLS(Replace(json, "\"name\":\"gbtree\"", "\"name\":\"dart\""), "weight_drop has 0 entries");
+    EXPECT_TELLS(Replace(json, "\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"3\""), "differ in length");
+    EXPECT_TELLS(Replace(json, "\"split_type\":[0,", "\"split_type\":[1,"), "splits on categories, but has none");
     EXPECT_TELLS("{}", "no member 'learner'");
     EXPECT_TELLS(Replace(json, "\"left_children\":[1,", "\"left_children\":[9,"), "outside the tree");
     EXPECT_TELLS(Replace(json, "\"left_children\":[1,", "\"left_children\":[0,"), "child of two nodes");

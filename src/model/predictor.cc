@@ -5,15 +5,16 @@
 
 #include "base/check.h"
 #include "model/forest.h"
+#include "model/linear_model.h"
 #include "model/links.h"
 #include "model/objective_table.h"
 
 namespace espalier::model {
 namespace {
 
-class ForestPredictor final : public Predictor {
+class EnsemblePredictor final : public Predictor {
   public:
-    ForestPredictor(TreeEnsemble ensemble, std::vector<float> base_margins)
+    EnsemblePredictor(TreeEnsemble ensemble, std::vector<float> base_margins)
         : ensemble_(std::move(ensemble)),
           base_margins_(std::move(base_margins)),
           link_(FindObjective(ensemble_.objective)->link),
@@ -28,7 +29,11 @@ class ForestPredictor final : public Predictor {
         for (std::size_t i = 0; i < margins.size(); i += groups) {
             std::copy(base_margins_.begin(), base_margins_.end(), margins.begin() + static_cast<std::ptrdiff_t>(i));
         }
-        forest_.AddLeaves(rows, margins);
+        if (ensemble_.booster == Booster::kGblinear) {
+            LinearModel(ensemble_.linear_weights, groups).AddWeights(rows, margins);
+        } else {
+            forest_.AddLeaves(rows, margins);
+        }
     }
 
     std::vector<float> Predict(const data::FeatureRows& rows) const override {
@@ -70,7 +75,7 @@ class ForestPredictor final : public Predictor {
         }
     }
 
-    std::size_t outputs_per_row() const override { return link_ == Link::kSoftmax ? base_margins_.size() : 1; }
+    std::size_t outputs_per_row() const override { return link_ == Link::kArgmax ? 1 : base_margins_.size(); }
 
   private:
     TreeEnsemble ensemble_;
@@ -85,7 +90,7 @@ Result<std::shared_ptr<const Predictor>> Predictor::Create(TreeEnsemble ensemble
     TRY(CheckEnsemble(ensemble));
     std::vector<float> base_margins = TRY(BaseMargins(ensemble));
     return std::shared_ptr<const Predictor>(
-        std::make_shared<ForestPredictor>(std::move(ensemble), std::move(base_margins)));
+        std::make_shared<EnsemblePredictor>(std::move(ensemble), std::move(base_margins)));
 }
 
 }  // namespace espalier::model

@@ -24,8 +24,7 @@ class Predictor {
     /// Rows may have fewer or more features than the model; a feature the model does not know is ignored.
     virtual void PredictMargins(const data::FeatureRows& rows, std::span<float> margins) const = 0;
 
-    /// What stock Booster.predict returns: [rows] for regression, logistic and multi:softmax (the class as a float),
-    /// [rows x groups] for multi:softprob.
+    /// What stock Booster.predict returns: [rows] for multi:softmax (the class as a float), else [rows x groups].
     virtual std::vector<float> Predict(const data::FeatureRows& rows) const = 0;
 
     /// Predict into a vector that is reused: nothing is allocated once it has held its largest result.
@@ -35,7 +34,7 @@ class Predictor {
     /// multi:softmax, whose Predict gives classes), e^margin for counts and rates, 0 or 1 for hinge.
     virtual void MarginsToProbabilities(std::span<float> margins) const = 0;
 
-    /// Number of values a row has in Predict: groups for multi:softprob, else 1.
+    /// Number of values a row has in Predict: 1 for multi:softmax, else the groups.
     virtual std::size_t outputs_per_row() const = 0;
 };
 

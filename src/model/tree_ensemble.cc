@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -18,10 +19,53 @@ Result<void> CheckArrays(const Tree& tree, std::size_t tree_idx) {
     if (n == 0) return Corrupt(fmt::format("tree {} has no nodes", tree_idx));
     if (n > 2147483646U) return Corrupt(fmt::format("tree {} has too many nodes", tree_idx));
     bool equal = tree.right_children.size() == n && tree.parents.size() == n && tree.split_indices.size() == n &&
-                 tree.split_conditions.size() == n && tree.default_left.size() == n && tree.base_weights.size() == n &&
-                 tree.loss_changes.size() == n && tree.sum_hessian.size() == n;
+                 tree.split_conditions.size() == n && tree.default_left.size() == n &&
+                 tree.base_weights.size() == n * static_cast<std::size_t>(tree.leaf_size) &&
+                 tree.loss_changes.size() == n && tree.sum_hessian.size() == n &&
+                 (tree.split_type.empty() || tree.split_type.size() == n);
     if (!equal) return Corrupt(fmt::format("the arrays of tree {} differ in length", tree_idx));
     return {};
+}
+
+Result<void> CheckCategories(const Tree& tree, std::size_t tree_idx) {
+    const std::vector<std::int32_t>& nodes = tree.categories_nodes;
+    if (tree.categories_segments.size() != nodes.size() || tree.categories_sizes.size() != nodes.size()) {
+        return Corrupt(fmt::format("the arrays of the categories of tree {} differ in length", tree_idx));
+    }
+    auto num_categories = static_cast<std::int64_t>(tree.categories.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        bool rising = i == 0 ? nodes[i] >= 0 : nodes[i] > nodes[i - 1];
+        if (!rising || static_cast<std::size_t>(nodes[i]) >= tree.num_nodes()) {
+            return Corrupt(fmt::format("categories_nodes of tree {} does not rise within its nodes", tree_idx));
+        }
+        std::int64_t first = tree.categories_segments[i];
+        std::int64_t size = tree.categories_sizes[i];
+        if (first < 0 || size < 0 || first > num_categories || size > num_categories - first) {
+            return Corrupt(fmt::format("node {} of tree {} has categories outside the list of {}", nodes[i], tree_idx,
+                                       num_categories));
+        }
+    }
+    for (std::int32_t category : tree.categories) {
+        if (category < 0 || category >= kCategoriesMax) {
+            return Corrupt(fmt::format("tree {} has the category {}; they go from 0 to {}", tree_idx, category,
+                                       kCategoriesMax - 1));
+        }
+    }
+    return {};
+}
+
+// The children of an inner node; of a leaf, its row of the leaf vectors.
+Result<bool> CheckLeaf(const Tree& tree, std::size_t at, std::size_t tree_idx) {
+    std::int32_t left = tree.left_children[at];
+    std::int32_t right = tree.right_children[at];
+    if (!tree.has_leaf_vectors()) return left < 0 && right < 0;
+    if (left >= 0) return false;
+    std::size_t num_leaves = tree.leaf_weights.size() / static_cast<std::size_t>(tree.leaf_size);
+    if (right < 0 || static_cast<std::size_t>(right) >= num_leaves) {
+        return Corrupt(
+            fmt::format("leaf {} of tree {} names row {} of {} leaf vectors", at, tree_idx, right, num_leaves));
+    }
+    return true;
 }
 
 Result<void> CheckNodes(const Tree& tree, std::size_t tree_idx, std::uint32_t num_feature) {
@@ -33,11 +77,15 @@ Result<void> CheckNodes(const Tree& tree, std::size_t tree_idx, std::uint32_t nu
         std::int32_t node = open.back();
         open.pop_back();
         auto at = static_cast<std::size_t>(node);
+        if (TRY(CheckLeaf(tree, at, tree_idx))) continue;
         std::int32_t children[2] = {tree.left_children[at], tree.right_children[at]};
-        if (children[0] < 0 && children[1] < 0) continue;
         if (tree.split_indices[at] < 0 || static_cast<std::uint32_t>(tree.split_indices[at]) >= num_feature) {
             return Corrupt(fmt::format("node {} of tree {} splits on feature {}, but the model has {} features", node,
                                        tree_idx, tree.split_indices[at], num_feature));
+        }
+        if (tree.is_categorical(at) &&
+            !std::binary_search(tree.categories_nodes.begin(), tree.categories_nodes.end(), node)) {
+            return Corrupt(fmt::format("node {} of tree {} splits on categories, but has none", node, tree_idx));
         }
         for (std::int32_t child : children) {
             if (child < 0 || static_cast<std::size_t>(child) >= n) {
@@ -88,12 +136,49 @@ Result<void> CheckGroups(const TreeEnsemble& ensemble) {
     return {};
 }
 
+Result<void> CheckBooster(const TreeEnsemble& ensemble) {
+    if (ensemble.booster == Booster::kDart && ensemble.weight_drop.size() != ensemble.trees.size()) {
+        return Corrupt(
+            fmt::format("weight_drop has {} entries for {} trees", ensemble.weight_drop.size(), ensemble.trees.size()));
+    }
+    if (ensemble.booster != Booster::kGblinear) return {};
+    if (!ensemble.trees.empty()) return Corrupt("a gblinear model has trees");
+    std::uint64_t expected = (std::uint64_t{ensemble.num_feature} + 1) * ensemble.num_groups();
+    if (ensemble.linear_weights.size() != expected) {
+        return Corrupt(fmt::format("a gblinear model of {} features and {} outputs has {} weights instead of {}",
+                                   ensemble.num_feature, ensemble.num_groups(), ensemble.linear_weights.size(),
+                                   expected));
+    }
+    return {};
+}
+
+Result<void> CheckLeafSize(const TreeEnsemble& ensemble, const Tree& tree, std::size_t tree_idx) {
+    if (tree.leaf_size == 1 && tree.leaf_weights.empty()) return {};
+    if (tree.leaf_size < 1 || static_cast<std::size_t>(tree.leaf_size) != ensemble.num_groups()) {
+        return Corrupt(fmt::format("the leaves of tree {} have {} values, but the model has {} outputs", tree_idx,
+                                   tree.leaf_size, ensemble.num_groups()));
+    }
+    if (ensemble.booster == Booster::kDart) return Corrupt("a dart model has leaves with several values");
+    return {};
+}
+
 }  // namespace
+
+std::span<const std::int32_t> Tree::CategoriesOf(std::size_t node) const {
+    auto found = std::lower_bound(categories_nodes.begin(), categories_nodes.end(), static_cast<std::int32_t>(node));
+    if (found == categories_nodes.end() || static_cast<std::size_t>(*found) != node) return {};
+    auto set = static_cast<std::size_t>(found - categories_nodes.begin());
+    return std::span<const std::int32_t>(categories)
+        .subspan(static_cast<std::size_t>(categories_segments[set]), static_cast<std::size_t>(categories_sizes[set]));
+}
 
 Result<void> CheckEnsemble(const TreeEnsemble& ensemble) {
     TRY(CheckGroups(ensemble));
+    TRY(CheckBooster(ensemble));
     for (std::size_t i = 0; i < ensemble.trees.size(); ++i) {
+        TRY(CheckLeafSize(ensemble, ensemble.trees[i], i));
         TRY(CheckArrays(ensemble.trees[i], i));
+        TRY(CheckCategories(ensemble.trees[i], i));
         TRY(CheckNodes(ensemble.trees[i], i, ensemble.num_feature));
     }
     return {};

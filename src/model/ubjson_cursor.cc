@@ -142,13 +142,18 @@ class UbjsonCursor final : public CursorPlace {
         });
     }
 
-    Result<void> ReadInts(std::vector<std::int32_t>& values) override {
-        return ReadNumbers(values, [](char type, const char* p) -> std::optional<std::int32_t> {
-            if (type == 'd' || type == 'D') return std::nullopt;
-            std::int64_t value = IntegerAt(type, p);
-            if (value != static_cast<std::int32_t>(value)) return std::nullopt;
-            return static_cast<std::int32_t>(value);
-        });
+    Result<void> ReadInts(std::vector<std::int32_t>& values) override { return ReadIntegers(values); }
+    Result<void> ReadInt64s(std::vector<std::int64_t>& values) override { return ReadIntegers(values); }
+
+    Result<void> ReadInteger(std::int64_t& value) override {
+        TRY(Need(1));
+        char type = *p_;
+        std::size_t size = NumberBytes(type);
+        if (size == 0 || type == 'd' || type == 'D') return Fail("a whole number is expected");
+        TRY(Need(1 + size));
+        value = IntegerAt(type, p_ + 1);
+        p_ += 1 + size;
+        return {};
     }
 
     Result<void> ReadBytes(std::vector<std::uint8_t>& values) override {
@@ -240,6 +245,16 @@ class UbjsonCursor final : public CursorPlace {
         }
         p_ = start;
         return ReadArray([this] { return Skip(); });
+    }
+
+    template <typename T>
+    Result<void> ReadIntegers(std::vector<T>& values) {
+        return ReadNumbers(values, [](char type, const char* p) -> std::optional<T> {
+            if (type == 'd' || type == 'D') return std::nullopt;
+            std::int64_t value = IntegerAt(type, p);
+            if (value != static_cast<T>(value)) return std::nullopt;
+            return static_cast<T>(value);
+        });
     }
 
     template <typename T, typename Convert>

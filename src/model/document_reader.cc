@@ -1,14 +1,16 @@
+#include "model/document_reader.h"
+
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "kernels/text_number.h"
-#include "model/document_cursor.h"
 #include "model/model_file.h"
-#include "model/objective_table.h"
+#include "model/model_parts.h"
 
 namespace espalier::model {
 namespace {
@@ -67,15 +69,22 @@ class Reader {
     Result<TreeEnsemble> Run() {
         bool has_learner = false;
         TRY(cursor_->ReadObject([&](std::string_view key) -> Result<void> {
-            if (key != "learner") return cursor_->Skip();
-            has_learner = true;
-            return ReadLearner();
+            if (key == "learner") {
+                has_learner = true;
+                return ReadLearner();
+            }
+            // What pickles of 1.6 and later hold: {"Model": {"learner": …}, "Config": …}.
+            if (key != "Model") return cursor_->Skip();
+            return cursor_->ReadObject([&](std::string_view inner) -> Result<void> {
+                if (inner != "learner") return cursor_->Skip();
+                has_learner = true;
+                return ReadLearner();
+            });
         }));
         TRY(cursor_->ExpectEnd());
         if (!has_learner) return Corrupt("this is no XGBoost model: it has no member 'learner'");
-        TRY(CheckSupported());
+        TRY(SetBooster());
         TRY(Complete());
-        TRY(CheckEnsemble(model_));
         return std::move(model_);
     }
 
@@ -96,13 +105,21 @@ class Reader {
         return cursor_->ReadObject([&](std::string_view key) -> Result<void> {
             if (key == "name") return cursor_->ReadString(booster_);
             if (key == "model") return ReadBoosterModel();
-            return cursor_->Skip();
+            if (key == "weight_drop") return cursor_->ReadFloats(model_.weight_drop);
+            if (key != "gbtree") return cursor_->Skip();
+            // The trees of dart.
+            return cursor_->ReadObject([&](std::string_view inner) -> Result<void> {
+                return inner == "model" ? ReadBoosterModel() : cursor_->Skip();
+            });
         });
     }
 
     Result<void> ReadBoosterModel() {
         return cursor_->ReadObject([&](std::string_view key) -> Result<void> {
             if (key == "gbtree_model_param") return ReadStrings(booster_params_);
+            if (key == "weights") return cursor_->ReadFloats(model_.linear_weights);
+            if (key == "boosted_rounds") return cursor_->ReadInteger(model_.boosted_rounds);
+            if (key == "cats") return ReadCategoryNames();
             if (key == "tree_info") return cursor_->ReadInts(model_.tree_info);
             if (key == "iteration_indptr") {
                 has_iteration_indptr_ = true;
@@ -113,6 +130,24 @@ class Reader {
             return cursor_->ReadArray([&]() -> Result<void> {
                 TRY_MSG(ReadTree(), fmt::format("tree {}", model_.trees.size()));
                 return {};
+            });
+        });
+    }
+
+    Result<void> ReadCategoryNames() {
+        return cursor_->ReadObject([&](std::string_view key) -> Result<void> {
+            if (key == "feature_segments") return cursor_->ReadInts(model_.category_names_segments);
+            if (key == "sorted_idx") return cursor_->ReadInts(model_.category_names_sorted_idx);
+            if (key != "enc") return cursor_->Skip();
+            model_.category_names.clear();
+            return cursor_->ReadArray([&]() -> Result<void> {
+                if (model_.category_names.size() >= kModelNamesMax) return TooManyNames();
+                CategoryNames& names = model_.category_names.emplace_back();
+                return cursor_->ReadObject([&](std::string_view member) -> Result<void> {
+                    if (member == "type") return cursor_->ReadInteger(names.type);
+                    if (member == "offsets") return cursor_->ReadInts(names.offsets);
+                    return member == "values" ? cursor_->ReadInt64s(names.values) : cursor_->Skip();
+                });
             });
         });
     }
@@ -139,33 +174,61 @@ class Reader {
             if (key == "loss_changes") return floats(tree.loss_changes, 6);
             if (key == "sum_hessian") return floats(tree.sum_hessian, 7);
             if (key == "tree_param") return ReadStrings(params);
-            if (key == "split_type") return ReadSplitTypes();
+            if (key == "split_type") return cursor_->ReadBytes(tree.split_type);
+            if (key == "categories") return cursor_->ReadInts(tree.categories);
+            if (key == "categories_nodes") return cursor_->ReadInts(tree.categories_nodes);
+            if (key == "categories_segments") return cursor_->ReadInt64s(tree.categories_segments);
+            if (key == "categories_sizes") return cursor_->ReadInt64s(tree.categories_sizes);
+            if (key == "leaf_weights") return cursor_->ReadFloats(tree.leaf_weights);
             if (key != "default_left") return cursor_->Skip();
             found |= 1U << 8;
             return cursor_->ReadBytes(tree.default_left);
         }));
+        TRY(FinishTree(tree, params, found));
+        model_.trees.push_back(std::move(tree));
+        return {};
+    }
+
+    static constexpr unsigned kLossChangesBit = 1U << 6;
+    static constexpr unsigned kSumHessianBit = 1U << 7;
+
+    static Result<void> FinishTree(Tree& tree, const std::map<std::string, std::string>& params, unsigned found) {
+        auto leaf_size = params.find("size_leaf_vector");
+        // Files before 2.0 say 0.
+        if (leaf_size != params.end() && leaf_size->second != "0") {
+            tree.leaf_size = TRY(ParseParam<std::int32_t>("size_leaf_vector", leaf_size->second));
+        }
+        if (tree.leaf_size > 1 && tree.leaf_weights.empty()) {
+            MakeLeafRows(tree);
+            tree.loss_changes.resize(tree.num_nodes());
+            tree.sum_hessian.resize(tree.num_nodes());
+            found |= kLossChangesBit | kSumHessianBit;
+        }
+        if (tree.leaf_size == 1) tree.leaf_weights.clear();
         constexpr unsigned kAll = (1U << 9) - 1;
         if (found != kAll) return Corrupt("an array of the tree is missing");
-        auto leaf_size = params.find("size_leaf_vector");
-        if (leaf_size != params.end() && leaf_size->second != "0" && leaf_size->second != "1") {
-            return Unsupported("leaves with a vector of values (multi_strategy=multi_output_tree) are not supported");
-        }
         auto num_nodes = params.find("num_nodes");
         if (num_nodes != params.end() &&
             TRY(ParseParam<std::uint64_t>("num_nodes", num_nodes->second)) != tree.num_nodes()) {
             return Corrupt(fmt::format("num_nodes is {} but there are {} nodes", num_nodes->second, tree.num_nodes()));
         }
-        model_.trees.push_back(std::move(tree));
+        if (std::all_of(tree.split_type.begin(), tree.split_type.end(), [](std::uint8_t type) { return type == 0; })) {
+            tree.split_type.clear();
+        }
         return {};
     }
 
-    Result<void> ReadSplitTypes() {
-        std::vector<std::uint8_t> types;
-        TRY(cursor_->ReadBytes(types));
-        for (std::uint8_t type : types) {
-            if (type != 0) return Unsupported("categorical splits are not supported");
+    // Files of 2.0 to 3.0 keep a leaf's vector among base_weights and no statistics. CheckEnsemble sees the sizes
+    // later.
+    static void MakeLeafRows(Tree& tree) {
+        auto leaf_size = static_cast<std::size_t>(tree.leaf_size);
+        std::int32_t row = 0;
+        for (std::size_t node = 0; node < std::min(tree.num_nodes(), tree.right_children.size()); ++node) {
+            if (!tree.is_leaf(node) || (node + 1) * leaf_size > tree.base_weights.size()) continue;
+            auto values = tree.base_weights.begin() + static_cast<std::ptrdiff_t>(node * leaf_size);
+            tree.leaf_weights.insert(tree.leaf_weights.end(), values, values + tree.leaf_size);
+            tree.right_children[node] = row++;
         }
-        return {};
     }
 
     Result<void> ReadObjective() {
@@ -176,14 +239,8 @@ class Reader {
         });
     }
 
-    // An object whose values are strings; others are left out.
     Result<void> ReadStrings(std::map<std::string, std::string>& strings) {
-        return cursor_->ReadObject([&](std::string_view key) -> Result<void> {
-            if (strings.size() >= kModelNamesMax) return TooManyNames();
-            std::string name(key);
-            if (TRY(cursor_->Peek()) != ValueKind::kString) return cursor_->Skip();
-            return cursor_->ReadString(strings[name]);
-        });
+        return model::ReadStrings(*cursor_, strings);
     }
 
     Result<void> ReadStringArray(std::vector<std::string>& strings) {
@@ -194,16 +251,14 @@ class Reader {
         });
     }
 
-    Result<void> CheckSupported() const {
-        if (booster_ != "gbtree") {
-            return Unsupported(fmt::format("the booster '{}' is not supported, only 'gbtree'", booster_));
-        }
-        if (FindObjective(model_.objective) == nullptr) {
-            return Unsupported(fmt::format("the objective '{}' is not supported", model_.objective));
-        }
-        auto num_target = learner_params_.find("num_target");
-        if (num_target != learner_params_.end() && num_target->second != "0" && num_target->second != "1") {
-            return Unsupported(fmt::format("models with {} targets are not supported", num_target->second));
+    Result<void> SetBooster() {
+        if (booster_ == "dart") {
+            model_.booster = Booster::kDart;
+        } else if (booster_ == "gblinear") {
+            model_.booster = Booster::kGblinear;
+        } else if (booster_ != "gbtree") {
+            return Unsupported(
+                fmt::format("the booster '{}' is not known: it is none of gbtree, dart, gblinear", booster_));
         }
         return {};
     }
@@ -217,17 +272,11 @@ class Reader {
     Result<void> Complete() {
         model_.base_score = TRY(ParseBaseScore(TRY(LearnerParam("base_score"))));
         model_.num_feature = TRY(ParseParam<std::uint32_t>("num_feature", TRY(LearnerParam("num_feature"))));
-        model_.num_class = TRY(ParseParam<std::int32_t>("num_class", TRY(LearnerParam("num_class"))));
-        Link link = FindObjective(model_.objective)->link;
-        bool multi = link == Link::kArgmax || link == Link::kSoftmax;
-        if (multi && model_.num_class < 2) {
-            return Corrupt(fmt::format("num_class is {}, but {} needs at least 2", model_.num_class, model_.objective));
-        }
-        if (model_.num_class > kClassesMax) {
-            return Corrupt(
-                fmt::format("num_class is {}; more than {} classes are not supported", model_.num_class, kClassesMax));
-        }
-        if (!multi) model_.num_class = 0;
+        auto num_class = TRY(ParseParam<std::int32_t>("num_class", TRY(LearnerParam("num_class"))));
+        auto num_target = learner_params_.find("num_target");
+        TRY(SetOutputs(
+            model_, num_class,
+            num_target == learner_params_.end() ? 1 : TRY(ParseParam<std::int32_t>("num_target", num_target->second))));
         auto boost_from_average = learner_params_.find("boost_from_average");
         model_.boost_from_average = boost_from_average == learner_params_.end() || boost_from_average->second != "0";
         auto parallel = booster_params_.find("num_parallel_tree");
@@ -242,20 +291,7 @@ class Reader {
             return Corrupt(
                 fmt::format("num_trees is {} but there are {} trees", num_trees->second, model_.trees.size()));
         }
-        return has_iteration_indptr_ ? Result<void>() : MakeIterationIndptr();
-    }
-
-    // Files before 2.0: every round has num_parallel_tree trees of each class.
-    Result<void> MakeIterationIndptr() {
-        std::size_t per_round = model_.num_groups() * static_cast<std::size_t>(model_.num_parallel_tree);
-        if (model_.trees.size() % per_round != 0) {
-            return Corrupt(fmt::format("{} trees are no whole number of rounds of {}", model_.trees.size(), per_round));
-        }
-        model_.iteration_indptr.clear();
-        for (std::size_t tree = 0; tree <= model_.trees.size(); tree += per_round) {
-            model_.iteration_indptr.push_back(static_cast<std::int32_t>(tree));
-        }
-        return {};
+        return has_iteration_indptr_ ? Result<void>() : MakeIterationIndptr(model_);
     }
 
     std::unique_ptr<DocumentCursor> cursor_;
@@ -268,31 +304,8 @@ class Reader {
 
 }  // namespace
 
-Result<ModelFormat> DetectModelFormat(std::string_view bytes) {
-    std::size_t first = bytes.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return Corrupt("the model file is empty");
-    if (bytes[first] == '{') {
-        std::size_t second = bytes.find_first_not_of(" \t\r\n", first + 1);
-        bool json = second != std::string_view::npos && (bytes[second] == '"' || bytes[second] == '}');
-        return json ? ModelFormat::kJson : ModelFormat::kUbjson;
-    }
-    if (bytes[0] == '\x80') {
-        return Unsupported(
-            "this is a Python pickle. Load it in Python and save the booster with "
-            "booster.save_model('xgboost-model.ubj').");
-    }
-    if (bytes.starts_with("binf") || bytes.starts_with("CONFIG-offset:") ||
-        bytes.find("gbtree") != std::string_view::npos) {
-        return Unsupported(
-            "this is XGBoost's old binary format. Load it with xgboost before 3.1 and save it with "
-            "booster.save_model('xgboost-model.json').");
-    }
-    return Corrupt("this is neither XGBoost JSON nor UBJSON: it does not begin with '{'");
-}
-
-Result<TreeEnsemble> ReadModel(std::string_view bytes) {
-    ModelFormat format = TRY(DetectModelFormat(bytes));
-    return Reader(format == ModelFormat::kJson ? MakeJsonCursor(bytes) : MakeUbjsonCursor(bytes)).Run();
+Result<TreeEnsemble> ReadDocument(std::unique_ptr<DocumentCursor> cursor) {
+    return Reader(std::move(cursor)).Run();
 }
 
 }  // namespace espalier::model
