@@ -98,6 +98,10 @@ def mnist_small_libsvm(mnist_small):
     return {split: mnist.libsvm(*data) for split, data in mnist_small.items()}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--full-parity", action="store_true", help="every case of the parity suite; writes docs/parity.md")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "runs_last: looks at what all other tests of the run did")
 

@@ -156,7 +156,7 @@ class LocalInstance {
     Result<learn::DataSet> Load(const learn::ChannelFiles& channel) {
         data::LoadReport report;
         ProgressBar bar("read " + channel.name, channel.size_bytes());
-        const bool identities = comm_.size() > 1 && parameters_.train.subsample < 1;
+        const bool identities = comm_.size() > 1 && learn::UsesRowIdentity(parameters_.train);
         auto set = learn::LoadChannel(channel, num_threads_, identities, comm_, report, [&](std::uint64_t bytes_read) {
             if (comm_.rank() == 0) bar.Update(bytes_read);
         });
@@ -227,7 +227,9 @@ Result<void> Train(const TrainCommandOptions& options) {
     const auto begin = SteadyClock::now();
     TRY(CheckModelTarget(options.model));
     const auto list = TRY(SplitPairs(options.hyperparameters));
-    const auto parameters = TRY(learn::ParseHyperparameters(list, learn::ProfileOf(AlgorithmVersion::k3_2_0)));
+    learn::VersionProfile profile = learn::ProfileOf(AlgorithmVersion::k3_2_0);
+    profile.engine_names = true;
+    const auto parameters = TRY(learn::ParseHyperparameters(list, profile));
     for (const std::string& warning : parameters.warnings)
         std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
     const auto channels = TRY(FindChannels(options, parameters.csv_weights));

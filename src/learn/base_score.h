@@ -11,8 +11,8 @@
 namespace espalier::learn {
 
 /// The intercept as the model file stores it (scale of the output; margins for multi:*), one value, or one per class.
-/// rows.margins is not read.
+/// rows.margins is not read. weighted: any rank's rows have weights.
 Result<std::vector<float>> FindBaseScore(const TrainParams& params, const Objective& objective, const RowsView& rows,
-                                         std::uint64_t total_rows, WorkerTeam& team, collective::Comm& comm);
+                                         bool weighted, WorkerTeam& team, collective::Comm& comm);
 
 }  // namespace espalier::learn

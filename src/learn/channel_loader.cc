@@ -33,6 +33,7 @@ void AppendRows(data::LabeledRows& all, data::LabeledRows&& part) {
     all.rows.num_features = std::max(all.rows.num_features, part.rows.num_features);
     all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
     all.weights.insert(all.weights.end(), part.weights.begin(), part.weights.end());
+    all.query_ids.insert(all.query_ids.end(), part.query_ids.begin(), part.query_ids.end());
 }
 
 std::vector<std::byte> Encode(const std::vector<FileRows>& files) {
@@ -132,6 +133,12 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, int num_threads, bool i
         return Error(ErrorCode::kInvalidArgument,
                      fmt::format("some files of the {} data have weights and others do not: give every row a weight "
                                  "(label:weight), or none",
+                                 channel.name));
+    }
+    if (!set.labeled.query_ids.empty() && set.labeled.query_ids.size() != set.labeled.labels.size()) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("some files of the {} data have qids and others do not: give every row a qid (label "
+                                 "qid:1 …), or none",
                                  channel.name));
     }
     return set;

@@ -2,15 +2,13 @@
 
 namespace espalier::learn {
 
-Result<Evaluation> Evaluation::Create(const TrainParams& params, const Objective& objective, std::size_t num_sets,
-                                      bool modern_defaults) {
+Result<Evaluation> Evaluation::Create(const TrainParams& params, const Objective& objective, std::size_t num_sets) {
     std::vector<std::string> names = params.eval_metrics;
-    if (names.empty()) names.emplace_back(objective.DefaultMetric(modern_defaults));
+    if (names.empty()) names.push_back(objective.DefaultMetric(params.version));
     Evaluation evaluation;
     for (std::size_t set = 0; set < num_sets; ++set) {
-        std::vector<std::unique_ptr<Metric>> metrics;
+        auto& metrics = evaluation.metrics_.emplace_back();
         for (const std::string& name : names) metrics.push_back(TRY(MakeMetric(name, params)));
-        evaluation.evaluators_.emplace_back(std::move(metrics));
     }
     return evaluation;
 }
@@ -19,8 +17,9 @@ Result<std::vector<MetricValue>> Evaluation::Evaluate(const std::vector<Prepared
                                                       collective::Comm& comm) {
     std::vector<MetricValue> all;
     for (std::size_t i = 0; i < sets.size(); ++i) {
-        const std::vector<double> values = TRY(evaluators_[i].Evaluate(sets[i].View(), sets[i].total_rows, team, comm));
-        for (std::size_t m = 0; m < values.size(); ++m) all.push_back({sets[i].name, metrics()[m]->name(), values[m]});
+        for (const auto& metric : metrics_[i]) {
+            all.push_back({sets[i].name, metric->name(), TRY(metric->Evaluate(sets[i].View(), team, comm))});
+        }
     }
     return all;
 }

@@ -23,20 +23,19 @@ struct MetricValue {
 
 class Evaluation {
   public:
-    /// params.eval_metrics, or the objective's default; modern_defaults: as from xgboost 1.3 on. MakeMetric's errors.
-    static Result<Evaluation> Create(const TrainParams& params, const Objective& objective, std::size_t num_sets,
-                                     bool modern_defaults);
+    /// params.eval_metrics, or the objective's default. MakeMetric's errors.
+    static Result<Evaluation> Create(const TrainParams& params, const Objective& objective, std::size_t num_sets);
 
     /// Values of all sets, the first set's first, metrics in configured order.
     Result<std::vector<MetricValue>> Evaluate(const std::vector<PreparedSet>& sets, WorkerTeam& team,
                                               collective::Comm& comm);
 
     /// Of each data set.
-    std::span<const std::unique_ptr<Metric>> metrics() const { return evaluators_[0].metrics(); }
+    std::span<const std::unique_ptr<Metric>> metrics() const { return metrics_[0]; }
 
   private:
     Evaluation() = default;
-    std::vector<MetricEvaluator> evaluators_;  ///< [data sets]
+    std::vector<std::vector<std::unique_ptr<Metric>>> metrics_;  ///< [data sets]
 };
 
 }  // namespace espalier::learn

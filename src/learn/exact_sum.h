@@ -13,8 +13,9 @@
 
 namespace espalier::learn {
 
-/// series[s] is this rank's values of sum s (lengths may differ, also from rank to rank; no NaN). The sums over all
-/// ranks, the same everywhere. total_values: an upper bound on any series' length over all ranks. Two reductions.
+/// series[s] is this rank's values of sum s (lengths may differ, also from rank to rank). The sums over all ranks, the
+/// same everywhere; NaN where a value is NaN, infinity where one is infinite. total_values: an upper bound on any
+/// series' length over all ranks. Two reductions.
 Result<std::vector<double>> ExactSums(std::span<const std::span<const double>> series, std::uint64_t total_values,
                                       WorkerTeam& team, collective::Comm& comm);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/check.h"
 
@@ -13,6 +14,12 @@ constexpr std::size_t kBlockRows = 8192;
 // Fine sums stay below 2^61, packed ones below 2^31 (gradients are signed; hessians could use one bit more).
 constexpr int kFineSumBits = 61;
 constexpr std::int64_t kPackedSumMax = (std::int64_t{1} << 31) - 1;
+
+/// By its exponent, which vectorises.
+bool IsFinite(float value) {
+    constexpr std::uint32_t kExponent = 0x7F800000U;
+    return (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
+}
 
 int BitsOf(std::uint64_t value) {
     return static_cast<int>(std::bit_width(value));
@@ -57,10 +64,13 @@ Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::
     for_group_blocks([&](std::size_t, std::size_t begin, std::size_t end, std::size_t slot) {
         float grad_max = 0;
         float hess_max = 0;
+        bool all_finite = true;
         for (std::size_t i = begin; i < end; ++i) {
             grad_max = std::max(grad_max, std::fabs(grad[i]));
             hess_max = std::max(hess_max, hess[i]);
+            all_finite = all_finite & IsFinite(grad[i]) & IsFinite(hess[i]);
         }
+        if (!all_finite) grad_max = std::numeric_limits<float>::infinity();
         greatest[slot] = std::max(greatest[slot], double{grad_max});
         greatest[slot + 1] = std::max(greatest[slot + 1], double{hess_max});
     });
@@ -69,6 +79,12 @@ Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::
         agreed[i % agreed.size()] = std::max(agreed[i % agreed.size()], greatest[i]);
     }
     TRY(comm.AllReduceMax(std::span<double>(agreed)));
+    if (!std::all_of(agreed.begin(), agreed.end(), [](double greatest) { return std::isfinite(greatest); })) {
+        return Error(
+            ErrorCode::kInvalidArgument,
+            "the gradients of a round are too large for float32: the labels are too large for the objective, or "
+            "the model ran away. Scale the labels down, or use a smaller eta.");
+    }
 
     std::vector<GroupScale> scales(num_groups);
     for (std::size_t group = 0; group < num_groups; ++group) {

@@ -46,7 +46,7 @@ inline std::int64_t Shifted(std::int64_t fine, int shift) {
 }
 
 /// The scales of all groups; grad and hess are [groups x rows], hessians not negative. total_rows: over all ranks.
-/// Two small reductions. The same on every rank.
+/// Two small reductions. The same on every rank. kInvalidArgument when a gradient of any rank is not finite.
 Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::span<const float> hess,
                                               std::size_t num_groups, std::uint64_t total_rows, WorkerTeam& team,
                                               collective::Comm& comm);

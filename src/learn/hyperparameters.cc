@@ -76,6 +76,7 @@ void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& wa
     struct Idle {
         std::string_view name;
         std::string_view why;
+        std::string_view unless_objective = {};
     };
     static constexpr Idle kIdle[] = {
         {"sample_type", "it belongs to booster dart"},
@@ -84,9 +85,10 @@ void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& wa
         {"one_drop", "it belongs to booster dart"},
         {"skip_drop", "it belongs to booster dart"},
         {"lambda_bias", "it belongs to booster gblinear"},
-        {"tweedie_variance_power", "it belongs to objective reg:tweedie"},
-        {"aft_loss_distribution", "it belongs to objective survival:aft"},
-        {"aft_loss_distribution_scale", "it belongs to objective survival:aft"},
+        {"tweedie_variance_power", "it belongs to objective reg:tweedie", "reg:tweedie"},
+        {"aft_loss_distribution", "it belongs to objective survival:aft", "survival:aft"},
+        {"aft_loss_distribution_scale", "it belongs to objective survival:aft", "survival:aft"},
+        {"quantile_alpha", "it belongs to objective reg:quantileerror", "reg:quantileerror"},
         {"sketch_eps", "cut points are exact here; max_bin sets how many there are"},
         {"max_bins",
          "the image hands it to the engine under a name the engine does not know; the number of bins is 256"},
@@ -98,7 +100,7 @@ void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& wa
         {"worker_memory", "each instance uses the memory it is given"},
     };
     for (const Idle& idle : kIdle) {
-        if (reader.Has(idle.name)) {
+        if (reader.Has(idle.name) && !reader.Is("objective", idle.unless_objective)) {
             warnings.push_back(fmt::format("Hyperparameter '{}' has no effect: {}.", idle.name, idle.why));
         }
     }
@@ -108,6 +110,31 @@ void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& wa
     if (reader.Is("deterministic_histogram", "false")) {
         warnings.emplace_back("Hyperparameter 'deterministic_histogram' has no effect: sums are always exact here.");
     }
+}
+
+/// "0.5", "0.1,0.9" or "[0.1, 0.9]".
+Result<std::vector<float>> ReadQuantiles(const Reader& reader) {
+    std::string text = reader.Text("quantile_alpha", "");
+    std::erase_if(text, [](char c) { return c == '[' || c == ']' || c == '(' || c == ')' || c == ' '; });
+    std::vector<float> alphas;
+    for (const std::string& member : SplitCommas(text)) {
+        const auto alpha = ParsePythonFloat(member);
+        if (alpha.has_value() && *alpha >= 0 && *alpha <= 1) {
+            alphas.push_back(static_cast<float>(*alpha));
+            continue;
+        }
+        return UserError(
+            fmt::format("quantile alpha must be in the range [0.0, 1.0], not '{}'. Set quantile_alpha to a "
+                        "number, or to several as 0.1,0.5,0.9.",
+                        member));
+    }
+    return alphas;
+}
+
+/// The objectives whose rows with label 1 are weighted by scale_pos_weight; the others do not look at it.
+bool ScalesPositives(std::string_view objective) {
+    return objective == "binary:logistic" || objective == "binary:logitraw" || objective == "reg:logistic" ||
+           objective == "reg:gamma" || objective == "reg:squarederror" || objective == "reg:linear";
 }
 
 Result<void> ReadObjective(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
@@ -127,10 +154,15 @@ Result<void> ReadObjective(const Reader& reader, const VersionProfile& profile, 
             "Hyperparameter 'num_class' has no effect: objective '{}' is not multi-class.", train.objective));
     }
     reader.Set("scale_pos_weight", train.scale_pos_weight);
-    if (train.num_class > 0 && reader.Has("scale_pos_weight")) {
-        out.warnings.emplace_back("Hyperparameter 'scale_pos_weight' has no effect: the objective is multi-class.");
-        train.scale_pos_weight = 1;
+    if (reader.Has("scale_pos_weight") && !ScalesPositives(train.objective)) {
+        out.warnings.push_back(
+            fmt::format("Hyperparameter 'scale_pos_weight' has no effect under objective '{}'.", train.objective));
     }
+    train.version = profile.version;
+    reader.Set("tweedie_variance_power", train.tweedie_variance_power);
+    train.aft_loss_distribution = reader.Text("aft_loss_distribution", train.aft_loss_distribution);
+    reader.Set("aft_loss_distribution_scale", train.aft_loss_distribution_scale);
+    if (train.objective == "reg:quantileerror") train.quantile_alphas = TRY(ReadQuantiles(reader));
     train.base_score_rule = profile.base_score_rule;
     if (reader.Has("base_score")) {
         float base_score = 0.5F;
@@ -173,6 +205,8 @@ Result<void> ReadTree(const Reader& reader, TrainParams& train) {
     reader.Set("gamma", train.gamma);
     reader.Set("lambda", train.lambda);
     reader.Set("alpha", train.alpha);
+    // xgboost keeps Poisson's steps short unless told otherwise, in its hessian and in its leaves.
+    if (train.objective == "count:poisson") train.max_delta_step = 0.7F;
     reader.Set("max_delta_step", train.max_delta_step);
     reader.Set("min_child_weight", train.min_child_weight);
     reader.Set("max_depth", train.max_depth);

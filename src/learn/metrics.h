@@ -1,8 +1,10 @@
-// Metrics of one data set over all ranks: weighted means of a loss per row, and auc.
+// Metrics of one data set over all ranks.
 //
-// Sums are exact (learn/exact_sum.h), so a metric is the same number for any number of threads and ranks.
-// Implemented: rmse, mae, error, error@t, logloss, merror, mlogloss, auc (two classes). Source:
-// contracts/xgboost.md 4.9. Thread-compatible.
+// Families, one file each in learn/metrics: means of a loss per row (elementwise, multiclass), curves (auc, aucpr),
+// ranking (ndcg, map, pre), survival, and the scores that the images compute beside the engine (scores); the table of
+// names is metric_table.cc. Sums are exact (learn/exact_sum.h) or run in one order on every rank, so a metric is the
+// same number for any number of threads and ranks. Source: contracts/xgboost.md 3.2, 4.9; xgboost src/metric.
+// Confined to the trainer's thread.
 #pragma once
 
 #include <memory>
@@ -18,6 +20,7 @@
 
 namespace espalier::learn {
 
+/// One metric of one data set. Keeps what depends on the labels and weights alone, so a metric sees one data set only.
 class Metric {
   public:
     virtual ~Metric() = default;
@@ -25,11 +28,9 @@ class Metric {
     const std::string& name() const { return name_; }
     virtual bool maximize() const { return false; }
 
-    /// Weighted loss of each row of [begin, end) into losses[begin, end); unused by auc.
-    virtual void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const = 0;
-    /// From the weighted mean of the losses.
-    virtual double Finish(double mean) const { return mean; }
-    virtual bool is_auc() const { return false; }
+    /// nan when the rows do not define it (no row of weight, one class only, …). kInvalidArgument when the labels do
+    /// not fit the metric. Every rank calls it.
+    virtual Result<double> Evaluate(const RowsView& rows, WorkerTeam& team, collective::Comm& comm) = 0;
 
   protected:
     explicit Metric(std::string name) : name_(std::move(name)) {}
@@ -41,21 +42,5 @@ class Metric {
 /// kInvalidArgument for a metric this build does not compute, or that does not fit the objective; the message says
 /// which it does.
 Result<std::unique_ptr<Metric>> MakeMetric(std::string_view name, const TrainParams& params);
-
-/// Evaluates metrics on one data set, again and again, without allocating after the first time.
-class MetricEvaluator {
-  public:
-    explicit MetricEvaluator(std::vector<std::unique_ptr<Metric>> metrics) : metrics_(std::move(metrics)) {}
-
-    std::span<const std::unique_ptr<Metric>> metrics() const { return metrics_; }
-
-    /// One value per metric; nan when no rank has a row of weight. Every rank calls it. total_rows: of all ranks.
-    Result<std::vector<double>> Evaluate(const RowsView& rows, std::uint64_t total_rows, WorkerTeam& team,
-                                         collective::Comm& comm);
-
-  private:
-    std::vector<std::unique_ptr<Metric>> metrics_;
-    std::vector<std::vector<double>> losses_;  ///< [metrics + 1][rows]; the last is the weights
-};
 
 }  // namespace espalier::learn

@@ -123,6 +123,11 @@ Result<void> CheckRange(const HyperparameterRule& rule, const std::string& text,
     }
 }
 
+/// Known to the engine and to no image.
+bool IsEngineName(std::string_view name, std::string_view text) {
+    return name == "quantile_alpha" || name == "eval_metric" || (name == "objective" && text == "reg:quantileerror");
+}
+
 Result<void> CheckMetricRules(const CheckedValues& values) {
     const auto metrics = values.find("eval_metric");
     if (metrics == values.end()) return {};
@@ -195,13 +200,13 @@ Result<void> CheckUpdaterRules(const CheckedValues& values) {
     return {};
 }
 
-Result<void> CheckRulesBetween(const CheckedValues& values) {
+Result<void> CheckRulesBetween(const CheckedValues& values, bool engine_names) {
     const std::string_view objective = ValueOr(values, "objective", "");
     if (objective.starts_with("multi:") && values.count("num_class") == 0) {
         return UserError("Require input for parameter 'num_class' for multi-classification");
     }
     TRY(CheckUpdaterRules(values));
-    TRY(CheckMetricRules(values));
+    if (!engine_names) TRY(CheckMetricRules(values));
     const std::string_view tree_method = ValueOr(values, "tree_method", "");
     if (values.count("monotone_constraints") > 0 && tree_method != "exact" && tree_method != "hist") {
         return UserError(
@@ -243,14 +248,16 @@ Result<CheckedValues> CheckModernRules(const HyperparameterList& list, const Ver
     }
     if (values.count("num_round") == 0) return UserError("Missing required hyperparameter: num_round");
     for (const std::string& name : order) {
+        if (profile.engine_names && IsEngineName(name, values[name])) continue;
         const HyperparameterRule* rule = FindRule(name, profile.version);
         if (rule == nullptr) return UnknownName(name, profile.version);
         TRY(CheckParses(*rule, values[name]));
     }
     for (const std::string& name : order) {
+        if (profile.engine_names && IsEngineName(name, values[name])) continue;
         TRY(CheckRange(*FindRule(name, profile.version), values[name], profile.version));
     }
-    TRY(CheckRulesBetween(values));
+    TRY(CheckRulesBetween(values, profile.engine_names));
     return values;
 }
 

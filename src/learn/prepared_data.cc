@@ -72,6 +72,16 @@ std::vector<std::int64_t> WeightUnits(const Shape& shape, const std::vector<floa
     return units;
 }
 
+/// A query is a run of rows with one qid.
+std::vector<std::uint32_t> QueryBegins(const std::vector<std::uint64_t>& query_ids) {
+    std::vector<std::uint32_t> begins;
+    for (std::size_t row = 0; row < query_ids.size(); ++row) {
+        if (row == 0 || query_ids[row] != query_ids[row - 1]) begins.push_back(static_cast<std::uint32_t>(row));
+    }
+    if (!begins.empty()) begins.push_back(static_cast<std::uint32_t>(query_ids.size()));
+    return begins;
+}
+
 }  // namespace
 
 std::size_t PreparedData::memory_bytes() const {
@@ -122,8 +132,7 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
     summaries.clear();
     prepared.cuts_seconds = SecondsSince(begin);
     begin = SteadyClock::now();
-    prepared.segments = std::move(data_sets[0].segments);
-    if (prepared.segments.empty()) prepared.segments.push_back({0, 0});
+    prepared.weighted = shape.greatest_weight > 0;
     for (std::size_t i = 0; i < data_sets.size(); ++i) {
         data::LabeledRows& labeled = data_sets[i].labeled;
         PreparedSet& set = prepared.sets.emplace_back();
@@ -133,6 +142,9 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
         set.name = data_sets[i].name;
         set.labels = std::move(labeled.labels);
         set.weights = std::move(labeled.weights);
+        set.query_begins = QueryBegins(labeled.query_ids);
+        set.segments = std::move(data_sets[i].segments);
+        if (set.segments.empty()) set.segments.push_back({0, 0});
         set.total_rows = shape.total_rows[i];
         labeled = {};
     }

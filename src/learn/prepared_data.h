@@ -41,18 +41,22 @@ struct PreparedSet {
     std::vector<float> labels;
     std::vector<float> weights;  ///< empty: 1 each
     std::vector<float> margins;  ///< [groups x rows]
+    /// First row of each query and the number of rows; empty when the data name no queries.
+    std::vector<std::uint32_t> query_begins;
+    std::vector<RowSegment> segments;
     std::uint64_t total_rows = 0;
     data::BinnedMatrix matrix;
 
     RowsView View() const {
-        return {labels.size(), margins.data(), labels.data(), weights.empty() ? nullptr : weights.data()};
+        return {labels.size(), margins.data(), labels.data(), weights.empty() ? nullptr : weights.data(),
+                query_begins,  segments,       total_rows};
     }
 };
 
 struct PreparedData {
     std::vector<PreparedSet> sets;  ///< [0] is trained on
     data::BinLayout layout;
-    std::vector<RowSegment> segments;  ///< of the training rows
+    bool weighted = false;  ///< any rank's training rows have weights
     std::size_t num_features = 0;
     double cuts_seconds = 0;
     double bins_seconds = 0;

@@ -7,7 +7,13 @@
 namespace espalier::learn {
 
 /// What a number is drawn for; part of the key.
-enum class DrawPurpose : std::uint64_t { kRow = 1, kColumnByTree = 2, kColumnByLevel = 3, kColumnByNode = 4 };
+enum class DrawPurpose : std::uint64_t {
+    kRow = 1,
+    kColumnByTree = 2,
+    kColumnByLevel = 3,
+    kColumnByNode = 4,
+    kPair = 5
+};
 
 /// A bijective mix of 64 bits in which every input bit changes about half of the output bits (the finaliser of
 /// splitmix64, Steele, Lea and Flood, OOPSLA 2014).

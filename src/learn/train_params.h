@@ -1,11 +1,14 @@
 // What the trainer needs to know, typed and in range. Made from a user's strings by learn/hyperparameters.h.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/algorithm_image.h"
 
 namespace espalier::learn {
 
@@ -48,6 +51,12 @@ struct TrainParams {
     std::optional<float> base_score;
     BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
     float scale_pos_weight = 1;
+    float tweedie_variance_power = 1.5F;
+    std::string aft_loss_distribution = "normal";  ///< or logistic, extreme
+    float aft_loss_distribution_scale = 1;
+    std::vector<float> quantile_alphas;  ///< of reg:quantileerror, one group each; else empty
+    /// Whose defaults and ranking pairs the engine takes.
+    AlgorithmVersion version = AlgorithmVersion::k3_2_0;
 
     TreeMethod tree_method = TreeMethod::kHist;
     PruningRule pruning_rule = PruningRule::kBefore;
@@ -89,7 +98,7 @@ struct TrainParams {
     bool samples_rows_uniformly() const { return subsample < 1; }
     /// Where the gradients of a tree are among those of its round: those of its group.
     std::size_t source_of_tree(std::size_t tree) const { return tree / static_cast<std::size_t>(num_parallel_tree); }
-    int num_groups() const { return num_class > 1 ? num_class : 1; }
+    int num_groups() const { return num_class > 1 ? num_class : std::max(1, static_cast<int>(quantile_alphas.size())); }
     int trees_per_round() const { return num_groups() * num_parallel_tree; }
 };
 

@@ -41,14 +41,14 @@ class Job {
     Result<TrainOutcome> Run(std::vector<DataSet>& data_sets, BadLabel* bad_label) {
         objective_ = TRY(MakeObjective(params_));
         if (context_.start != nullptr) rounds_before_ = context_.start->rounds_before;
-        Evaluation evaluation =
-            TRY(Evaluation::Create(params_, *objective_, data_sets.size(), context_.modern_defaults));
+        Evaluation evaluation = TRY(Evaluation::Create(params_, *objective_, data_sets.size()));
         EarlyStopping early_stopping(params_, data_sets.size(), evaluation.metrics(), rounds_before_);
         TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
         std::vector<std::vector<float>> margins;
         if (context_.start != nullptr) margins = TRY(StartMargins(data_sets));
         data_ = TRY(PrepareData(params_, data_sets, context_.team, context_.comm));
         outcome_.bin_memory_bytes = data_.memory_bytes();
+        TRY(objective_->Prepare(data_.sets[0].View(), context_.team, context_.comm));
         if (context_.start != nullptr) {
             TRY(GoOn(std::move(margins), early_stopping));
         } else {
@@ -65,10 +65,11 @@ class Job {
     Result<void> StartModel() {
         const PreparedSet& train = data_.sets[0];
         model().base_score =
-            TRY(FindBaseScore(params_, *objective_, train.View(), train.total_rows, context_.team, context_.comm));
+            TRY(FindBaseScore(params_, *objective_, train.View(), data_.weighted, context_.team, context_.comm));
         model().objective = std::string(objective_->name());
         model().objective_params = objective_->ModelParams();
         model().num_class = params_.num_class > 1 ? params_.num_class : 0;
+        model().num_target = model().num_class > 0 ? 1 : params_.num_groups();
         model().num_feature = static_cast<std::uint32_t>(data_.num_features);
         model().boost_from_average = !params_.base_score.has_value();
         model().num_parallel_tree = params_.num_parallel_tree;

@@ -59,7 +59,6 @@ struct TrainContext {
     collective::Comm& comm;
     const std::atomic<bool>* stop = nullptr;  ///< set: finish the round and keep the model so far
     std::function<void(const RoundReport&)> on_round = {};
-    bool modern_defaults = true;  ///< default metrics as from xgboost 1.3 on
     const TrainingStart* start = nullptr;
     /// After on_round: the model so far, from which a job can go on. rounds are counted over the job's own.
     std::function<void(int round, const model::TreeEnsemble&)> on_model = {};

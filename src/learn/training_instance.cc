@@ -62,7 +62,6 @@ class Instance {
                                    .comm = comm_,
                                    .stop = options_.stop,
                                    .on_round = [this](const RoundReport& report) { OnRound(report); },
-                                   .modern_defaults = options_.profile.modern_default_metric,
                                    .start = start_.has_value() ? &*start_ : nullptr,
                                    .on_model = [this](int round, const auto& model) { OnModel(round, model); }};
         Result<TrainOutcome> outcome = Train(parameters_.train, sets, context, &bad_label);
@@ -192,7 +191,7 @@ class Instance {
     }
 
     Result<void> Load(std::vector<DataSet>& sets) {
-        const bool identities = !alone() && parameters_.train.subsample < 1;
+        const bool identities = !alone() && UsesRowIdentity(parameters_.train);
         Result<void> failed;
         for (const ChannelFiles& channel : channels_) {
             data::LoadReport report;

@@ -1,10 +1,9 @@
 #include "learn/booster.h"
+#include "learn/leaf_refit.h"
 
 namespace espalier::learn {
 
 namespace {
-
-constexpr std::size_t kBlockRows = 2048;
 
 class TreeBooster final : public Booster {
   public:
@@ -16,7 +15,7 @@ class TreeBooster final : public Booster {
                                       .layout = input.data.layout,
                                       .train = sets()[0].matrix,
                                       .evals = evals,
-                                      .row_segments = input.data.segments,
+                                      .row_segments = sets()[0].segments,
                                       .total_rows = sets()[0].total_rows,
                                       .team = input.team,
                                       .comm = input.comm});
@@ -24,12 +23,15 @@ class TreeBooster final : public Booster {
 
     Result<void> Boost(model::TreeEnsemble& model) override {
         const RowsView rows = sets()[0].View();
-        input_.team.ForBlocks(rows.num_rows, kBlockRows, [&](std::size_t from, std::size_t to, int) {
-            input_.objective.Gradients(rows, from, to, grad_.data(), hess_.data());
-        });
+        const auto round = static_cast<int>(model.num_rounds());
+        TRY(input_.objective.Gradients(rows, round, input_.team, input_.comm, grad_.data(), hess_.data()));
         const std::vector<GroupScale> scales =
             TRY(AgreeOnScales(grad_, hess_, num_groups(), sets()[0].total_rows, input_.team, input_.comm));
         std::vector<model::Tree> trees = TRY(grower_->Grow(model.num_rounds(), grad_, hess_, scales));
+        if (input_.objective.LeafQuantile(0).has_value()) {
+            TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted, *grower_, input_.team,
+                            input_.comm, trees));
+        }
         AddLeaves(sets()[0], grower_->train_partition(), trees);
         for (std::size_t i = 1; i < sets().size(); ++i) AddLeaves(sets()[i], grower_->eval_partition(i - 1), trees);
         Keep(std::move(trees), model);

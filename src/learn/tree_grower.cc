@@ -80,6 +80,7 @@ class TreeGrowerOf final : public TreeGrower {
 
     const RowPartition& train_partition() const override { return partition_; }
     const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
+    bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
 
   private:
     /// A node's histogram is needed after its own scan only if its children may be split further.

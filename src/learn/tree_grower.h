@@ -55,6 +55,8 @@ class TreeGrower {
     /// Rows per leaf after Grow.
     virtual const RowPartition& train_partition() const = 0;
     virtual const RowPartition& eval_partition(std::size_t eval) const = 0;
+    /// False for the training rows that a tree of the last Grow was not grown on.
+    virtual bool IsSampled(std::size_t tree, std::size_t row) const = 0;
 
     /// Tile owners among ranks; tiles are dealt out in runs of about equal cells. Visible for tests.
     static std::vector<int> OwnersOfTiles(const data::BinLayout& layout, int num_ranks);

@@ -7,7 +7,6 @@ VersionProfile ProfileOf(AlgorithmVersion version) {
     profile.version = version;
     profile.legacy = version == AlgorithmVersion::kLegacy;
     profile.aliases = version >= AlgorithmVersion::k0_90_2;
-    profile.modern_default_metric = version >= AlgorithmVersion::k1_3_1;
     profile.sorts_metrics = version >= AlgorithmVersion::k1_7_1;
     profile.six_digit_numbers = version < AlgorithmVersion::k1_0_1;
     profile.csv_weights_on_validation = version >= AlgorithmVersion::k1_2_1;

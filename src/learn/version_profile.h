@@ -9,12 +9,14 @@ namespace espalier::learn {
 
 struct VersionProfile {
     AlgorithmVersion version = AlgorithmVersion::k3_2_0;
-    bool legacy = false;                ///< 0.72: its own rules, texts and log lines
-    bool aliases = true;                ///< learning_rate and friends are renamed
-    bool modern_default_metric = true;  ///< mlogloss and logloss instead of merror and error
-    bool sorts_metrics = true;          ///< tuning metric and eval_metric are merged and sorted
-    bool six_digit_numbers = false;     ///< metric lines print %g instead of %.5f
+    bool legacy = false;             ///< 0.72: its own rules, texts and log lines
+    bool aliases = true;             ///< learning_rate and friends are renamed
+    bool sorts_metrics = true;       ///< tuning metric and eval_metric are merged and sorted
+    bool six_digit_numbers = false;  ///< metric lines print %g instead of %.5f
     bool csv_weights_on_validation = true;
+    /// No image is imitated: what only the engine knows is taken too (reg:quantileerror, quantile_alpha, metrics as
+    /// pre@5).
+    bool engine_names = false;
     BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
 };

@@ -33,6 +33,7 @@ const std::vector<ObjectiveInfo>& Table() {
         {"reg:linear", Link::kIdentity, "reg_loss_param", scale},
         {"reg:logistic", Link::kSigmoid, "reg_loss_param", scale},
         {"reg:pseudohubererror", Link::kIdentity, "pseudo_huber_param", {{"huber_slope", "1"}}},
+        {"reg:quantileerror", Link::kIdentity, "quantile_loss_param", {{"quantile_alpha", "[0.5]"}}},
         {"reg:squarederror", Link::kIdentity, "reg_loss_param", scale},
         {"reg:squaredlogerror", Link::kIdentity, "", {}},
         {"reg:tweedie", Link::kExp, "tweedie_regression_param", {{"tweedie_variance_power", "1.5"}}},

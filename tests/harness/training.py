@@ -23,13 +23,15 @@ def image(tag: str) -> str:
     return MODERN_IMAGE.replace("3.2-0", tag) if tag not in ("1", "latest") else LEGACY_IMAGE.replace(":1", ":" + tag)
 
 
-def libsvm(values: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> str:
+def libsvm(values: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None,
+           queries: np.ndarray | None = None) -> str:
     """Rows as text with indices from 0; NaN is left out, zeros are written. Every float32 keeps its value."""
     lines = []
     for row, (vector, label) in enumerate(zip(values, labels)):
         head = repr(float(label)) + ("" if weights is None else ":" + repr(float(weights[row])))
         cells = [f"{i}:{float(v)!r}" for i, v in enumerate(vector) if not np.isnan(v)]
-        lines.append(" ".join([head, *cells]))
+        query = [] if queries is None else [f"qid:{int(queries[row])}"]
+        lines.append(" ".join([head, *query, *cells]))
     return "\n".join(lines) + "\n"
 
 
