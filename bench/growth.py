@@ -24,21 +24,24 @@ EVERYONE = ("ours", *PEERS.values())
 BASE = {"rows": 50_000, "columns": 28, "classes": 1, "depth": 6, "threads": 2}
 ROUNDS = 20
 COLUMN_STUDY_ROWS = 1000
+CLASS_STUDY_ROWS = 20_000
+QUICK_DIVISOR = 20
 EXPONENT_NOISE = 0.1
 PEER_SECONDS_MAX = 300.0
 LEVELS = 16_384  # distinct values of a column
 
 
-def axes(rows_max: int, columns_max: int) -> dict[str, list[dict]]:
-    """What varies, and the points of each study."""
+def axes(rows_max: int, columns_max: int, divisor: int = 1) -> dict[str, list[dict]]:
+    """What varies, and the points of each study; rows that do not vary are divided, for a quick run."""
+    base = {**BASE, "rows": BASE["rows"] // divisor}
     decades = [10**power for power in range(4, 8) if 10**power <= rows_max]
     columns = [10**power for power in range(1, 6) if 10**power <= columns_max]
     return {
-        "rows": [{**BASE, "rows": rows, "columns": 10} for rows in decades],
-        "columns": [{**BASE, "rows": COLUMN_STUDY_ROWS, "columns": count} for count in columns],
-        "classes": [{**BASE, "rows": 20_000, "classes": count} for count in (2, 5, 10, 30, 100)],
-        "depth": [{**BASE, "depth": depth} for depth in (2, 4, 6, 8, 10, 12)],
-        "threads": [{**BASE, "threads": threads} for threads in (1, 2)],
+        "rows": [{**base, "rows": rows, "columns": 10} for rows in decades],
+        "columns": [{**base, "rows": COLUMN_STUDY_ROWS // divisor, "columns": count} for count in columns],
+        "classes": [{**base, "rows": CLASS_STUDY_ROWS // divisor, "classes": count} for count in (2, 5, 10, 30, 100)],
+        "depth": [{**base, "depth": depth} for depth in (2, 4, 6, 8, 10, 12)],
+        "threads": [{**base, "threads": threads} for threads in (1, 2)],
     }
 
 
@@ -101,7 +104,7 @@ def _series(points: list[dict], axis: str, name: str, cost: str) -> tuple[list[f
     return [size for size, _ in found], [value for _, value in found]
 
 
-def render(study: dict[str, list[dict]], where: dict) -> None:
+def render(study: dict[str, list[dict]], where: dict, folder: pathlib.Path) -> None:
     """growth.md and growth.png from the points measured."""
     text = ["## Growth", f"`./dev bench growth`, {where['date']}, {where['cores']} cores, {where['cpu']}, commit {where['commit']}: "
             f"{ROUNDS} rounds, one run each; seconds of the rounds / peak memory of the process in MB. The peers' memory includes "
@@ -119,11 +122,11 @@ def render(study: dict[str, list[dict]], where: dict) -> None:
             if axis != "threads" and slopes["ours"] is not None and peers and slopes["ours"] > max(peers) + EXPONENT_NOISE:
                 text.append(f"\n{label} over {axis}: ours grows worse than the peers'.\n")
         text.append("")
-    (FOLDER / "growth.md").write_text("\n".join(text))
-    _plot(study)
+    (folder / "growth.md").write_text("\n".join(text))
+    _plot(study, folder / "growth.png")
 
 
-def _plot(study: dict[str, list[dict]]) -> None:
+def _plot(study: dict[str, list[dict]], target: pathlib.Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -134,13 +137,15 @@ def _plot(study: dict[str, list[dict]]) -> None:
         for line, (cost, label, unit) in enumerate((("seconds", "seconds of the rounds", 1), ("memory_bytes", "peak memory, MB", 1e6))):
             place = places[line][column]
             for name in EVERYONE:
+                if not any(name in point["costs"] for point in points):
+                    continue
                 sizes, costs = _series(points, axis, name, cost)
                 place.plot(sizes, [value / unit for value in costs], marker="o", label=name)
             place.set(xscale="log", yscale="log", xlabel=axis, ylabel=label if column == 0 else "")
             place.grid(True, alpha=0.3)
     places[0][0].legend()
     figure.tight_layout()
-    figure.savefig(FOLDER / "growth.png", dpi=80)
+    figure.savefig(target, dpi=80)
 
 
 def run(settings: Settings, rows_max: int, columns_max: int, resume: bool) -> None:
@@ -149,7 +154,7 @@ def run(settings: Settings, rows_max: int, columns_max: int, resume: bool) -> No
     kept = json.loads(kept_path.read_text())["study"] if resume and kept_path.exists() else {}
     study: dict[str, list[dict]] = {}
     where = machine.describe()
-    for axis, points in axes(rows_max, columns_max).items():
+    for axis, points in axes(rows_max, columns_max, QUICK_DIVISOR if settings.quick else 1).items():
         study[axis] = []
         for point in points:
             old = [entry for entry in kept.get(axis, []) if entry["point"] == point]
@@ -158,5 +163,4 @@ def run(settings: Settings, rows_max: int, columns_max: int, resume: bool) -> No
             study[axis].append({"point": point, "costs": costs})
             print("    " + ", ".join(f"{name} {cost['seconds']:.2f} s" for name, cost in costs.items()), flush=True)
             kept_path.write_text(json.dumps({"machine": where, "study": {**kept, **study}}, indent=1) + "\n")
-    if not settings.quick:
-        render(study, where)
+    render(study, where, settings.work if settings.quick else FOLDER)

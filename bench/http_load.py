@@ -136,7 +136,7 @@ http {{
         self._process.wait(10)
 
 
-def wait_for_port(port: int, process: subprocess.Popen, seconds_max: float = 30) -> None:
+def wait_for_port(port: int, process: subprocess.Popen, seconds_max: float = 120) -> None:
     deadline = time.monotonic() + seconds_max
     while True:
         try:

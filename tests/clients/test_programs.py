@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -190,3 +191,20 @@ def test_the_first_requests_of_the_readme_work(server_factory):
     done = subprocess.run([sys.executable, "-c", python], cwd=server.data_dir.parent, capture_output=True, text=True, timeout=60,
                           env=dict(os.environ, **server.client_environment()) | values)
     assert done.returncode == 0 and done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_train_writes_the_seconds_of_its_stages(tmp_path, instances):
+    for part in range(2):
+        (tmp_path / f"rows{part}.libsvm").write_text("".join(f"{i % 2} 1:{i} 2:{i * 7 % 5}\n" for i in range(50)))
+    command = ["train", "--train", tmp_path / "rows0.libsvm", tmp_path / "rows1.libsvm", "--model", tmp_path / "m.json",
+               "--instances", instances, "--timings", tmp_path / "timings.json", "num_round=3", "objective=binary:logistic"]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    timings = json.loads((tmp_path / "timings.json").read_text())
+    stages = [timings[f"{stage}_seconds"] for stage in ("load", "cuts", "bins", "rounds", "save")]
+    assert all(seconds >= 0 for seconds in stages) and 0 < sum(stages) <= timings["total_seconds"] * 1.001
+    assert timings["num_rounds"] == 3 and timings["peak_memory_bytes"] > 1_000_000
+    assert (timings["bytes_sent"] > 0) is (instances == 2)
+    refused = run(*command[:-4], "--timings", tmp_path / "no" / "folder.json", "num_round=3")
+    assert refused.returncode == 1 and "--timings: cannot write" in refused.stderr
