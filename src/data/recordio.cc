@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/protobuf.h"
+#include "data/byte_source.h"
 
 namespace espalier::data {
 namespace {
@@ -315,6 +316,51 @@ std::optional<TextIssue> ParseRecordIoBlock(std::string_view bytes, const Record
     }
     if (in_record) return TextIssue{begin, "the file ends within a record: it was cut. Send it again."};
     return std::nullopt;
+}
+
+namespace {
+
+/// One file: whole records are parsed and taken off the front of `bytes`, the rest waits for more.
+Result<void> LoadRecordIoFile(const DataFile& file, const RecordIoRules& rules,
+                              const std::function<Result<void>(LabeledRows&& block)>& consume) {
+    const auto source = TRY(ByteSource::Open(file));
+    EntryVector<char> bytes;
+    std::uint64_t offset = 0;  // of bytes[0] in the file
+    std::uint64_t num_rows = 0;
+    std::uint64_t bytes_read = 0;
+    for (std::size_t size = 0, got = 1; got > 0;) {
+        bytes.resize(std::max(2 * size, kRecordBlockBytes));
+        do {
+            got = TRY(source->Read(bytes.data() + size, bytes.size() - size, bytes_read));
+            size += got;
+        } while (got > 0 && size < bytes.size());
+        const std::string_view read(bytes.data(), size);
+        const std::size_t whole = got > 0 ? WholeRecordsSize(read) : size;
+        LabeledRows block;
+        if (auto issue = ParseRecordIoBlock(read.substr(0, whole), rules, block)) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{}, record {} (byte {}): {}", file.name, num_rows + block.rows.num_rows() + 1,
+                                     offset + issue->offset, issue->message));
+        }
+        num_rows += block.rows.num_rows();
+        if (block.rows.num_rows() > 0) TRY(consume(std::move(block)));
+        bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(whole));
+        offset += whole;
+        size -= whole;
+        if (size > kRecordBytesMax) {
+            return Error(ErrorCode::kResourceLimit, fmt::format("{}, record {} (byte {}): it is longer than {} bytes",
+                                                                file.name, num_rows + 1, offset, kRecordBytesMax));
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<void> LoadRecordIoBlocks(std::span<const DataFile> files, const RecordIoRules& rules,
+                                const std::function<Result<void>(LabeledRows&& block)>& consume) {
+    for (const DataFile& file : files) TRY(LoadRecordIoFile(file, rules, consume));
+    return {};
 }
 
 Result<void> ParseRecordIoRequest(std::string_view body, LabeledRows& rows) {

@@ -11,11 +11,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "data/data_files.h"
 #include "data/feature_rows.h"
 #include "data/text_issue.h"
 
@@ -34,6 +37,15 @@ std::size_t WholeRecordsSize(std::string_view bytes);
 /// length, sparse ones to shape[0], or, without a shape, to the highest key + 1. On an issue (its offset is that of the
 /// record's frame) `rows` is left with the rows before it.
 std::optional<TextIssue> ParseRecordIoBlock(std::string_view bytes, const RecordIoRules& rules, LabeledRows& rows);
+
+/// The rows of all files in order, in blocks of about kRecordBlockBytes; gzip is undone. kInvalidArgument with "file,
+/// record 17 (byte 1234): …" and the byte of the unpacked file; kResourceLimit for a record over kRecordBytesMax;
+/// data/byte_source.h's errors; an error of `consume` ends the load and is returned.
+Result<void> LoadRecordIoBlocks(std::span<const DataFile> files, const RecordIoRules& rules,
+                                const std::function<Result<void>(LabeledRows&& block)>& consume);
+
+inline constexpr std::size_t kRecordBlockBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kRecordBytesMax = std::size_t{1} << 30;
 
 /// The rows of a request into `rows` (cleared first; reuse it). kInvalidArgument with "record 3 (byte 120): …".
 Result<void> ParseRecordIoRequest(std::string_view body, LabeledRows& rows);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "data/byte_source.h"
 #include "data/data_files.h"
 #include "data/padded_text.h"
 
@@ -29,8 +30,7 @@ struct TextBlock {
 class TextBlockReader {
   public:
     /// `files` is borrowed and must outlive the reader.
-    explicit TextBlockReader(std::span<const DataFile> files);
-    ~TextBlockReader();
+    explicit TextBlockReader(std::span<const DataFile> files) : files_(files) {}
     TextBlockReader(TextBlockReader&&) = delete;
 
     /// Fills `block` with the next block; false after the last one.
@@ -41,13 +41,12 @@ class TextBlockReader {
     std::uint64_t bytes_read() const { return bytes_read_; }
 
   private:
-    class Source;  // one open file
     Result<void> Open();
     Result<void> Fill(EntryVector<char>& bytes, std::size_t& size, std::size_t target);
 
     std::span<const DataFile> files_;
     std::size_t file_idx_ = 0;
-    std::unique_ptr<Source> source_;
+    std::unique_ptr<ByteSource> source_;
     std::uint64_t file_offset_ = 0;  // of the next block's first byte
     EntryVector<char> carry_;        // the unfinished line behind the last block
     std::uint64_t bytes_read_ = 0;
