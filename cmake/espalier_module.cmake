@@ -1,8 +1,9 @@
 # espalier_module(NAME DEPS modules... LIBS libraries...)
 #
 # One module = one folder under src/, one static library, one test program made of its *_test.cc files (found in every
-# folder below it). DEPS is the dependency table of ARCHITECTURE.md: other modules' headers are reachable for all (one
-# include root), so tests/tidy checks each #include against the same table, which is written to build/<preset>/modules.json.
+# folder below it); *_bench.cc and *_plugin.cc are targets of their own. DEPS is the dependency table of ARCHITECTURE.md:
+# other modules' headers are reachable for all (one include root), so tests/tidy checks each #include against the same
+# table, which is written to build/<preset>/modules.json.
 set_property(GLOBAL PROPERTY ESPALIER_MODULE_TABLE "")
 
 function(espalier_module NAME)
@@ -11,7 +12,7 @@ function(espalier_module NAME)
     set(test_sources ${all_sources})
     list(FILTER test_sources INCLUDE REGEX "_test\\.cc$")
     set(sources ${all_sources})
-    list(FILTER sources EXCLUDE REGEX "_(test|bench)\\.cc$")
+    list(FILTER sources EXCLUDE REGEX "_(test|bench|plugin)\\.cc$")
 
     if(sources)
         add_library(espalier_${NAME} STATIC ${sources})
