@@ -147,7 +147,7 @@ Result<void> DownloadChannel(const store::ObjectStore& store, const ChannelSpec&
                              const WorkFolder& folder, const std::function<bool()>& cancelled) {
     const store::BucketName bucket = TRY(store::BucketName::Parse(channel.location.bucket));
     for (std::size_t i = 0; i < plan.size(); ++i) {
-        const std::string root = folder.ChannelFolder(static_cast<int>(i) + 1, channel.name);
+        const std::string root = folder.ChannelFolder(static_cast<int>(i) + 1, channel);
         for (const ChannelFile& file : plan[i]) {
             if (cancelled()) return Error(ErrorCode::kCancelled, "the download was cancelled");
             const std::string path = fmt::format("{}/{}", root, file.path);

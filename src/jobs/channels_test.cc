@@ -98,7 +98,7 @@ TEST_F(ChannelsTest, DownloadedFilesAreTheObjectsAndGzipIsChecked) {
     ASSERT_TRUE(folder.MakeEmpty(spec));
     const auto never = [] { return false; };
     ASSERT_TRUE(DownloadChannel(*store_, channel, *plan, folder, never));
-    std::ifstream in(folder.ChannelFolder(1, "train") + "/examples3");
+    std::ifstream in(folder.ChannelFolder(1, channel) + "/examples3");
     std::string line;
     std::getline(in, line);
     EXPECT_EQ(line, "1 1:3");

@@ -11,7 +11,6 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "jobs/artifacts.h"
-#include "jobs/channels.h"
 
 namespace espalier::jobs {
 namespace {
@@ -124,8 +123,22 @@ Result<void> JobRun::Download() {
             return std::move(downloaded).error().Wrap("ClientError: Data download failed: an object was deleted");
         }
         TRY(std::move(downloaded));
+        if (channel.pipe) PlanPipes(channel, *plan);
     }
     return {};
+}
+
+void JobRun::PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan) {
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+        const int number = static_cast<int>(i) + 1;
+        PipeFeed::Source source = {.pipe_path = folder_.PipePath(number, channel),
+                                   .files = {},
+                                   .end_lines = !channel.gzip && channel.content_type.find("csv") != std::string::npos};
+        for (const ChannelFile& file : plan[i]) {
+            source.files.push_back(folder_.ChannelFolder(number, channel) + "/" + file.path);
+        }
+        pipes_.push_back(std::move(source));
+    }
 }
 
 Result<void> JobRun::Train() {
@@ -149,8 +162,14 @@ Result<void> JobRun::Train() {
         TRY(capture.Say("Espalier: accepted without effect: " + member + "."));
     }
     TRY(tools_.jobs->NoteLaunch(job_.id, request.token));
+    std::vector<std::unique_ptr<PipeFeed>> feeds;  // Outlive the run, whose instances read from them.
+    for (PipeFeed::Source& source : pipes_) feeds.push_back(TRY(PipeFeed::Create(std::move(source))));
     const std::unique_ptr<TrainingRun> run = TRY_MSG(tools_.launcher->Launch(request), "launch the training instances");
-    return WatchTraining(*run, capture);
+    TRY(WatchTraining(*run, capture));
+    const auto broke = std::find_if(feeds.begin(), feeds.end(), [](const auto& feed) { return feed->broken(); });
+    if (broke == feeds.end()) return {};
+    return Error(ErrorCode::kIo,
+                 "InternalServerError: an object of a channel in Pipe mode could not be read to its end");
 }
 
 Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {

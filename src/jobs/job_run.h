@@ -19,9 +19,11 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "jobs/channels.h"
 #include "jobs/job_spec.h"
 #include "jobs/launcher.h"
 #include "jobs/log_capture.h"
+#include "jobs/pipe_feed.h"
 #include "jobs/work_folder.h"
 #include "meta/logs.h"
 #include "meta/metrics.h"
@@ -66,6 +68,7 @@ class JobRun {
     Result<void> Walk();
     Result<void> Prepare();
     Result<void> Download();
+    void PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan);
     Result<void> Train();
     Result<void> Upload();
     Result<void> WatchTraining(TrainingRun& run, LogCapture& capture);
@@ -86,6 +89,7 @@ class JobRun {
     JobControl& control_;
     JobSpec spec_;
     WorkFolder folder_;
+    std::vector<PipeFeed::Source> pipes_;  ///< of the channels in Pipe mode, for all instances
     std::chrono::steady_clock::time_point deadline_;
     bool model_is_whole_ = false;  ///< the trainer ended well after writing its model
 };

@@ -56,10 +56,7 @@ Result<store::S3Location> Locate(const std::string& uri, std::string_view member
 Result<ChannelSpec> ParseChannel(const json& channel, const std::string& default_input_mode) {
     ChannelSpec spec;
     spec.name = Text(channel, "ChannelName");
-    const std::string mode = Text(channel, "InputMode", default_input_mode);
-    if (mode == "Pipe") {
-        return Refuse(fmt::format("Channel '{}': Pipe input mode is not supported. Use File or FastFile.", spec.name));
-    }
+    spec.pipe = Text(channel, "InputMode", default_input_mode) == "Pipe";
     const json& source = Object(Object(channel, "DataSource"), "S3DataSource");
     if (source.empty()) {
         return Refuse(
@@ -85,8 +82,8 @@ Result<ChannelSpec> ParseChannel(const json& channel, const std::string& default
                                   spec.record_wrapper));
     }
     if (IsPresent(channel, "ShuffleConfig")) {
-        return Refuse(fmt::format("Channel '{}': ShuffleConfig is not supported; it has a meaning in Pipe mode only.",
-                                  spec.name));
+        return Refuse(fmt::format(
+            "Channel '{}': ShuffleConfig is not supported: objects come in the order of their keys.", spec.name));
     }
     return spec;
 }
@@ -147,6 +144,17 @@ Result<void> ParseChannels(const json& request, JobSpec& spec) {
         if (spec.channels.back().name.find_first_not_of('.') == std::string::npos) {
             return Refuse(fmt::format("'{}' cannot be the name of a channel.", spec.channels.back().name));
         }
+    }
+    return {};
+}
+
+/// What no later look could make good; the other images' rules are the trainer's, as on AWS.
+Result<void> CheckPipes(const JobSpec& spec) {
+    for (const ChannelSpec& channel : spec.channels) {
+        if (!channel.pipe || spec.version != AlgorithmVersion::kLegacy) continue;
+        return Refuse(
+            fmt::format("Channel '{}': Pipe input mode is not supported by the image {}. Use File or FastFile.",
+                        channel.name, spec.image));
     }
     return {};
 }
@@ -227,6 +235,7 @@ Result<JobSpec> ParseJobSpec(const std::string& request_text) {
     TRY(ParseAlgorithm(request, spec));
     TRY(ParseHyperparameters(request, spec));
     TRY(ParseChannels(request, spec));
+    TRY(CheckPipes(spec));
     const json& output = Object(request, "OutputDataConfig");
     spec.output_uri = Text(output, "S3OutputPath");
     while (spec.output_uri.ends_with('/')) spec.output_uri.pop_back();

@@ -2,7 +2,7 @@
 // checks that need no database. The document itself is kept in the job's row and echoed; this is what acts.
 //
 // Refused here, with a sentence for the user (kInvalidArgument): what this server would otherwise have to ignore
-// silently (another image, script mode, manifests, pipe mode, own metric definitions, file systems, instance groups).
+// silently (another image, script mode, manifests, own metric definitions, file systems, instance groups).
 // Members without meaning on one's own machine are listed in `unused_members` and told in the job's log.
 // Immutable values; pure functions.
 #pragma once
@@ -29,6 +29,7 @@ struct ChannelSpec {
     store::S3Location location;
     bool sharded = false;      ///< ShardedByS3Key
     bool gzip = false;         ///< CompressionType Gzip
+    bool pipe = false;         ///< InputMode Pipe; File and FastFile are both plain files here
     std::string content_type;  ///< "" when absent
     std::string record_wrapper = "None";
 };

@@ -39,7 +39,7 @@ Result<void> WriteJson(const std::string& path, const json& document) {
 json InputDataConfig(const JobSpec& spec) {
     json channels = json::object();
     for (const ChannelSpec& channel : spec.channels) {
-        json entry = {{"TrainingInputMode", "File"},
+        json entry = {{"TrainingInputMode", channel.pipe ? "Pipe" : "File"},
                       {"S3DistributionType", channel.sharded ? "ShardedByS3Key" : "FullyReplicated"},
                       {"RecordWrapperType", channel.record_wrapper}};
         if (!channel.content_type.empty()) entry["ContentType"] = channel.content_type;
@@ -84,8 +84,11 @@ WorkFolder::WorkFolder(const std::string& jobs_folder, std::int64_t job_id)
 std::string WorkFolder::InstanceRoot(int number) const {
     return fmt::format("{}/{}", path_, InstanceName(number));
 }
-std::string WorkFolder::ChannelFolder(int number, const std::string& channel) const {
-    return fmt::format("{}/input/data/{}", InstanceRoot(number), channel);
+std::string WorkFolder::ChannelFolder(int number, const ChannelSpec& channel) const {
+    return fmt::format("{}/input/{}/{}", InstanceRoot(number), channel.pipe ? "pipe" : "data", channel.name);
+}
+std::string WorkFolder::PipePath(int number, const ChannelSpec& channel) const {
+    return fmt::format("{}/input/data/{}_0", InstanceRoot(number), channel.name);
 }
 std::string WorkFolder::LogPath(int number) const {
     return fmt::format("{}/{}.log", path_, InstanceName(number));
@@ -99,7 +102,7 @@ Result<void> WorkFolder::MakeEmpty(const JobSpec& spec) const {
         for (const char* folder : {"input/config", "input/data", "model", "output/data", "checkpoints"}) {
             TRY(MakeFolders(fmt::format("{}/{}", InstanceRoot(number), folder)));
         }
-        for (const ChannelSpec& channel : spec.channels) TRY(MakeFolders(ChannelFolder(number, channel.name)));
+        for (const ChannelSpec& channel : spec.channels) TRY(MakeFolders(ChannelFolder(number, channel)));
     }
     // Data of one account are no business of other users of the machine.
     filesystem::permissions(path_, filesystem::perms::owner_all, error);

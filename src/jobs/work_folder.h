@@ -3,6 +3,8 @@
 //   <jobs folder>/<job id>/
 //     algo-<n>/input/config/{hyperparameters,inputdataconfig,resourceconfig}.json
 //     algo-<n>/input/data/<channel>/…      hard links to blobs of the store; never written to
+//     algo-<n>/input/data/<channel>_0      in Pipe mode: the named pipe that the objects come through
+//     algo-<n>/input/pipe/<channel>/…      in Pipe mode: the same hard links, for the writer of the pipe
 //     algo-<n>/model/  algo-<n>/output/    written by espalier-train
 //     algo-<n>.log                         standard output and error of the instance
 //     mpirun.log  model.tar.gz
@@ -25,7 +27,9 @@ class WorkFolder {
 
     const std::string& path() const { return path_; }
     std::string InstanceRoot(int number) const;
-    std::string ChannelFolder(int number, const std::string& channel) const;
+    /// Where the channel's objects are linked.
+    std::string ChannelFolder(int number, const ChannelSpec& channel) const;
+    std::string PipePath(int number, const ChannelSpec& channel) const;
     std::string LogPath(int number) const;
     std::string LauncherLogPath() const { return path_ + "/mpirun.log"; }
     std::string ModelFolder() const { return InstanceRoot(1) + "/model"; }
