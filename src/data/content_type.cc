@@ -57,15 +57,28 @@ Error LabelSizeWrong(std::string_view content_type) {
                              content_type));
 }
 
-bool IsBinaryType(std::string_view type) {
-    return type == "parquet" || type == "application/x-parquet" || type == "recordio-protobuf" ||
-           type == "application/x-recordio-protobuf";
+bool IsParquet(std::string_view type) {
+    return type == "parquet" || type == "application/x-parquet";
+}
+
+bool IsRecordIo(std::string_view type) {
+    return type == "recordio-protobuf" || type == "application/x-recordio-protobuf";
 }
 
 }  // namespace
 
 std::string_view ToString(InputFormat format) {
-    return format == InputFormat::kCsv ? "csv" : "libsvm";
+    switch (format) {
+        case InputFormat::kLibsvm:
+            return "libsvm";
+        case InputFormat::kCsv:
+            return "csv";
+        case InputFormat::kParquet:
+            return "parquet";
+        case InputFormat::kRecordIo:
+            return "recordio-protobuf";
+    }
+    return "";
 }
 
 Result<InputFormat> ParseChannelContentType(std::string_view content_type, ContentTypeRules rules) {
@@ -82,13 +95,8 @@ Result<InputFormat> ParseChannelContentType(std::string_view content_type, Conte
                                  content_type));
     }
     if (type == "text/x-libsvm") return InputFormat::kLibsvm;
-    if (IsBinaryType(type)) {
-        return Error(
-            ErrorCode::kInvalidArgument,
-            fmt::format("ContentType {} cannot be read by this build of Espalier yet. Convert the data to text/csv or "
-                        "text/libsvm.",
-                        content_type));
-    }
+    if (IsParquet(type)) return InputFormat::kParquet;
+    if (IsRecordIo(type)) return InputFormat::kRecordIo;
     return NotAccepted(content_type);
 }
 
@@ -101,7 +109,7 @@ Result<InputFormat> ParseRequestContentType(std::string_view content_type) {
     }
     if (type.empty() || type == "libsvm" || type == "text/libsvm" || type == "text/x-libsvm")
         return InputFormat::kLibsvm;
-    if (IsBinaryType(type)) {
+    if (IsParquet(type) || IsRecordIo(type)) {
         return Error(ErrorCode::kInvalidArgument, fmt::format("Content-type {} is not supported.", content_type));
     }
     return NotAccepted(content_type);

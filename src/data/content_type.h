@@ -10,20 +10,20 @@
 
 namespace espalier::data {
 
-enum class InputFormat { kLibsvm, kCsv };
+enum class InputFormat { kLibsvm, kCsv, kParquet, kRecordIo };
 
-/// "libsvm" or "csv".
+/// "libsvm", "csv", "parquet", "recordio-protobuf".
 std::string_view ToString(InputFormat format);
 
 /// Which list of names and which texts count: the 0.72 image (tags `1` and `latest`) or the later ones.
 enum class ContentTypeRules { kLegacy, kModern };
 
 /// Format of a training channel. An empty content type is libsvm, as in the images.
-/// kInvalidArgument with the image's own text when the name is not on its list, and with a plain one for parquet and
-/// recordio-protobuf, which are on the list of the later images but which this build cannot read.
+/// kInvalidArgument with the image's own text when the name is not on its list.
 Result<InputFormat> ParseChannelContentType(std::string_view content_type, ContentTypeRules rules);
 
-/// Format of a request body; empty is libsvm. kInvalidArgument (the container answers 415) with the image's text.
+/// Format of a request body; empty is libsvm. kInvalidArgument (the container answers 415) with the image's text, also
+/// for parquet, which is for training only.
 Result<InputFormat> ParseRequestContentType(std::string_view content_type);
 
 }  // namespace espalier::data

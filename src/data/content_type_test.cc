@@ -26,8 +26,10 @@ TEST(ContentTypeTest, RefusesWithTheImagesTexts) {
     EXPECT_EQ(
         ParseChannelContentType("text/csv; label_size=2", ContentTypeRules::kModern).error().message(),
         "text/csv; label_size=2 is not an accepted csv ContentType. Optional parameter label_size must be equal to 1");
-    EXPECT_NE(ParseChannelContentType("parquet", ContentTypeRules::kModern).error().message().find("cannot be read"),
-              std::string::npos);
+    EXPECT_EQ(*ParseChannelContentType("Parquet", ContentTypeRules::kModern), InputFormat::kParquet);
+    EXPECT_EQ(*ParseChannelContentType("application/x-recordio-protobuf", ContentTypeRules::kModern),
+              InputFormat::kRecordIo);
+    EXPECT_FALSE(ParseChannelContentType("parquet", ContentTypeRules::kLegacy));
 }
 
 TEST(ContentTypeTest, KnowsTheRequestNames) {

@@ -11,6 +11,7 @@
 
 #include "data/csv.h"
 #include "data/libsvm.h"
+#include "data/recordio.h"
 #include "data/text_blocks.h"
 #include "data/text_issue.h"
 
@@ -265,6 +266,12 @@ void Append(Vector& all, const Vector& part, double part_read) {
 
 Result<void> LoadRowBlocks(std::span<const DataFile> files, const LoadOptions& options, LoadReport& report,
                            const std::function<Result<void>(LabeledRows&& block)>& consume) {
+    if (options.format == InputFormat::kParquet) {
+        return LoadParquetBlocks(files, {options.parquet_columns, options.labeled}, consume);
+    }
+    if (options.format == InputFormat::kRecordIo) {
+        return LoadRecordIoBlocks(files, {options.labeled, options.feature_idx_max}, consume);
+    }
     return Loader(files, options, report, consume).Run();
 }
 

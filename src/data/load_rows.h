@@ -2,8 +2,8 @@
 //
 // Steps: files are read in order and cut into blocks of about kTextBlockBytes at line ends; threads parse blocks;
 // parsed blocks are handed over in file order. The borders of blocks do not depend on the number of threads, nor does
-// the result. gzip is undone on the way. One pass, memory = the result + a few blocks per thread. Thread-compatible: a
-// call starts its own threads and joins them.
+// the result. gzip is undone on the way. Parquet and RecordIO are read by readers of their own, in order. One pass,
+// memory = the result + a few blocks per thread. Thread-compatible: a call starts its own threads and joins them.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,7 @@
 #include "data/content_type.h"
 #include "data/data_files.h"
 #include "data/feature_rows.h"
+#include "data/parquet.h"
 
 namespace espalier::data {
 
@@ -32,6 +33,7 @@ struct LoadOptions {
     /// refused; labels, weights and query_ids stay empty.
     bool labeled = true;
     std::uint32_t feature_idx_max = kFeatureIdxMax;
+    std::vector<ParquetColumn> parquet_columns;  ///< Parquet: as all files of all channels have them
     /// Called now and then with the bytes read from disk so far, from any loading thread but never from two at once.
     std::function<void(std::uint64_t bytes_read)> on_progress;
 };

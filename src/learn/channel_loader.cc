@@ -108,6 +108,7 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, int num_threads, bool i
     options.num_threads = num_threads;
     options.csv_weights = channel.csv_weights;
     options.feature_idx_max = kTrainingFeatureIdxMax;
+    options.parquet_columns = channel.parquet_columns;
     options.on_progress = on_progress;
     DataSet set;
     set.name = channel.name;
@@ -146,6 +147,8 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, int num_threads, bool i
 
 std::string PlaceOfRow(const ChannelFiles& channel, std::size_t row) {
     std::size_t seen = 0;
+    const bool has_lines = channel.format == data::InputFormat::kLibsvm || channel.format == data::InputFormat::kCsv;
+    if (!has_lines) return fmt::format("row {} of the {} data", row + 1, channel.name);
     for (const data::DataFile& file : channel.files) {
         const gzFile in = gzopen(file.path.c_str(), "rb");  // Reads plain files as they are.
         if (in == nullptr) continue;

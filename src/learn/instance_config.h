@@ -13,7 +13,7 @@ namespace espalier::learn {
 struct ChannelConfig {
     std::string name;
     std::string content_type;  ///< empty: libsvm
-    std::string input_mode;    ///< empty or "File", "FastFile"; "Pipe" is refused by the instance
+    std::string input_mode;    ///< empty, "File", "FastFile" or "Pipe"
     std::string distribution;  ///< "FullyReplicated" or "ShardedByS3Key"; empty: not told
 };
 

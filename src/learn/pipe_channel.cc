@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 #include "base/fs.h"
@@ -33,6 +34,26 @@ Result<void> CopyAll(const Fd& from, const Fd& to, const std::string& name) {
 }
 
 }  // namespace
+
+Result<void> CheckPipeRule(data::InputFormat format, PipeRule rule) {
+    if (rule == PipeRule::kNever) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "Pipe input mode for SageMaker XGBoost is not supported. Set input_mode='File'.");
+    }
+    if (format == data::InputFormat::kLibsvm) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "Pipe mode not supported for LibSVM. Set input_mode='File', or convert the data to CSV.");
+    }
+    if (rule == PipeRule::kNotLibsvm) return {};
+    const std::string_view name = format == data::InputFormat::kCsv       ? "CSV"
+                                  : format == data::InputFormat::kParquet ? "Parquet"
+                                                                          : "RecordIO-Protobuf";
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("Pipe mode for {} is no longer supported. Please use Fast File mode (default) instead. Set "
+                    "input_mode='File' in your SageMaker Estimator or TrainingInput.",
+                    name));
+}
 
 Result<std::vector<data::DataFile>> SpoolPipe(const std::string& root, const std::string& channel) {
     const std::string pipe_path = fmt::format("{}/input/data/{}_0", root, channel);

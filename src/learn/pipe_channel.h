@@ -6,11 +6,17 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "data/content_type.h"
 #include "data/data_files.h"
+#include "learn/version_profile.h"
 
 namespace espalier::learn {
+
+/// kInvalidArgument with the image's text where it takes no such channel in Pipe mode.
+Result<void> CheckPipeRule(data::InputFormat format, PipeRule rule);
 
 /// Copies <root>/input/data/<channel>_0 to <root>/input/spool/<channel>; no file when it gives no byte. kNotFound when
 /// the pipe is not there; kIo, kResourceLimit (a full disk).

@@ -16,6 +16,8 @@
 #include "learn/channel_loader.h"
 #include "learn/checkpoint.h"
 #include "learn/instance_start.h"
+#include "learn/parquet_schema.h"
+#include "learn/pipe_channel.h"
 #include "learn/published_file.h"
 #include "learn/trainer.h"
 #include "learn/training_log.h"
@@ -159,13 +161,6 @@ class Instance {
 
     /// The train channel's content type counts for both, as in the images.
     Result<void> FindChannel(const ChannelConfig& channel, const ChannelConfig& train) {
-        if (channel.input_mode == "Pipe") {
-            return Error(
-                ErrorCode::kInvalidArgument,
-                options_.profile.legacy
-                    ? "Pipe input mode for SageMaker XGBoost is not supported."
-                    : fmt::format("channel '{}': Pipe mode is not supported. Set input_mode='File'.", channel.name));
-        }
         ChannelFiles found;
         found.name = channel.name;
         found.paths = {fmt::format("{}/input/data/{}", options_.root, channel.name)};
@@ -174,7 +169,12 @@ class Instance {
                                                                                  : data::ContentTypeRules::kModern));
         found.csv_weights = parameters_.csv_weights;
         std::error_code error;
-        if (std::filesystem::exists(found.paths[0], error)) found.files = TRY(data::FindDataFiles(found.paths));
+        if (channel.input_mode == "Pipe") {
+            TRY(CheckPipeRule(found.format, options_.profile.pipe_rule));
+            found.files = TRY(SpoolPipe(options_.root, channel.name));
+        } else if (std::filesystem::exists(found.paths[0], error)) {
+            found.files = TRY(data::FindDataFiles(found.paths));
+        }
         if (found.files.empty()) {
             if (alone()) {
                 return Error(ErrorCode::kInvalidArgument,
@@ -192,6 +192,7 @@ class Instance {
 
     Result<void> Load(std::vector<DataSet>& sets) {
         const bool identities = !alone() && UsesRowIdentity(parameters_.train);
+        TRY(AgreeOnParquetColumns(channels_, comm_));
         Result<void> failed;
         for (const ChannelFiles& channel : channels_) {
             data::LoadReport report;

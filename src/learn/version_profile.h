@@ -7,6 +7,9 @@
 
 namespace espalier::learn {
 
+/// Channels in Pipe mode: never, for every format but libsvm, or no longer.
+enum class PipeRule { kNever, kNotLibsvm, kNoLonger };
+
 struct VersionProfile {
     AlgorithmVersion version = AlgorithmVersion::k3_2_0;
     bool legacy = false;             ///< 0.72: its own rules, texts and log lines
@@ -17,6 +20,7 @@ struct VersionProfile {
     /// No image is imitated: what only the engine knows is taken too (reg:quantileerror, quantile_alpha, metrics as
     /// pre@5).
     bool engine_names = false;
+    PipeRule pipe_rule = PipeRule::kNotLibsvm;
     BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
 };

@@ -308,3 +308,24 @@ def test_log_paging_gives_every_event_once(clients, data, unique):
     tail = clients.logs.get_log_events(**where, startFromHead=True, startTime=last)["events"]
     assert tail == [event for event in events if event["timestamp"] >= last], "startTime is inclusive"
     assert clients.logs.get_log_events(**where, startFromHead=True, endTime=events[0]["timestamp"])["events"] == []
+
+
+def test_pipe_and_fast_file_give_the_model_of_files(clients, unique):
+    """The same CSV in the three input modes, in two objects of which the first lacks its last line end."""
+    data = f"{unique}-data"
+    clients.s3.create_bucket(Bucket=data)
+    for key, text in {"train/a": "1,5,2\n0,1,7\n1,4,3", "train/b": "0,2,9\n1,6,1\n" * 20}.items():
+        clients.s3.put_object(Bucket=data, Key=key, Body=text.encode())
+    models = []
+    for mode in ("File", "FastFile", "Pipe"):
+        request = small_jobs.request(data, f"{unique}-{mode}", image=small_jobs.IMAGE.replace("xgboost:1", "sagemaker-xgboost:1.7-1"))
+        request["HyperParameters"] = {"objective": "binary:logistic", "num_round": "2", "min_child_weight": "0"}
+        request["AlgorithmSpecification"]["TrainingInputMode"] = mode
+        for channel in request["InputDataConfig"]:
+            channel["ContentType"] = "text/csv"
+        clients.sagemaker.create_training_job(**request)
+        job = small_jobs.wait_for_end(clients, f"{unique}-{mode}")
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+        assert job["AlgorithmSpecification"]["TrainingInputMode"] == mode
+        models.append(small_jobs.model_bytes(clients, data, f"{unique}-{mode}"))
+    assert models[0] == models[1] == models[2]
