@@ -24,8 +24,11 @@ PROMISED: dict[str, tuple[str, list[str]]] = {
         "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload", "AbortMultipartUpload",
         "ListParts", "ListMultipartUploads"]),
     "sagemaker": ("SageMaker", [
-        "CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "ListTrainingJobs", "CreateModel", "DescribeModel",
-        "DeleteModel", "ListModels", "CreateEndpointConfig", "DescribeEndpointConfig", "DeleteEndpointConfig",
+        "CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "DeleteTrainingJob", "ListTrainingJobs",
+        "CreateHyperParameterTuningJob", "DescribeHyperParameterTuningJob", "StopHyperParameterTuningJob",
+        "DeleteHyperParameterTuningJob", "ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob",
+        "CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "ListTransformJobs",
+        "CreateModel", "DescribeModel", "DeleteModel", "ListModels", "CreateEndpointConfig", "DescribeEndpointConfig", "DeleteEndpointConfig",
         "ListEndpointConfigs", "CreateEndpoint", "DescribeEndpoint", "DeleteEndpoint", "ListEndpoints", "UpdateEndpoint",
         "UpdateEndpointWeightsAndCapacities", "AddTags", "ListTags", "DeleteTags", "DescribeNotebookInstance"]),
     "sagemaker-runtime": ("SageMaker Runtime", ["InvokeEndpoint"]),

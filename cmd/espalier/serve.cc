@@ -23,6 +23,8 @@
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/sagemaker_service.h"
 #include "api/sagemaker/training_job_operations.h"
+#include "api/sagemaker/transform_job_operations.h"
+#include "api/sagemaker/tuning_job_operations.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -34,6 +36,8 @@
 #include "http/server.h"
 #include "jobs/job_service.h"
 #include "jobs/launcher_local.h"
+#include "jobs/transform/transform_service.h"
+#include "jobs/tuning/tuning_service.h"
 #include "meta/database.h"
 #include "store/object_store.h"
 
@@ -103,6 +107,39 @@ Result<void> RunUntilSignal(ServeOptions options, const ListenAddress& address, 
     return {};
 }
 
+/// Everything that runs jobs; the later use the earlier.
+struct JobServices {
+    explicit JobServices(const jobs::LocalLauncher::Options& programs) : launcher(programs) {}
+    jobs::LocalLauncher launcher;
+    std::unique_ptr<jobs::JobService> training;
+    std::unique_ptr<jobs::TuningService> tuning;
+    std::unique_ptr<jobs::TransformService> transforms;
+};
+
+Result<std::unique_ptr<JobServices>> OpenJobs(const ServeOptions& options, meta::Database& database,
+                                              store::ObjectStore& objects, const Clock& clock) {
+    const jobs::LocalLauncher::Options programs = jobs::LocalLauncher::ForThisMachine();
+    const int num_slots = jobs::JobService::SlotsFor(programs.num_cores);
+    auto services = std::make_unique<JobServices>(programs);
+    services->training = TRY(jobs::JobService::Open({.database = &database,
+                                                     .store = &objects,
+                                                     .launcher = &services->launcher,
+                                                     .clock = &clock,
+                                                     .folder = options.data_folder + "/jobs",
+                                                     .num_cores = programs.num_cores,
+                                                     .num_slots = num_slots}));
+    services->tuning =
+        TRY(jobs::TuningService::Open({.database = &database, .training = services->training.get(), .clock = &clock}));
+    services->transforms = TRY(jobs::TransformService::Open({.database = &database,
+                                                             .store = &objects,
+                                                             .launcher = &services->launcher,
+                                                             .clock = &clock,
+                                                             .folder = options.data_folder + "/transforms",
+                                                             .num_cores = programs.num_cores,
+                                                             .num_slots = num_slots}));
+    return services;
+}
+
 Result<void> Serve(ServeOptions options) {
     ListenAddress address = TRY(ParseListen(options.listen));
     if (options.open && !address.loopback) {
@@ -126,16 +163,7 @@ Result<void> Serve(ServeOptions options) {
                                             .clock = &clock,
                                             .fs = &fs,
                                             .folder = options.data_folder + "/hosting"}));
-    const jobs::LocalLauncher::Options trainers = jobs::LocalLauncher::ForThisMachine();
-    jobs::LocalLauncher launcher(trainers);
-    std::unique_ptr<jobs::JobService> training =
-        TRY(jobs::JobService::Open({.database = database.get(),
-                                    .store = objects.get(),
-                                    .launcher = &launcher,
-                                    .clock = &clock,
-                                    .folder = options.data_folder + "/jobs",
-                                    .num_cores = trainers.num_cores,
-                                    .num_slots = jobs::JobService::SlotsFor(trainers.num_cores)}));
+    const std::unique_ptr<JobServices> jobs = TRY(OpenJobs(options, *database, *objects, clock));
 
     api::Keyring keyring;
     keyring.Add(root.access_key_id, root.secret);
@@ -152,8 +180,10 @@ Result<void> Serve(ServeOptions options) {
     api::sagemaker::AddModelOperations(operations, *hosting);
     api::sagemaker::AddEndpointConfigOperations(operations, *hosting);
     api::sagemaker::AddEndpointOperations(operations, *hosting);
-    api::sagemaker::DescribeHold describe_hold(*training, options.describe_hold);
-    api::sagemaker::AddTrainingJobOperations(operations, *training, describe_hold);
+    api::sagemaker::DescribeHold describe_hold(options.describe_hold);
+    api::sagemaker::AddTrainingJobOperations(operations, *jobs->training, describe_hold);
+    api::sagemaker::AddTuningJobOperations(operations, *jobs->tuning, describe_hold);
+    api::sagemaker::AddTransformJobOperations(operations, *jobs->transforms, *hosting, describe_hold);
     api::sagemaker::AddTagOperations(operations, *database);
     api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
     api::sagemaker::SageMakerService sagemaker(std::move(operations));

@@ -25,6 +25,7 @@ constexpr std::string_view kErrorType = "text/html; charset=utf-8";
 enum class ReplyStyle {
     kCommaJoined,  ///< images up to 1.2-1: one line without an end, rows of several values as Python lists
     kCsvLines,     ///< from 1.2-2 on: a line for each row
+    kBatchLines,   ///< in a batch transform: a line for each row, several values as a Python list
     kJson,
     kJsonLines,
 };
@@ -56,6 +57,7 @@ struct StyleChoice {
 };
 
 StyleChoice ChooseStyle(const ServedModel& served, std::string_view accept) {
+    if (served.is_batch) return {.style = ReplyStyle::kBatchLines, .status = 200, .message = ""};
     // Older images do not look at Accept at all.
     if (served.version < AlgorithmVersion::k1_2_2) return {};
     std::string_view type = MediaType(accept);
@@ -97,6 +99,10 @@ void AppendRow(std::string& out, ReplyStyle style, std::span<const float> values
         case ReplyStyle::kCommaJoined:
             if (!is_first) out += ',';
             AppendPythonValue(out, values, AppendPythonFloat);
+            return;
+        case ReplyStyle::kBatchLines:
+            AppendPythonValue(out, values, AppendPythonFloat);
+            out += '\n';
             return;
         case ReplyStyle::kCsvLines:
             for (std::size_t i = 0; i < values.size(); ++i) {

@@ -23,6 +23,7 @@ struct ServedModel {
     AlgorithmVersion version = AlgorithmVersion::kLegacy;
     std::string default_accept = "text/csv";  ///< SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT
     std::uint64_t content_bytes_max = 0;      ///< MAX_CONTENT_LENGTH; 0 = the platform's limit alone counts
+    bool is_batch = false;                    ///< in a batch transform: a line for each row, whatever the image
 };
 
 struct ContainerReply {

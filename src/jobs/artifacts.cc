@@ -15,26 +15,6 @@ namespace filesystem = std::filesystem;
 
 constexpr const char* kModelFile = "xgboost-model";
 
-Result<void> UploadFile(store::ObjectStore& store, const store::S3Location& target, const std::string& path) {
-    const store::BucketName bucket = TRY(store::BucketName::Parse(target.bucket));
-    const auto key = store::ObjectKey::Parse(target.key);
-    if (!key) {
-        return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("ClientError: The model cannot be stored at {}: {}. Choose a shorter S3OutputPath.",
-                                 target.ToUri(), key.error().message()));
-    }
-    auto stored = store.PutFile(bucket, *key, path, {});
-    if (stored) return {};
-    if (store::FaultOf(stored.error()) == store::Fault::kNoSuchBucket) {
-        return Error(
-            ErrorCode::kInvalidArgument,
-            fmt::format("ClientError: The model cannot be stored at {}: the bucket '{}' does not exist. Create "
-                        "it, or give another S3OutputPath.",
-                        target.ToUri(), target.bucket));
-    }
-    return std::move(stored).error().Wrap("upload " + target.ToUri());
-}
-
 }  // namespace
 
 bool HasModel(const WorkFolder& folder) {
@@ -53,11 +33,31 @@ bool IsPacked(const JobSpec& spec, const WorkFolder& folder) {
     return spec.gzip_output && filesystem::is_regular_file(folder.ModelArchivePath(), error);
 }
 
+Result<void> UploadFile(store::ObjectStore& store, const store::S3Location& target, const std::string& path,
+                        std::string_view what) {
+    const store::BucketName bucket = TRY(store::BucketName::Parse(target.bucket));
+    const auto key = store::ObjectKey::Parse(target.key);
+    if (!key) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("ClientError: The {} cannot be stored at {}: {}. Choose a shorter S3OutputPath.", what,
+                                 target.ToUri(), key.error().message()));
+    }
+    auto stored = store.PutFile(bucket, *key, path, {});
+    if (stored) return {};
+    if (store::FaultOf(stored.error()) == store::Fault::kNoSuchBucket) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("ClientError: The {} cannot be stored at {}: the bucket '{}' does not exist. Create "
+                                 "it, or give another S3OutputPath.",
+                                 what, target.ToUri(), target.bucket));
+    }
+    return std::move(stored).error().Wrap("upload " + target.ToUri());
+}
+
 Result<void> UploadModel(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder) {
     const store::S3Location target = spec.ModelArtifacts();
-    if (spec.gzip_output) return UploadFile(store, target, folder.ModelArchivePath());
+    if (spec.gzip_output) return UploadFile(store, target, folder.ModelArchivePath(), "model");
     for (const ArchiveSource& source : TRY(ListArchiveSources(folder.ModelFolder()))) {
-        TRY(UploadFile(store, target.Join(source.name), source.path));
+        TRY(UploadFile(store, target.Join(source.name), source.path, "model"));
     }
     return {};
 }

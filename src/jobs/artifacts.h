@@ -5,6 +5,9 @@
 // Errors are sentences for FailureReason ("ClientError: …"). Pure functions on files and the store.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "base/clock.h"
 #include "base/result.h"
 #include "jobs/job_spec.h"
@@ -22,6 +25,11 @@ Result<void> PackModel(const JobSpec& spec, const WorkFolder& folder, UnixMillis
 
 /// True when PackModel has been here for a job that wants an archive.
 bool IsPacked(const JobSpec& spec, const WorkFolder& folder);
+
+/// Puts the file at the place. `what` it is ("model") stands in errors that the user can
+/// mend.
+Result<void> UploadFile(store::ObjectStore& store, const store::S3Location& target, const std::string& path,
+                        std::string_view what);
 
 Result<void> UploadModel(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder);
 

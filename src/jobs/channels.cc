@@ -35,22 +35,6 @@ std::string SafeStep(std::string_view step) {
     return fmt::format("{}~{}", step.substr(0, length), digest);
 }
 
-/// Calls `visit` with each data object under the prefix, in key order, until it returns false.
-Result<void> ForEachObject(const store::ObjectStore& store, const store::S3Location& location,
-                           const std::function<bool(const store::ObjectInfo&)>& visit) {
-    const store::BucketName bucket = TRY(store::BucketName::Parse(location.bucket));
-    store::ListRequest request;
-    request.prefix = location.key;
-    while (true) {
-        const store::Listing listing = TRY(store.List(bucket, request));
-        for (const store::ObjectInfo& object : listing.objects) {
-            if (!IsFolderMarker(object) && !visit(object)) return {};
-        }
-        if (!listing.is_truncated) return {};
-        request.start_after = listing.last;
-    }
-}
-
 /// kInvalidArgument when two files of one instance cannot lie side by side: the same path, or one the folder of the
 /// other.
 Result<void> CheckPaths(const ChannelSpec& channel, const std::vector<ChannelFile>& files) {
@@ -110,6 +94,21 @@ std::string ChannelFilePath(std::string_view key, std::string_view prefix) {
     }
     // A key of slashes only (with data in it) has no name of its own.
     return path.empty() ? "%2F" : path;
+}
+
+Result<void> ForEachObject(const store::ObjectStore& store, const store::S3Location& location,
+                           const std::function<bool(const store::ObjectInfo&)>& visit) {
+    const store::BucketName bucket = TRY(store::BucketName::Parse(location.bucket));
+    store::ListRequest request;
+    request.prefix = location.key;
+    while (true) {
+        const store::Listing listing = TRY(store.List(bucket, request));
+        for (const store::ObjectInfo& object : listing.objects) {
+            if (!IsFolderMarker(object) && !visit(object)) return {};
+        }
+        if (!listing.is_truncated) return {};
+        request.start_after = listing.last;
+    }
 }
 
 Result<bool> HasObjects(const store::ObjectStore& store, const store::S3Location& location) {

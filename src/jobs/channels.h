@@ -31,6 +31,10 @@ using ChannelPlan = std::vector<std::vector<ChannelFile>>;
 /// kNotFound when there is no object under the prefix (or no such bucket).
 Result<ChannelPlan> PlanChannel(const store::ObjectStore& store, const ChannelSpec& channel, int num_instances);
 
+/// Calls `visit` with each data object under the prefix, in key order, until it returns false.
+Result<void> ForEachObject(const store::ObjectStore& store, const store::S3Location& location,
+                           const std::function<bool(const store::ObjectInfo&)>& visit);
+
 /// Whether any object lies under the prefix.
 Result<bool> HasObjects(const store::ObjectStore& store, const store::S3Location& location);
 

@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/digest.h"
-#include "base/encoding.h"
 #include "base/log.h"
 #include "jobs/artifacts.h"
 
@@ -25,10 +23,9 @@ constexpr std::chrono::milliseconds kLogInterval{200};
 constexpr std::chrono::seconds kAskInterval{1};
 constexpr std::chrono::seconds kEndRetryInterval{1};
 
-/// The mark of one launch's processes: differs between jobs, launches and data directories.
-std::string NewToken(const meta::TrainingJob& job, const std::string& folder, const Clock& clock) {
-    const std::string seed = fmt::format("{}/{}/{}/{}", folder, job.id, job.num_launches, clock.WallMillis());
-    return HexEncode(Sha256::Of(seed)).substr(0, 24);
+/// "<job>/algo-<number>-<epoch second of creation>".
+std::string LogStreamName(const meta::TrainingJob& job, int number) {
+    return fmt::format("{}/{}-{}", job.name, InstanceName(number), job.created_at / 1000);
 }
 
 std::string PreparingMessage(const JobSpec& spec, int num_cores) {
@@ -38,11 +35,6 @@ std::string PreparingMessage(const JobSpec& spec, int num_cores) {
     }
     return fmt::format("Preparing the instances for training ({} x {} run here as {} processes on {})",
                        spec.num_instances, spec.instance_type, spec.num_instances, cores);
-}
-
-bool SaysWhoseFault(const std::string& text) {
-    return text.starts_with("ClientError") || text.starts_with("AlgorithmError") ||
-           text.starts_with("InternalServerError");
 }
 
 }  // namespace
@@ -144,20 +136,23 @@ void JobRun::PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan) {
 Result<void> JobRun::Train() {
     TRY(Enter(JobStage::kTraining, "Training image download completed. Training in progress."));
     TRY(tools_.metrics->Clear(job_.id));
-    LaunchRequest request = {.token = NewToken(job_, tools_.folder, *tools_.clock),
+    LaunchRequest request = {.token = NewProcessToken(folder_.path(), job_.num_launches, *tools_.clock),
                              .image = spec_.image,
                              .instances = {},
                              .launcher_log_path = folder_.LauncherLogPath()};
-    std::vector<std::string> log_paths;
+    std::vector<LogCapture::Source> logs;
     for (int number = 1; number <= spec_.num_instances; ++number) {
         request.instances.push_back({.root = folder_.InstanceRoot(number), .log_path = folder_.LogPath(number)});
-        log_paths.push_back(folder_.LogPath(number));
+        logs.push_back({.path = folder_.LogPath(number), .stream = LogStreamName(job_, number)});
     }
-    LogCapture capture = TRY(LogCapture::Open(job_, {.logs = tools_.logs,
-                                                     .metrics = tools_.metrics,
-                                                     .clock = tools_.clock,
-                                                     .paths = log_paths,
-                                                     .definitions = MetricDefinitionsOf(spec_.version)}));
+    LogCapture capture = TRY(LogCapture::Open({.logs = tools_.logs,
+                                               .metrics = tools_.metrics,
+                                               .clock = tools_.clock,
+                                               .scope = job_.scope,
+                                               .group = kTrainingLogGroup,
+                                               .sources = logs,
+                                               .definitions = MetricDefinitionsOf(spec_.version),
+                                               .metrics_job_id = job_.id}));
     for (const std::string& member : spec_.unused_members) {
         TRY(capture.Say("Espalier: accepted without effect: " + member + "."));
     }
@@ -289,16 +284,11 @@ Result<void> JobRun::Complete() {
 }
 
 Result<void> JobRun::Fail(const Error& error) {
-    std::string reason = error.ToString();
-    if (!SaysWhoseFault(reason)) {
-        LOG_ERROR("training job failed inside", {"job", job_.name}, {"error", reason});
-        reason = "InternalServerError: " + reason;
-    }
     return tools_.jobs->Enter(job_.id, {.status = JobStatus::kFailed,
                                         .stage = JobStage::kFailed,
                                         .message = "Training job failed",
                                         .now = tools_.clock->WallMillis(),
-                                        .failure_reason = FitFailureReason(std::move(reason))});
+                                        .failure_reason = FailureReasonOf(error, job_.name)});
 }
 
 void JobRun::End(Result<void> result) {

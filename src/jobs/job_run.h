@@ -12,7 +12,6 @@
 // Confined to its thread; JobControl is thread-safe.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "jobs/channels.h"
+#include "jobs/job_queue.h"
 #include "jobs/job_spec.h"
 #include "jobs/launcher.h"
 #include "jobs/log_capture.h"
@@ -34,12 +34,7 @@ namespace espalier::jobs {
 
 inline constexpr std::chrono::seconds kStopGrace{120};  // as SageMaker's containers have
 inline constexpr std::int64_t kLaunchesMax = 3;
-
-/// What the outside wants of a running job.
-struct JobControl {
-    std::atomic<bool> stop_requested = false;  ///< the row says Stopping
-    std::atomic<bool> abandoned = false;       ///< the server ends: kill, and leave the row for the next start
-};
+inline constexpr const char* kTrainingLogGroup = "/aws/sagemaker/TrainingJobs";
 
 /// What a job is run with. Everything is borrowed.
 struct JobTools {

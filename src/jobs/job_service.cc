@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <set>
+#include <limits>
 #include <system_error>
 #include <utility>
 
 #include "base/log.h"
 #include "jobs/channels.h"
+#include "jobs/work_folder.h"
 
 namespace espalier::jobs {
 namespace {
@@ -16,21 +17,6 @@ namespace {
 using meta::JobStage;
 using meta::JobStatus;
 namespace filesystem = std::filesystem;
-
-/// Work folders of jobs that have ended while no server was there to remove them.
-void SweepFolders(const std::string& folder, const std::vector<meta::TrainingJob>& unfinished) {
-    std::set<std::string> wanted;
-    for (const meta::TrainingJob& job : unfinished) wanted.insert(std::to_string(job.id));
-    std::error_code error;
-    for (const auto& entry : filesystem::directory_iterator(folder, error)) {
-        if (wanted.contains(entry.path().filename().string())) continue;
-        std::error_code remove_error;
-        filesystem::remove_all(entry.path(), remove_error);
-        if (remove_error) {
-            LOG_WARN("job folder not removed", {"path", entry.path().string()}, {"error", remove_error.message()});
-        }
-    }
-}
 
 }  // namespace
 
@@ -47,7 +33,8 @@ JobService::JobService(const Options& options)
              .clock = options.clock,
              .folder = options.folder,
              .num_cores = options.num_cores,
-             .changed = [this](std::int64_t job_id) { Changed(job_id); }} {}
+             .changed = [this](std::int64_t job_id) { listeners_.Tell(job_id); }},
+      queue_(options.num_slots, [this](std::int64_t job_id, JobControl& control) { RunJob(job_id, control); }) {}
 
 Result<std::unique_ptr<JobService>> JobService::Open(const Options& options) {
     std::error_code error;
@@ -58,40 +45,14 @@ Result<std::unique_ptr<JobService>> JobService::Open(const Options& options) {
     return service;
 }
 
-JobService::~JobService() {
-    std::map<std::int64_t, std::unique_ptr<Running>> running;
-    {
-        const std::lock_guard lock(mutex_);
-        closing_ = true;
-        queue_.clear();
-        for (auto& [id, job] : running_) job->control.abandoned = true;
-    }
-    // Each thread moves its entry to ended_ as its last act, so the entries must be joined outside the lock.
-    while (true) {
-        std::unique_ptr<Running> job;
-        {
-            const std::lock_guard lock(mutex_);
-            if (!ended_.empty()) {
-                job = std::move(ended_.back());
-                ended_.pop_back();
-            } else if (running_.empty()) {
-                return;
-            }
-        }
-        if (job) {
-            job->thread.join();
-        } else {
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        }
-    }
-}
-
 Result<void> JobService::TakeUpUnfinished() {
     const std::vector<meta::TrainingJob> unfinished = TRY(jobs_.Unfinished());
-    SweepFolders(options_.folder, unfinished);
+    std::vector<std::int64_t> ids;
+    for (const meta::TrainingJob& job : unfinished) ids.push_back(job.id);
+    SweepWorkFolders(options_.folder, ids);
     for (const meta::TrainingJob& job : unfinished) {
         LOG_INFO("training job taken up after a restart", {"job", job.name}, {"stage", ToString(job.stage)});
-        Enqueue(job.id);
+        queue_.Add(job.id);
     }
     return {};
 }
@@ -111,6 +72,18 @@ Result<void> JobService::CheckInputs(const JobSpec& spec, const meta::Scope& sco
     return {};
 }
 
+Result<void> JobService::Check(const std::string& request, const meta::Scope& scope) {
+    return CheckInputs(TRY(ParseJobSpec(request)), scope);
+}
+
+Result<std::vector<double>> JobService::MetricValues(const meta::TrainingJob& job, const std::string& metric) {
+    constexpr UnixMillis kAnyTime = std::numeric_limits<UnixMillis>::max();
+    std::vector<double> values;
+    for (const meta::MetricPoint& point : TRY(metrics_.Points(job.scope, job.name, metric, 0, kAnyTime)))
+        values.push_back(point.value);
+    return values;
+}
+
 Result<meta::TrainingJob> JobService::Create(const CreateJob& request) {
     const JobSpec spec = TRY(ParseJobSpec(request.request));
     TRY(CheckInputs(spec, request.scope));
@@ -120,6 +93,7 @@ Result<meta::TrainingJob> JobService::Create(const CreateJob& request) {
                              .invocation_id = request.invocation_id,
                              .created_at = options_.clock->WallMillis(),
                              .message = "Starting the training job",
+                             .tuning_job = request.tuning_job,
                              .arn = request.arn,
                              .tags = request.tags});
     if (!job && job.error().code() == ErrorCode::kAlreadyExists && !request.invocation_id.empty()) {
@@ -129,7 +103,7 @@ Result<meta::TrainingJob> JobService::Create(const CreateJob& request) {
             taken && taken->invocation_id == request.invocation_id && taken->request == request.request;
         if (same_call) return taken;
     }
-    if (job) Enqueue(job->id);
+    if (job) queue_.Add(job->id);
     return job;
 }
 
@@ -144,16 +118,8 @@ Result<meta::TrainingJob> JobService::FindById(std::int64_t id) {
 Result<void> JobService::Stop(const meta::Scope& scope, const std::string& name) {
     const meta::TrainingJob job =
         TRY(jobs_.RequestStop(scope, name, "Stopping the training job", options_.clock->WallMillis()));
-    Changed(job.id);
-    bool was_queued = false;
-    {
-        const std::lock_guard lock(mutex_);
-        if (const auto found = running_.find(job.id); found != running_.end()) {
-            found->second->control.stop_requested = true;
-        }
-        was_queued = std::erase(queue_, job.id) > 0;
-    }
-    if (was_queued) EndQueued(job.id);
+    listeners_.Tell(job.id);
+    if (queue_.Stop(job.id)) EndQueued(job.id);
     return {};
 }
 
@@ -163,38 +129,8 @@ void JobService::EndQueued(std::int64_t job_id) {
                                                     .message = "Training job stopped",
                                                     .now = options_.clock->WallMillis()});
     // It is Stopping in the database and nobody runs it: a runner will end it.
-    if (!ended) Enqueue(job_id);
-    Changed(job_id);
-}
-
-void JobService::SetListener(std::function<void(std::int64_t)> listener) {
-    const std::lock_guard lock(listener_mutex_);
-    listener_ = std::move(listener);
-}
-
-void JobService::Changed(std::int64_t job_id) {
-    const std::lock_guard lock(listener_mutex_);
-    if (listener_) listener_(job_id);
-}
-
-void JobService::Enqueue(std::int64_t job_id) {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(job_id);
-    StartWhatFits();
-}
-
-void JobService::StartWhatFits() {
-    for (const std::unique_ptr<Running>& job : ended_) {
-        if (job->thread.get_id() != std::this_thread::get_id() && job->thread.joinable()) job->thread.join();
-    }
-    std::erase_if(ended_, [](const std::unique_ptr<Running>& job) { return !job->thread.joinable(); });
-    while (!closing_ && !queue_.empty() && running_.size() < static_cast<std::size_t>(options_.num_slots)) {
-        const std::int64_t job_id = queue_.front();
-        queue_.pop_front();
-        auto& job = running_[job_id];
-        job = std::make_unique<Running>();
-        job->thread = std::jthread([this, job_id, &control = job->control] { RunJob(job_id, control); });
-    }
+    if (!ended) queue_.Add(job_id);
+    listeners_.Tell(job_id);
 }
 
 void JobService::RunJob(std::int64_t job_id, JobControl& control) {
@@ -203,12 +139,6 @@ void JobService::RunJob(std::int64_t job_id, JobControl& control) {
     } else {
         LOG_ERROR("queued training job cannot be read", {"job_id", job_id}, {"error", row.error().ToString()});
     }
-    const std::lock_guard lock(mutex_);
-    // From here on the thread touches nothing of this object but the queue, under the lock it holds.
-    const auto self = running_.find(job_id);
-    ended_.push_back(std::move(self->second));
-    running_.erase(self);
-    StartWhatFits();
 }
 
 }  // namespace espalier::jobs

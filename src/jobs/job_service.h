@@ -8,19 +8,15 @@
 // Thread-safe.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "jobs/job_listeners.h"
+#include "jobs/job_queue.h"
 #include "jobs/job_run.h"
 #include "jobs/launcher.h"
 #include "meta/logs.h"
@@ -36,6 +32,7 @@ struct CreateJob {
     std::string request;        ///< the CreateTrainingJob document, satisfying its published shape
     std::string invocation_id;  ///< "" if the client sent none
     std::vector<meta::Tag> tags;
+    std::string tuning_job = {};  ///< the tuning job whose trial it is, "" if none
 };
 
 class JobService {
@@ -53,7 +50,6 @@ class JobService {
     static int SlotsFor(int num_cores) { return num_cores < 2 ? 2 : num_cores; }
 
     static Result<std::unique_ptr<JobService>> Open(const Options& options);
-    ~JobService();
     JobService(const JobService&) = delete;
     JobService& operator=(const JobService&) = delete;
 
@@ -64,29 +60,28 @@ class JobService {
     /// kNotFound.
     Result<meta::TrainingJob> Find(const meta::Scope& scope, const std::string& name);
     Result<meta::TrainingJob> FindById(std::int64_t id);
+    /// What Create checks, without making a job.
+    Result<void> Check(const std::string& request, const meta::Scope& scope);
+    /// kNotFound; kConflict with the status as the message for a job that has not ended. `arn` is what its tags hang
+    /// on.
+    Result<void> Delete(const meta::Scope& scope, const std::string& name, const std::string& arn) {
+        return jobs_.Delete(scope, name, arn);
+    }
     /// kNotFound; kConflict with the status ("Stopped") as the message for a job that has ended.
     Result<void> Stop(const meta::Scope& scope, const std::string& name);
-    Result<meta::JobPage> List(const meta::JobQuery& query) { return jobs_.List(query); }
+    Result<meta::JobPage<meta::TrainingJob>> List(const meta::JobQuery& query) { return jobs_.List(query); }
     Result<std::vector<meta::MetricPoint>> FinalMetrics(std::int64_t job_id) { return metrics_.Final(job_id); }
+    /// The values of a metric so far, one for each round.
+    Result<std::vector<double>> MetricValues(const meta::TrainingJob& job, const std::string& metric);
 
-    /// Called with the id of a job after each committed change of it, from any thread; must not block. Set once, before
-    /// the first request. Empty = nobody listens.
-    void SetListener(std::function<void(std::int64_t job_id)> listener);
+    JobListeners& listeners() { return listeners_; }
 
   private:
-    struct Running {
-        JobControl control;
-        std::jthread thread;
-    };
-
     explicit JobService(const Options& options);
     Result<void> CheckInputs(const JobSpec& spec, const meta::Scope& scope);
     Result<void> TakeUpUnfinished();
-    void Enqueue(std::int64_t job_id);
-    void StartWhatFits();  // mutex_ held
     void RunJob(std::int64_t job_id, JobControl& control);
     void EndQueued(std::int64_t job_id);
-    void Changed(std::int64_t job_id);
 
     Options options_;
     meta::TrainingJobs jobs_;
@@ -94,14 +89,9 @@ class JobService {
     meta::TrainingMetrics metrics_;
     JobTools tools_;
 
-    std::mutex listener_mutex_;
-    std::function<void(std::int64_t)> listener_;  // guarded by listener_mutex_
+    JobListeners listeners_;
 
-    std::mutex mutex_;
-    std::deque<std::int64_t> queue_;  // guarded by mutex_, as are the next three
-    std::map<std::int64_t, std::unique_ptr<Running>> running_;
-    std::vector<std::unique_ptr<Running>> ended_;  ///< threads about to return, joined when the next job starts
-    bool closing_ = false;
+    JobQueue queue_;  // last: its threads use all of the above
 };
 
 }  // namespace espalier::jobs

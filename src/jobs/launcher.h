@@ -1,5 +1,5 @@
-// Starts the instances of a training job somewhere and watches them. One interface, one file per place: launcher_local
-// (processes of this machine), later Slurm.
+// Starts the processes of a job (the instances of a training job, a batch transform) somewhere and watches them. One
+// interface, one file per place: launcher_local (processes of this machine), later Slurm.
 //
 // Life: Launch -> WaitFor until it gives an ExitReport -> done. AskToStop makes the trainer finish its round and write
 // the model; Kill ends it at once. Destroying a TrainingRun kills what is left and waits for it.
@@ -8,24 +8,33 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace espalier::jobs {
+
+/// The mark of one launch's processes: differs between jobs (by their work folders), launches and times.
+std::string NewProcessToken(const std::string& work_folder, std::int64_t num_launches, const Clock& clock);
+
+enum class Program { kTrainer, kTransformer };
 
 struct LaunchRequest {
     struct Instance {
         std::string root;      ///< the /opt/ml-shaped folder
         std::string log_path;  ///< standard output and error go here
     };
-    std::string token;  ///< letters and digits
-    std::string image;
-    std::vector<Instance> instances;  ///< in the order of their numbers, which are their ranks
-    std::string launcher_log_path;    ///< what the launcher itself says
+    Program program = Program::kTrainer;
+    std::string token;                   ///< letters and digits
+    std::string image = {};              ///< kTrainer only
+    std::vector<Instance> instances;     ///< in the order of their numbers, which are their ranks
+    std::string launcher_log_path = {};  ///< what the launcher itself says; several instances only
+    int num_threads = 0;                 ///< of each instance; 0 = a share of the cores
 };
 
 struct ExitReport {

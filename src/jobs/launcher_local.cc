@@ -122,6 +122,7 @@ LocalLauncher::Options LocalLauncher::ForThisMachine() {
     const auto num_pages = static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_PHYS_PAGES)));
     const auto page_bytes = static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_PAGESIZE)));
     return {.trainer_path = (program.parent_path() / "espalier-train").string(),
+            .transformer_path = (program.parent_path() / "espalier-transform").string(),
             .num_cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency())),
             .data_bytes_max = num_pages * page_bytes / 10 * 9,
             .file_bytes_max = kFileBytesMax};
@@ -129,6 +130,18 @@ LocalLauncher::Options LocalLauncher::ForThisMachine() {
 
 std::string LocalLauncher::ScratchFolder(const std::string& token) const {
     return fmt::format("{}/espalier-{}", options_.scratch_parent, token);
+}
+
+std::vector<std::string> LocalLauncher::ProgramArguments(const LaunchRequest& request,
+                                                         const LaunchRequest::Instance& instance) const {
+    const int share = std::max(1, options_.num_cores / static_cast<int>(request.instances.size()));
+    const int num_threads = request.num_threads > 0 ? request.num_threads : share;
+    const bool trains = request.program == Program::kTrainer;
+    std::vector<std::string> arguments = {trains ? options_.trainer_path : options_.transformer_path, "--root",
+                                          instance.root};
+    if (trains) arguments.insert(arguments.end(), {"--image", request.image});
+    arguments.insert(arguments.end(), {"--threads", std::to_string(num_threads), "--log", instance.log_path});
+    return arguments;
 }
 
 Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& request) {
@@ -139,7 +152,6 @@ Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& 
     filesystem::permissions(scratch_folder, filesystem::perms::owner_all, error);
 
     const std::size_t num_instances = request.instances.size();
-    const int num_threads = std::max(1, options_.num_cores / static_cast<int>(num_instances));
     ChildOptions child = {
         .arguments = {},
         .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + scratch_folder,
@@ -149,11 +161,8 @@ Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& 
         .data_bytes_max = options_.data_bytes_max,
         .file_bytes_max = options_.file_bytes_max};
     const auto add_trainer = [&](const LaunchRequest::Instance& instance) {
-        for (const std::string& argument :
-             {options_.trainer_path, std::string("--root"), instance.root, std::string("--image"), request.image,
-              std::string("--threads"), std::to_string(num_threads), std::string("--log"), instance.log_path}) {
-            child.arguments.push_back(argument);
-        }
+        const std::vector<std::string> program = ProgramArguments(request, instance);
+        child.arguments.insert(child.arguments.end(), program.begin(), program.end());
     };
     if (num_instances == 1) {
         // What goes wrong before --log is obeyed (a missing library, say) belongs into the same log.

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "jobs/launcher.h"
 
@@ -18,7 +19,8 @@ namespace espalier::jobs {
 class LocalLauncher final : public Launcher {
   public:
     struct Options {
-        std::string trainer_path;  ///< espalier-train; tests give a script with the same contract
+        std::string trainer_path;           ///< espalier-train; tests give a script with the same contract
+        std::string transformer_path = {};  ///< espalier-transform
         std::string mpirun_path = "/usr/bin/mpirun";
         std::string scratch_parent = "/dev/shm";  ///< where each run gets a folder of its own
         int num_cores = 1;                        ///< shared out among the instances of a job as --threads
@@ -27,7 +29,7 @@ class LocalLauncher final : public Launcher {
     };
     explicit LocalLauncher(Options options) : options_(std::move(options)) {}
 
-    /// The options of a server: espalier-train beside the running program, this machine's cores, nine tenths of its
+    /// The options of a server: the programs beside the running one, this machine's cores, nine tenths of its
     /// memory.
     static Options ForThisMachine();
 
@@ -36,6 +38,8 @@ class LocalLauncher final : public Launcher {
 
   private:
     std::string ScratchFolder(const std::string& token) const;
+    std::vector<std::string> ProgramArguments(const LaunchRequest& request,
+                                              const LaunchRequest::Instance& instance) const;
 
     Options options_;
 };

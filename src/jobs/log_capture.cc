@@ -8,8 +8,6 @@
 #include <array>
 #include <cerrno>
 
-#include "jobs/work_folder.h"
-
 namespace espalier::jobs {
 namespace {
 
@@ -19,18 +17,13 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 
 }  // namespace
 
-std::string LogStreamName(const meta::TrainingJob& job, int number) {
-    return fmt::format("{}/{}-{}", job.name, InstanceName(number), job.created_at / 1000);
-}
-
-Result<LogCapture> LogCapture::Open(const meta::TrainingJob& job, Options options) {
-    LogCapture capture(job.id, std::move(options));
-    int number = 0;
-    for (const std::string& path : capture.options_.paths) {
+Result<LogCapture> LogCapture::Open(Options options) {
+    LogCapture capture(std::move(options));
+    const Options& kept = capture.options_;
+    for (const Source& source : kept.sources) {
         Tail tail;
-        tail.path = path;
-        tail.stream_id = TRY(capture.options_.logs->OpenStream(
-            job.scope, kTrainingLogGroup, LogStreamName(job, ++number), capture.options_.clock->WallMillis()));
+        tail.path = source.path;
+        tail.stream_id = TRY(kept.logs->OpenStream(kept.scope, kept.group, source.stream, kept.clock->WallMillis()));
         capture.tails_.push_back(std::move(tail));
     }
     return capture;
@@ -82,7 +75,7 @@ Result<void> LogCapture::PollTail(Tail& tail, bool at_end) {
             events.push_back({.time = now, .ingested_at = now, .message = std::move(line)});
         }
         TRY(options_.logs->Append(tail.stream_id, events));
-        TRY(options_.metrics->Append(job_id_, points));
+        if (!points.empty()) TRY(options_.metrics->Append(options_.metrics_job_id, points));
     } while (at_end && !lines.empty());
     return {};
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 
 #include "base/log.h"
@@ -74,6 +75,34 @@ std::string FitFailureReason(std::string text) {
     return json::parse(quoted, nullptr, false).get<std::string>();
 }
 
+bool SaysWhoseFault(const std::string& reason) {
+    return reason.starts_with("ClientError") || reason.starts_with("AlgorithmError") ||
+           reason.starts_with("InternalServerError");
+}
+
+std::string FailureReasonOf(const Error& error, const std::string& job_name) {
+    std::string reason = error.ToString();
+    if (!SaysWhoseFault(reason)) {
+        LOG_ERROR("job failed inside", {"job", job_name}, {"error", reason});
+        reason = "InternalServerError: " + reason;
+    }
+    return FitFailureReason(std::move(reason));
+}
+
+void SweepWorkFolders(const std::string& jobs_folder, const std::vector<std::int64_t>& wanted) {
+    std::set<std::string> names;
+    for (const std::int64_t id : wanted) names.insert(std::to_string(id));
+    std::error_code error;
+    for (const auto& entry : filesystem::directory_iterator(jobs_folder, error)) {
+        if (names.contains(entry.path().filename().string())) continue;
+        std::error_code remove_error;
+        filesystem::remove_all(entry.path(), remove_error);
+        if (remove_error) {
+            LOG_WARN("job folder not removed", {"path", entry.path().string()}, {"error", remove_error.message()});
+        }
+    }
+}
+
 std::string InstanceName(int number) {
     return fmt::format("algo-{}", number);
 }
@@ -121,7 +150,11 @@ Result<void> WorkFolder::WriteConfiguration(const JobSpec& spec) const {
 }
 
 std::string WorkFolder::ReadFailure(int number) const {
-    std::ifstream in(InstanceRoot(number) + "/output/failure", std::ios::binary);
+    return ReadFailureFile(InstanceRoot(number) + "/output/failure");
+}
+
+std::string ReadFailureFile(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
     if (!in) return "";
     std::string text(kFailureBytesMax * 4, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));

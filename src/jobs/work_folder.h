@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "jobs/job_spec.h"
@@ -48,9 +49,22 @@ class WorkFolder {
     std::string path_;
 };
 
+/// Removes the work folders of all jobs but these: of jobs that ended while no server was there to remove them.
+void SweepWorkFolders(const std::string& jobs_folder, const std::vector<std::int64_t>& wanted);
+
+/// The text of a file that says why something failed, as FitFailureReason leaves it; "" when there is none.
+std::string ReadFailureFile(const std::string& path);
+
 /// The text cut to what DescribeTrainingJob's FailureReason holds (1024 bytes, at a character), with bytes that are no
 /// UTF-8 replaced.
 std::string FitFailureReason(std::string text);
+
+/// Whether a reason begins with SageMaker's word for whose fault it is.
+bool SaysWhoseFault(const std::string& reason);
+
+/// The FailureReason of a job that ended with `error`. An error that does not say whose fault it is is ours: it becomes
+/// an InternalServerError and a log line.
+std::string FailureReasonOf(const Error& error, const std::string& job_name);
 
 /// "algo-<number>".
 std::string InstanceName(int number);

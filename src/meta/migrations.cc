@@ -167,11 +167,91 @@ CREATE TABLE log_events (
 ) WITHOUT ROWID;
 )sql";
 
+// Each order of a list has its index, which ends in the id as its cursors do. Ids of deleted jobs are not given again:
+// a thread may still be cleaning up after one.
+constexpr std::string_view kMoreJobs = R"sql(
+CREATE TABLE transform_jobs (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    request TEXT NOT NULL,
+    invocation_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    failure_reason TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    process_token TEXT NOT NULL,
+    num_launches BIGINT NOT NULL,
+    detail TEXT NOT NULL,
+    UNIQUE (account, region, name)
+);
+CREATE UNIQUE INDEX transform_jobs_by_folded_name ON transform_jobs (account, region, lower(name));
+CREATE INDEX transform_jobs_by_time ON transform_jobs (account, region, created_at, id);
+CREATE INDEX transform_jobs_by_status ON transform_jobs (account, region, status, id);
+CREATE INDEX transform_jobs_by_status_and_time ON transform_jobs (account, region, status, created_at, id);
+CREATE INDEX transform_jobs_unfinished ON transform_jobs (id) WHERE status IN ('InProgress', 'Stopping');
+CREATE TABLE tuning_jobs (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    request TEXT NOT NULL,
+    invocation_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    failure_reason TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    process_token TEXT NOT NULL,
+    num_launches BIGINT NOT NULL,
+    detail TEXT NOT NULL,
+    UNIQUE (account, region, name)
+);
+CREATE UNIQUE INDEX tuning_jobs_by_folded_name ON tuning_jobs (account, region, lower(name));
+CREATE INDEX tuning_jobs_by_time ON tuning_jobs (account, region, created_at, id);
+CREATE INDEX tuning_jobs_by_status ON tuning_jobs (account, region, status, id);
+CREATE INDEX tuning_jobs_by_status_and_time ON tuning_jobs (account, region, status, created_at, id);
+CREATE INDEX tuning_jobs_unfinished ON tuning_jobs (id) WHERE status IN ('InProgress', 'Stopping');
+DROP INDEX training_jobs_by_time;
+CREATE INDEX training_jobs_by_time ON training_jobs (account, region, created_at, id);
+CREATE INDEX training_jobs_by_status ON training_jobs (account, region, status, id);
+CREATE INDEX training_jobs_by_status_and_time ON training_jobs (account, region, status, created_at, id);
+ALTER TABLE training_jobs ADD COLUMN tuning_job TEXT NOT NULL DEFAULT '';
+CREATE TABLE tuning_trials (
+    tuning_id BIGINT NOT NULL REFERENCES tuning_jobs (id) ON DELETE CASCADE,
+    number BIGINT NOT NULL,
+    job_name TEXT NOT NULL,
+    definition_idx BIGINT NOT NULL,
+    hyperparameters TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    status TEXT NOT NULL,
+    failure_reason TEXT NOT NULL,
+    has_objective BIGINT NOT NULL,
+    objective REAL NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    PRIMARY KEY (tuning_id, number)
+) WITHOUT ROWID;
+CREATE INDEX tuning_trials_by_name ON tuning_trials (tuning_id, job_name, number);
+CREATE INDEX tuning_trials_by_time ON tuning_trials (tuning_id, created_at, number);
+CREATE INDEX tuning_trials_by_status ON tuning_trials (tuning_id, status, number);
+CREATE INDEX tuning_trials_by_objective ON tuning_trials (tuning_id, objective, number) WHERE has_objective = 1;
+CREATE TABLE deleted_jobs (
+    job_table TEXT NOT NULL PRIMARY KEY,
+    last_id BIGINT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
     {"training jobs", kTrainingJobs},
     {"logs", kLogs},
+    {"transform and tuning jobs", kMoreJobs},
 };
 
 }  // namespace

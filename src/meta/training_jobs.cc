@@ -5,21 +5,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/check.h"
+#include "meta/job_list.h"
 
 namespace espalier::meta {
 namespace {
 
-constexpr std::array<std::pair<JobStatus, std::string_view>, 5> kStatusWords = {{
-    {JobStatus::kInProgress, "InProgress"},
-    {JobStatus::kStopping, "Stopping"},
-    {JobStatus::kCompleted, "Completed"},
-    {JobStatus::kFailed, "Failed"},
-    {JobStatus::kStopped, "Stopped"},
-}};
 constexpr std::array<std::pair<JobStage, std::string_view>, 10> kStageWords = {{
     {JobStage::kStarting, "Starting"},
     {JobStage::kDownloading, "Downloading"},
@@ -35,7 +28,7 @@ constexpr std::array<std::pair<JobStage, std::string_view>, 10> kStageWords = {{
 
 constexpr std::string_view kColumns =
     "id, account, region, name, request, invocation_id, status, stage, failure_reason, created_at, modified_at, "
-    "started_at, ended_at, runtime_exceeded, process_token, num_launches";
+    "started_at, ended_at, runtime_exceeded, process_token, num_launches, tuning_job";
 
 JobStage StageOf(std::string_view word) {
     for (const auto& [stage, text] : kStageWords) {
@@ -66,6 +59,7 @@ TrainingJob FromRow(const soci::row& row) {
     job.runtime_exceeded = integer() != 0;
     job.process_token = text();
     job.num_launches = integer();
+    job.tuning_job = text();
     return job;
 }
 
@@ -143,90 +137,7 @@ void Apply(soci::session& sql, const TrainingJob& job, const JobChange& change) 
         soci::use(runtime_exceeded, "exceeded"), soci::use(job.id, "id");
 }
 
-std::string_view ColumnOf(JobSort sort) {
-    switch (sort) {
-        case JobSort::kCreationTime:
-            return "created_at";
-        case JobSort::kName:
-            return "name";
-        case JobSort::kStatus:
-            return "status";
-    }
-    CHECK(false, "job sort {}", static_cast<int>(sort));
-    return "";
-}
-
-JobCursor CursorOf(const TrainingJob& job, JobSort sort) {
-    switch (sort) {
-        case JobSort::kCreationTime:
-            return {.key = std::to_string(job.created_at), .id = job.id};
-        case JobSort::kName:
-            return {.key = job.name, .id = job.id};
-        case JobSort::kStatus:
-            return {.key = std::string(ToString(job.status)), .id = job.id};
-    }
-    CHECK(false, "job sort {}", static_cast<int>(sort));
-    return {};
-}
-
-/// The conditions of a query with the values they bind, in order.
-struct Conditions {
-    std::string text = "account = :account AND region = :region";
-    std::vector<std::pair<std::string, std::string>> texts;
-    std::vector<std::pair<std::string, long long>> integers;
-
-    void AddText(std::string_view condition, std::string name, std::string value) {
-        text += fmt::format(" AND {}", condition);
-        texts.emplace_back(std::move(name), std::move(value));
-    }
-    void AddTime(std::string_view condition, std::string name, const std::optional<UnixMillis>& value) {
-        if (!value) return;
-        text += fmt::format(" AND {}", condition);
-        integers.emplace_back(std::move(name), *value);
-    }
-};
-
-Result<Conditions> ConditionsOf(const JobQuery& query) {
-    Conditions conditions;
-    conditions.texts = {{"account", query.scope.account}, {"region", query.scope.region}};
-    if (!query.name_contains.empty()) {
-        conditions.AddText("instr(lower(name), lower(:contains)) > 0", "contains", query.name_contains);
-    }
-    if (query.status) conditions.AddText("status = :status", "status", std::string(ToString(*query.status)));
-    conditions.AddTime("created_at > :created_after", "created_after", query.created_after);
-    conditions.AddTime("created_at < :created_before", "created_before", query.created_before);
-    conditions.AddTime("modified_at > :modified_after", "modified_after", query.modified_after);
-    conditions.AddTime("modified_at < :modified_before", "modified_before", query.modified_before);
-    if (query.after) {
-        const std::string_view relation = query.descending ? "<" : ">";
-        const std::string condition =
-            fmt::format(" AND ({}, id) {} (:cursor_key, :cursor_id)", ColumnOf(query.sort), relation);
-        conditions.text += condition;
-        if (query.sort == JobSort::kCreationTime) {
-            long long time = 0;
-            const std::string& key = query.after->key;
-            const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), time);
-            if (error != std::errc() || end != key.data() + key.size()) {
-                return Error(ErrorCode::kInvalidArgument, "the cursor is none of this list");
-            }
-            conditions.integers.emplace_back("cursor_key", time);
-        } else {
-            conditions.texts.emplace_back("cursor_key", query.after->key);
-        }
-        conditions.integers.emplace_back("cursor_id", query.after->id);
-    }
-    return conditions;
-}
-
 }  // namespace
-
-std::string_view ToString(JobStatus status) {
-    for (const auto& [value, word] : kStatusWords) {
-        if (value == status) return word;
-    }
-    CHECK(false, "job status {}", static_cast<int>(status));
-    return "";
-}
 
 std::string_view ToString(JobStage stage) {
     for (const auto& [value, word] : kStageWords) {
@@ -236,27 +147,22 @@ std::string_view ToString(JobStage stage) {
     return "";
 }
 
-std::optional<JobStatus> JobStatusOf(std::string_view word) {
-    for (const auto& [status, text] : kStatusWords) {
-        if (text == word) return status;
-    }
-    return std::nullopt;
-}
-
 Result<TrainingJob> TrainingJobs::Insert(const NewTrainingJob& job) {
     TrainingJob inserted;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
         if (NameIsTaken(sql, job.scope, job.name)) {
             return Error(ErrorCode::kAlreadyExists, fmt::format("there is a training job {} already", job.name));
         }
+        const std::int64_t id = NextJobId(sql, "training_jobs");
         sql << "INSERT INTO training_jobs (id, account, region, name, request, invocation_id, status, stage, "
                "failure_reason, created_at, modified_at, started_at, ended_at, runtime_exceeded, process_token, "
-               "num_launches) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM training_jobs), :account, :region, :name, "
+               "num_launches, tuning_job) VALUES (:id, :account, :region, :name, "
                ":request, :invocation, 'InProgress', 'Starting', '', "
-               ":created, :modified, 0, 0, 0, '', 0)",
-            soci::use(job.scope.account, "account"), soci::use(job.scope.region, "region"), soci::use(job.name, "name"),
-            soci::use(job.request, "request"), soci::use(job.invocation_id, "invocation"),
-            soci::use(job.created_at, "created"), soci::use(job.created_at, "modified");
+               ":created, :modified, 0, 0, 0, '', 0, :tuning)",
+            soci::use(id, "id"), soci::use(job.scope.account, "account"), soci::use(job.scope.region, "region"),
+            soci::use(job.name, "name"), soci::use(job.request, "request"), soci::use(job.invocation_id, "invocation"),
+            soci::use(job.created_at, "created"), soci::use(job.created_at, "modified"),
+            soci::use(job.tuning_job, "tuning");
         inserted = TRY(ReadByName(sql, job.scope, job.name));
         InsertTransition(sql, inserted.id,
                          {.stage = JobStage::kStarting, .started_at = job.created_at, .message = job.message});
@@ -346,6 +252,16 @@ Result<void> TrainingJobs::NoteLaunch(std::int64_t id, const std::string& proces
     });
 }
 
+Result<void> TrainingJobs::Delete(const Scope& scope, const std::string& name, const std::string& arn) {
+    return database_.Write([&](soci::session& sql) -> Result<void> {
+        const TrainingJob job = TRY(ReadByName(sql, scope, name));
+        if (!IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
+        DeleteJob(sql, "training_jobs", job.id);
+        DropTags(sql, arn);
+        return {};
+    });
+}
+
 Result<std::vector<TrainingJob>> TrainingJobs::Unfinished() {
     std::vector<TrainingJob> jobs;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
@@ -358,32 +274,8 @@ Result<std::vector<TrainingJob>> TrainingJobs::Unfinished() {
     return jobs;
 }
 
-Result<JobPage> TrainingJobs::List(const JobQuery& query) {
-    Conditions conditions = TRY(ConditionsOf(query));
-    const std::string_view direction = query.descending ? "DESC" : "ASC";
-    // One row more than asked for tells whether there is a next page.
-    const std::string statement_text =
-        fmt::format("SELECT {} FROM training_jobs WHERE {} ORDER BY {} {}, id {} LIMIT {}", kColumns, conditions.text,
-                    ColumnOf(query.sort), direction, direction, query.limit + 1);
-    JobPage page;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : conditions.texts) statement.exchange(soci::use(value, name));
-        for (auto& [name, value] : conditions.integers) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(statement_text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) page.jobs.push_back(FromRow(row));
-        return {};
-    }));
-    if (page.jobs.size() > query.limit) {
-        page.jobs.resize(query.limit);
-        page.next = CursorOf(page.jobs.back(), query.sort);
-    }
-    return page;
+Result<JobPage<TrainingJob>> TrainingJobs::List(const JobQuery& query) {
+    return ListJobs<TrainingJob>(database_, "training_jobs", kColumns, query, FromRow);
 }
 
 }  // namespace espalier::meta

@@ -1,9 +1,9 @@
 // The rows of training jobs: one per job with its request, status and times, and one per secondary status transition.
 //
-// Nouns: TrainingJob, Transition, JobStatus (what callers branch on), JobStage (SageMaker's SecondaryStatus).
+// Nouns: TrainingJob, Transition, JobStage (SageMaker's SecondaryStatus); JobStatus and lists: meta/job_query.h.
 // Every change of state is one transaction that checks the state it starts from, so a status never goes backwards and
-// two threads cannot both end a job. Names stay taken for ever. Times never run backwards inside a job, even when the
-// wall clock does. Thread-safe.
+// two threads cannot both end a job. Names stay taken until the job is deleted. Times never run backwards inside a job,
+// even when the wall clock does. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "meta/database.h"
+#include "meta/job_query.h"
 #include "meta/scope.h"
 #include "meta/tags.h"
 
 namespace espalier::meta {
 
-enum class JobStatus { kInProgress, kStopping, kCompleted, kFailed, kStopped };
 enum class JobStage {
     kStarting,
     kDownloading,
@@ -34,13 +34,8 @@ enum class JobStage {
     kMaxRuntimeExceeded,
 };
 
-/// SageMaker's words: "InProgress", "MaxRuntimeExceeded".
-std::string_view ToString(JobStatus status);
+/// SageMaker's words: "MaxRuntimeExceeded".
 std::string_view ToString(JobStage stage);
-std::optional<JobStatus> JobStatusOf(std::string_view word);
-inline bool IsTerminal(JobStatus status) {
-    return status != JobStatus::kInProgress && status != JobStatus::kStopping;
-}
 
 struct Transition {
     JobStage stage = JobStage::kStarting;
@@ -65,6 +60,7 @@ struct TrainingJob {
     bool runtime_exceeded = false;  ///< the stop under way is MaxRuntimeInSeconds's, not a user's
     std::string process_token;      ///< marks the processes of the last launch, "" before
     std::int64_t num_launches = 0;
+    std::string tuning_job;               ///< the tuning job whose trial it is, "" if none
     std::vector<Transition> transitions;  ///< oldest first; empty in lists
 };
 
@@ -75,7 +71,8 @@ struct NewTrainingJob {
     std::string invocation_id = {};
     UnixMillis created_at = 0;
     std::string message = {};  ///< of the first transition, Starting
-    std::string arn = {};      ///< what the tags hang on
+    std::string tuning_job = {};
+    std::string arn = {};  ///< what the tags hang on
     std::vector<Tag> tags = {};
 };
 
@@ -87,33 +84,6 @@ struct JobChange {
     UnixMillis now = 0;
     std::string failure_reason = {};  ///< kFailed only
     bool runtime_exceeded = false;    ///< kStopping only
-};
-
-enum class JobSort { kCreationTime, kName, kStatus };
-
-/// Where a page of a list ended: the sort key of its last row and its id.
-struct JobCursor {
-    std::string key;
-    std::int64_t id = 0;
-};
-
-struct JobQuery {
-    Scope scope;
-    std::string name_contains = {};  ///< without case; "" = any
-    std::optional<JobStatus> status = {};
-    std::optional<UnixMillis> created_after = {};  ///< exclusive, as are the other three
-    std::optional<UnixMillis> created_before = {};
-    std::optional<UnixMillis> modified_after = {};
-    std::optional<UnixMillis> modified_before = {};
-    JobSort sort = JobSort::kCreationTime;
-    bool descending = false;
-    std::uint32_t limit = 100;
-    std::optional<JobCursor> after = {};
-};
-
-struct JobPage {
-    std::vector<TrainingJob> jobs;
-    std::optional<JobCursor> next = {};  ///< set when there are more rows
 };
 
 class TrainingJobs {
@@ -141,9 +111,13 @@ class TrainingJobs {
     /// Notes the mark of the processes that are about to be launched.
     Result<void> NoteLaunch(std::int64_t id, const std::string& process_token);
 
+    /// With its transitions, metrics and tags; `arn` is what the tags hang on. The name is free again. kNotFound;
+    /// kConflict with the status as the message when the job has not ended.
+    Result<void> Delete(const Scope& scope, const std::string& name, const std::string& arn);
+
     /// Jobs that are InProgress or Stopping, oldest first.
     Result<std::vector<TrainingJob>> Unfinished();
-    Result<JobPage> List(const JobQuery& query);
+    Result<JobPage<TrainingJob>> List(const JobQuery& query);
 
   private:
     Database& database_;

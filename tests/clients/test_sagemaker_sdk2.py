@@ -143,6 +143,36 @@ def test_the_role_look_up_of_sdk_1_goes_through_describe_notebook_instance(sessi
     assert session.boto_session.client("iam").get_role(RoleName="LocalSageMakerRole")["Role"]["Arn"] == jobs.ROLE
 
 
+def test_the_transformer_writes_one_output_per_object(sdk, session, estimator):
+    images, labels = mnist.rows("test", 40)
+    rows = "\n".join(",".join(["0"] + [f"{value:g}" for value in row]) for row in images)  # Column 0 as libsvm counts.
+    session.upload_string_as_file_body(rows, bucket="sdk2-default", key="digits/batch/rows.csv")
+    transformer = estimator.transformer(1, "ml.m5.large", output_path="s3://sdk2-default/digits/predicted",
+                                        assemble_with="Line", accept="text/csv", strategy="MultiRecord")
+    transformer.transform("s3://sdk2-default/digits/batch/", content_type="text/csv", split_type="Line", wait=True, logs=True)
+    text = session.read_s3_file("sdk2-default", "digits/predicted/rows.csv.out")
+    predicted = [float(line) for line in text.splitlines()]
+    assert len(predicted) == 40 and np.mean(np.array(predicted) == labels) > 0.6
+
+
+def test_the_tuner_fits_tells_the_best_and_its_analytics(sdk, session, estimator, inputs):
+    from sagemaker.inputs import TrainingInput
+    from sagemaker.parameter import ContinuousParameter, IntegerParameter
+    from sagemaker.tuner import HyperparameterTuner
+
+    tuner = HyperparameterTuner(
+        estimator, "validation:merror", {"eta": ContinuousParameter(0.05, 0.5), "max_depth": IntegerParameter(2, 4)},
+        objective_type="Minimize", max_jobs=4, max_parallel_jobs=2, random_seed=3)
+    tuner.fit({"train": TrainingInput(inputs, content_type="libsvm"),
+               "validation": TrainingInput(inputs, content_type="libsvm")}, wait=True)
+    frame = tuner.analytics().dataframe()
+    assert len(frame) == 4 and set(frame["TrainingJobStatus"]) == {"Completed"}
+    best = frame.loc[frame["FinalObjectiveValue"].idxmin()]
+    assert tuner.best_training_job() == best["TrainingJobName"] or (
+        frame["FinalObjectiveValue"] == best["FinalObjectiveValue"]).sum() > 1
+    assert tuner.best_estimator().latest_training_job.name == tuner.best_training_job()
+
+
 def test_delete_endpoint_and_model(predictor, session):
     """Last in the file. The SDK deletes the configuration before the endpoint, and looks at it for delete_model."""
     predictor.delete_model()

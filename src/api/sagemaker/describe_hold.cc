@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <string_view>
 
-#include "base/log.h"
-
 namespace espalier::api::sagemaker {
 
 using std::chrono::steady_clock;
@@ -41,18 +39,20 @@ Agent ReadUserAgent(std::string_view text) {
 
 }  // namespace
 
-DescribeHold::DescribeHold(jobs::JobService& jobs, Options options)
-    : jobs_(jobs), options_(options), thread_([this] { Work(); }) {
-    jobs_.SetListener([this](std::int64_t job_id) {
+DescribeHold::DescribeHold(Options options) : options_(options), thread_([this] { Work(); }) {}
+
+void DescribeHold::Watch(const std::string& kind, jobs::JobListeners& listeners, LookFunction look) {
+    kinds_[kind] = std::move(look);
+    subscriptions_.push_back(listeners.Subscribe([this, kind](std::int64_t job_id) {
         const std::lock_guard lock(mutex_);
         if (held_.empty()) return;
-        changed_.insert(job_id);
+        changed_.insert({kind, job_id});
         wake_.notify_all();
-    });
+    }));
 }
 
 DescribeHold::~DescribeHold() {
-    jobs_.SetListener({});
+    subscriptions_.clear();
     Close();
     {
         const std::lock_guard lock(mutex_);
@@ -62,9 +62,9 @@ DescribeHold::~DescribeHold() {
     thread_.join();
 }
 
-DescribeHold::Hold DescribeHold::HoldFor(const meta::TrainingJob& job, const Client& client) {
+DescribeHold::Hold DescribeHold::HoldFor(const Job& job, const Client& client) {
     const Agent agent = ReadUserAgent(client.user_agent);
-    const Look look = {job.id, client.caller + "\n" + agent.identity};
+    const Look look = {{job.kind, job.id}, client.caller + "\n" + agent.identity};
     const auto [seen, first] = looks_.emplace(look, job.status);
     if (first) {
         look_order_.push_back(look);
@@ -81,33 +81,23 @@ DescribeHold::Hold DescribeHold::HoldFor(const meta::TrainingJob& job, const Cli
     return {};
 }
 
-void DescribeHold::Answer(const meta::TrainingJob& job, const Client& client, AnswerFunction answer) {
+void DescribeHold::Answer(const Job& job, const Client& client, AnswerFunction answer) {
     if (!meta::IsTerminal(job.status)) {
         const std::lock_guard lock(mutex_);
         const Hold hold = HoldFor(job, client);
         if (hold.time.count() > 0 && !closed_ && held_.size() < kHeldMax) {
-            held_.push_back({.job_id = job.id,
+            held_.push_back({.job = {job.kind, job.id},
                              .status = job.status,
                              .until_terminal = hold.until_terminal,
                              .deadline = steady_clock::now() + hold.time,
                              .answer = std::move(answer)});
             // The job may have changed since it was read, before this call was here to be told: look once more.
-            changed_.insert(job.id);
+            changed_.insert({job.kind, job.id});
             wake_.notify_all();
             return;
         }
     }
-    answer(job);
-}
-
-void DescribeHold::AnswerFresh(Held& held) {
-    const auto job = jobs_.FindById(held.job_id);
-    if (job) {
-        held.answer(*job);
-    } else {
-        // The exchange answers 500 by itself when it is dropped.
-        LOG_ERROR("held job cannot be read", {"job_id", held.job_id});
-    }
+    answer();
 }
 
 void DescribeHold::Close() {
@@ -117,18 +107,18 @@ void DescribeHold::Close() {
         closed_ = true;
         held.swap(held_);
     }
-    for (Held& call : held) AnswerFresh(call);
+    for (Held& call : held) call.answer();
 }
 
-std::vector<DescribeHold::Held> DescribeHold::TakeReady(const std::set<std::int64_t>& changed) {
-    std::map<std::int64_t, meta::JobStatus> now_is;
-    for (const std::int64_t job_id : changed) {
-        if (const auto job = jobs_.FindById(job_id)) now_is.emplace(job_id, job->status);
+std::vector<DescribeHold::Held> DescribeHold::TakeReady(const std::set<JobKey>& changed) {
+    std::map<JobKey, meta::JobStatus> now_is;
+    for (const JobKey& job : changed) {
+        if (const auto status = kinds_.at(job.first)(job.second)) now_is.emplace(job, *status);
     }
     const auto now = steady_clock::now();
     const std::lock_guard lock(mutex_);
     const auto first_ready = std::stable_partition(held_.begin(), held_.end(), [&](const Held& call) {
-        const auto found = now_is.find(call.job_id);
+        const auto found = now_is.find(call.job);
         if (now >= call.deadline) return false;
         if (found == now_is.end()) return true;
         return call.until_terminal ? !meta::IsTerminal(found->second) : found->second == call.status;
@@ -150,9 +140,9 @@ void DescribeHold::Work() {
                                   return a.deadline < b.deadline;
                               })->deadline;
         wake_.wait_until(lock, earliest, [this] { return ending_ || !changed_.empty(); });
-        const std::set<std::int64_t> changed = std::exchange(changed_, {});
+        const std::set<JobKey> changed = std::exchange(changed_, {});
         lock.unlock();
-        for (Held& call : TakeReady(changed)) AnswerFresh(call);
+        for (Held& call : TakeReady(changed)) call.answer();
         lock.lock();
     }
 }

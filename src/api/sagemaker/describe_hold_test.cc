@@ -20,11 +20,17 @@ class DescribeHoldTest : public jobs::JobsTest {
   protected:
     void StartHolding(milliseconds repeat, milliseconds first_sdk) {
         StartService();
-        hold_ = std::make_unique<DescribeHold>(
-            *service_,
-            DescribeHold::Options{.repeat_hold = repeat, .waiter_hold = waiter_hold_, .first_sdk_hold = first_sdk});
+        MakeHold({.repeat_hold = repeat, .waiter_hold = waiter_hold_, .first_sdk_hold = first_sdk});
         ASSERT_TRUE(Create(Request("a")));
         run_ = RunOf(0);
+    }
+    void MakeHold(DescribeHold::Options options) {
+        hold_.reset();
+        hold_ = std::make_unique<DescribeHold>(options);
+        hold_->Watch("training", service_->listeners(), [this](std::int64_t id) -> std::optional<meta::JobStatus> {
+            const auto job = service_->FindById(id);
+            return job ? std::optional(job->status) : std::nullopt;
+        });
     }
     void TearDown() override {
         hold_.reset();
@@ -32,7 +38,9 @@ class DescribeHoldTest : public jobs::JobsTest {
     }
     std::future<meta::JobStatus> Look(const DescribeHold::Client& client) {
         auto promise = std::make_shared<std::promise<meta::JobStatus>>();
-        hold_->Answer(Find("a"), client, [promise](const meta::TrainingJob& job) { promise->set_value(job.status); });
+        const meta::TrainingJob job = Find("a");
+        hold_->Answer({.kind = "training", .id = job.id, .status = job.status}, client,
+                      [this, promise] { promise->set_value(Find("a").status); });
         return promise->get_future();
     }
     static bool IsReady(std::future<meta::JobStatus>& answer, milliseconds time) {
@@ -102,9 +110,7 @@ TEST_F(DescribeHoldTest, TheHoldEndsAndAStopEndsItToo) {
     StartHolding(milliseconds(30), kNow);
     Look(kBoto).get();
     EXPECT_EQ(Look(kBoto).get(), meta::JobStatus::kInProgress);
-    hold_.reset();
-    hold_ =
-        std::make_unique<DescribeHold>(*service_, DescribeHold::Options{.repeat_hold = kLong, .first_sdk_hold = kNow});
+    MakeHold({.repeat_hold = kLong, .first_sdk_hold = kNow});
     Look(kBoto).get();
     auto held = Look(kBoto);
     ASSERT_TRUE(service_->Stop(kScope, "a"));
@@ -121,9 +127,7 @@ TEST_F(DescribeHoldTest, CloseAnswersAllAndZeroSwitchesItOff) {
     EXPECT_TRUE(IsReady(held, kNow));
     auto later = Look(kBoto);
     EXPECT_TRUE(IsReady(later, kNow));
-    hold_.reset();
-    hold_ =
-        std::make_unique<DescribeHold>(*service_, DescribeHold::Options{.repeat_hold = kNow, .first_sdk_hold = kNow});
+    MakeHold({.repeat_hold = kNow, .first_sdk_hold = kNow});
     for (int i = 0; i < 3; ++i) {
         auto look = Look(kBoto);
         EXPECT_TRUE(IsReady(look, kNow));

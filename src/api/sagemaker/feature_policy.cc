@@ -82,6 +82,19 @@ constexpr RefusedMember kRefusedByUpdateWeights[] = {
     {"DesiredWeightsAndCapacities[].ServerlessUpdateConfig", "", "serverless endpoints are not available"},
 };
 
+constexpr RefusedMember kRefusedByCreateTransformJob[] = {
+    {"DataCaptureConfig", "", "inputs and outputs of a transform are not captured; they are objects already"},
+    {"TransformOutput.KmsKeyId", "\"\"", "outputs are not encrypted with KMS keys here; encrypt the data directory"},
+    {"TransformResources.VolumeKmsKeyId", "\"\"", "volumes are not encrypted with KMS keys here"},
+    {"TransformResources.TransformAmiVersion", "", "no instance is started"},
+};
+
+constexpr EchoedMember kEchoedByCreateTransformJob[] = {
+    {"TransformResources", "every type and count of instances means one process on this machine"},
+    {"ModelClientConfig", "the model is in the process that asks it, so no call is retried or times out"},
+    {"ExperimentConfig", "the job is not noted in an experiment"},
+};
+
 /// Appends what lies at `path` below `value`; "[]" walks a list, "[n]" takes one element, "*." tries the members that
 /// hold containers and variants.
 void Collect(const nlohmann::json& value, std::string_view path, std::string where,
@@ -113,6 +126,7 @@ std::span<const RefusedMember> RefusedMembersOf(std::string_view operation) {
     if (operation == "CreateEndpointConfig") return kRefusedByCreateEndpointConfig;
     if (operation == "CreateEndpoint" || operation == "UpdateEndpoint") return kRefusedByDeployment;
     if (operation == "UpdateEndpointWeightsAndCapacities") return kRefusedByUpdateWeights;
+    if (operation == "CreateTransformJob") return kRefusedByCreateTransformJob;
     return {};
 }
 
@@ -120,6 +134,7 @@ std::span<const EchoedMember> EchoedMembersOf(std::string_view operation) {
     if (operation == "CreateModel") return kEchoedByCreateModel;
     if (operation == "CreateEndpointConfig") return kEchoedByCreateEndpointConfig;
     if (operation == "CreateEndpoint" || operation == "UpdateEndpoint") return kEchoedByDeployment;
+    if (operation == "CreateTransformJob") return kEchoedByCreateTransformJob;
     return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/sagemaker/hosting_operations.h"
 #include "meta/arn.h"
+#include "meta/job_rows.h"
 #include "meta/training_jobs.h"
 
 namespace espalier::api::sagemaker {
@@ -21,6 +22,8 @@ json TagsJson(const std::vector<meta::Tag>& tags) {
 Result<bool> Exists(meta::Database& database, const meta::SageMakerArnParts& arn) {
     for (auto kind : {meta::ResourceKind::kModel, meta::ResourceKind::kEndpointConfig, meta::ResourceKind::kEndpoint})
         if (arn.kind == meta::ArnKind(kind)) return meta::Resources(database, kind).ExistsFolded(arn.scope, arn.name);
+    for (auto kind : {meta::JobKind::kTransform, meta::JobKind::kTuning})
+        if (arn.kind == meta::ArnKind(kind)) return meta::JobRows(database, kind).ExistsFolded(arn.scope, arn.name);
     if (arn.kind == "training-job") return meta::TrainingJobs(database).ExistsFolded(arn.scope, arn.name);
     // DescribeNotebookInstance knows every name.
     return arn.kind == "notebook-instance";

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "api/sagemaker/hosting_operations.h"
-#include "api/sagemaker/list_request.h"
+#include "api/sagemaker/job_lists.h"
 #include "jobs/job_spec.h"
 #include "jobs/log_line.h"
 #include "meta/arn.h"
+#include "meta/job_rows.h"
 
 namespace espalier::api::sagemaker {
 namespace {
@@ -17,8 +17,11 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kArnKind = "training-job";
-// The default page of ListTrainingJobs is not documented; this is the largest MaxResults.
-constexpr std::uint32_t kDefaultPageRows = 100;
+constexpr JobListShape kList = {.operation = "ListTrainingJobs",
+                                .rows_member = "TrainingJobSummaries",
+                                .default_rows = 100,  // not documented; the largest MaxResults
+                                .default_sort = "CreationTime",
+                                .default_order = "Ascending"};
 
 std::string ArnOf(const meta::TrainingJob& job) {
     return meta::SageMakerArn(job.scope, kArnKind, job.name);
@@ -67,7 +70,23 @@ Outcome Stop(jobs::JobService& jobs, const json& request, const RequestContext& 
     return Outcome::Internal(error, "StopTrainingJob");
 }
 
-Result<Outcome> DescribeNow(jobs::JobService& jobs, const meta::TrainingJob& job) {
+Outcome Delete(jobs::JobService& jobs, const json& request, const RequestContext& context) {
+    const std::string name = request["TrainingJobName"].get<std::string>();
+    Result<void> deleted = jobs.Delete(context.scope, name, meta::SageMakerArn(context.scope, kArnKind, name));
+    if (deleted) return Outcome::Empty();
+    const Error& error = deleted.error();
+    if (error.code() == ErrorCode::kNotFound) return NoSuchJob();
+    if (error.code() == ErrorCode::kConflict) {
+        return Outcome::Fail({.type = "ResourceInUse",
+                              .message = fmt::format("The training job is in status {}. Only jobs that have ended can "
+                                                     "be deleted.",
+                                                     error.message())});
+    }
+    return Outcome::Internal(error, "DeleteTrainingJob");
+}
+
+Result<Outcome> DescribeNow(jobs::JobService& jobs, std::int64_t id) {
+    const meta::TrainingJob job = TRY(jobs.FindById(id));
     return Outcome::Ok(DescribeTrainingJobDocument(job, TRY(jobs.FinalMetrics(job.id))));
 }
 
@@ -79,11 +98,12 @@ void Describe(jobs::JobService& jobs, DescribeHold& hold, const json& request, c
                                                          : Outcome::Internal(job.error(), "DescribeTrainingJob"));
         return;
     }
-    const auto answer = [&jobs, reply](const meta::TrainingJob& now) {
-        auto outcome = DescribeNow(jobs, now);
+    const auto answer = [&jobs, reply, id = job->id] {
+        auto outcome = DescribeNow(jobs, id);
         reply(outcome ? *outcome : Outcome::Internal(outcome.error(), "DescribeTrainingJob"));
     };
-    hold.Answer(*job, {.caller = context.caller_arn, .user_agent = context.user_agent}, answer);
+    hold.Answer({.kind = kArnKind, .id = job->id, .status = job->status},
+                {.caller = context.caller_arn, .user_agent = context.user_agent}, answer);
 }
 
 json Summary(const meta::TrainingJob& job) {
@@ -97,53 +117,13 @@ json Summary(const meta::TrainingJob& job) {
     return summary;
 }
 
-meta::JobSort SortOf(const json& request) {
-    const std::string sort = request.value("SortBy", "CreationTime");
-    if (sort == "Name") return meta::JobSort::kName;
-    if (sort == "Status") return meta::JobSort::kStatus;
-    return meta::JobSort::kCreationTime;
-}
-
-/// The cursor of a token's place; nullopt when its row is no number, which our own tokens never are.
-std::optional<meta::JobCursor> CursorOf(const ListPlace& place) {
-    meta::JobCursor cursor = {.key = place.sort_value};
-    const char* end = place.row.data() + place.row.size();
-    const auto [stop, error] = std::from_chars(place.row.data(), end, cursor.id);
-    if (error != std::errc() || stop != end) return std::nullopt;
-    return cursor;
-}
-
 Outcome List(jobs::JobService& jobs, const json& request, const RequestContext& context) {
-    constexpr const char* kOperation = "ListTrainingJobs";
-    auto place = ReadNextToken(kOperation, context.scope, request);
-    if (const WireError* error = std::get_if<WireError>(&place)) return Outcome::Fail(*error);
-    json answer = {{"TrainingJobSummaries", json::array()}};
     // No job here has a warm pool or belongs to a training plan, so these filters leave nothing.
     if (request.contains("WarmPoolStatusEquals") || request.contains("TrainingPlanArnEquals")) {
-        return Outcome::Ok(answer);
+        return Outcome::Ok({{kList.rows_member, json::array()}});
     }
-    meta::JobQuery query = {.scope = context.scope,
-                            .name_contains = request.value("NameContains", ""),
-                            .created_after = TimeMember(request, "CreationTimeAfter"),
-                            .created_before = TimeMember(request, "CreationTimeBefore"),
-                            .modified_after = TimeMember(request, "LastModifiedTimeAfter"),
-                            .modified_before = TimeMember(request, "LastModifiedTimeBefore"),
-                            .sort = SortOf(request),
-                            .descending = request.value("SortOrder", "Ascending") == "Descending",
-                            .limit = request.value("MaxResults", kDefaultPageRows)};
-    if (request.contains("StatusEquals")) {
-        query.status = meta::JobStatusOf(request["StatusEquals"].get<std::string>());
-        if (!query.status) return Outcome::Ok(answer);  // A published status that no job here has (Deleting).
-    }
-    if (const auto& behind = std::get<std::optional<ListPlace>>(place)) query.after = CursorOf(*behind);
-    auto page = jobs.List(query);
-    if (!page) return Outcome::Internal(page.error(), kOperation);
-    for (const meta::TrainingJob& job : page->jobs) answer["TrainingJobSummaries"].push_back(Summary(job));
-    if (page->next) {
-        answer["NextToken"] = MakeNextToken(kOperation, context.scope, request,
-                                            {.sort_value = page->next->key, .row = std::to_string(page->next->id)});
-    }
-    return Outcome::Ok(answer);
+    return ListJobsAs<meta::TrainingJob>(
+        kList, request, context, [&jobs](const meta::JobQuery& query) { return jobs.List(query); }, Summary);
 }
 
 /// What SageMaker fills into the request's own members.
@@ -204,6 +184,8 @@ json DescribeTrainingJobDocument(const meta::TrainingJob& job, const std::vector
     document["TrainingJobArn"] = ArnOf(job);
     const auto spec = jobs::ParseJobSpec(job.request);
     document["ModelArtifacts"] = {{"S3ModelArtifacts", spec ? spec->ModelArtifactsUri() : ""}};
+    if (!job.tuning_job.empty())
+        document["TuningJobArn"] = meta::SageMakerArn(job.scope, meta::ArnKind(meta::JobKind::kTuning), job.tuning_job);
     document["TrainingJobStatus"] = ToString(job.status);
     document["SecondaryStatus"] = ToString(job.stage);
     document["SecondaryStatusTransitions"] = Transitions(job);
@@ -230,6 +212,12 @@ json DescribeTrainingJobDocument(const meta::TrainingJob& job, const std::vector
 }
 
 void AddTrainingJobOperations(OperationTable& table, jobs::JobService& jobs, DescribeHold& hold) {
+    hold.Watch(kArnKind, jobs.listeners(), [&jobs](std::int64_t id) -> std::optional<meta::JobStatus> {
+        const auto job = jobs.FindById(id);
+        return job ? std::optional(job->status) : std::nullopt;
+    });
+    table.Add("DeleteTrainingJob",
+              [&jobs](const json& request, const RequestContext& context) { return Delete(jobs, request, context); });
     table.Add("CreateTrainingJob",
               [&jobs](const json& request, const RequestContext& context) { return Create(jobs, request, context); });
     table.Add("StopTrainingJob",

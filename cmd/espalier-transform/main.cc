@@ -1,0 +1,67 @@
+// One batch transform, started by the server with a folder that says what to do (src/transform/transform_plan.h).
+//
+//   espalier-transform --root DIR [--threads N] [--log FILE]
+//
+// Exit code 0: every object has its output; 1: not, and DIR/output/failure says why; 2: wrong usage.
+// SIGTERM or SIGUSR1: end after the payloads at hand; outputs that are whole stay.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+
+#include "transform/transform_instance.h"
+
+namespace {
+
+using namespace espalier;
+
+std::atomic<bool> stop_flag{false};
+
+void OnStop(int) {
+    stop_flag.store(true, std::memory_order_relaxed);
+}
+
+void InstallSignals() {
+    struct sigaction action {};
+    action.sa_flags = SA_RESTART;
+    action.sa_handler = OnStop;
+    sigaction(SIGUSR1, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("One batch transform, started by the server.", "espalier-transform");
+    app.set_version_flag("--version", "espalier-transform 0.1.0");
+    std::string root;
+    std::string log_path;
+    int num_threads = 1;
+    app.add_option("--root", root, "folder with transform.json, model.tar.gz and input/; output/ is written there")
+        ->required();
+    app.add_option("--threads", num_threads, "payloads at work at a time")->check(CLI::Range(1, 256));
+    app.add_option("--log", log_path, "file that takes standard output and standard error");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    if (!log_path.empty()) {
+        const int fd = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) {
+            std::perror(log_path.c_str());
+            return 2;
+        }
+        close(fd);
+    }
+    InstallSignals();
+    const Result<void> result = transform::RunTransform(root, num_threads, stop_flag);
+    if (result) return 0;
+    const std::string reason = result.error().ToString();
+    std::fprintf(stderr, "%s\n", reason.c_str());
+    transform::WriteFailure(root, reason);
+    return 1;
+}
