@@ -146,18 +146,41 @@ Result<void> MpiComm::AllReduceMax(std::span<std::int64_t> values) {
 
 Result<void> MpiComm::ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t> counts,
                                        std::span<std::int64_t> segment) {
-    std::vector<int> int_counts;
-    for (const std::size_t count : counts) {
-        if (count > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-            return Error(ErrorCode::kResourceLimit, "a histogram is too large for one MPI call");
-        }
-        int_counts.push_back(static_cast<int>(count));
+    // Each rank sends every other one its segment and adds up what arrives for its own. The library's own operation
+    // reduces everything to one rank first and spreads it from there.
+    std::vector<std::size_t> offsets = {0};
+    for (const std::size_t count : counts) offsets.push_back(offsets.back() + count);
+    const auto segment_of = [&](int rank) {
+        const auto i = static_cast<std::size_t>(rank);
+        return values.subspan(offsets[i], counts[i]);
+    };
+    std::ranges::copy(segment_of(rank_), segment.begin());
+    if (received_.size() < segment.size()) received_.resize(segment.size());
+    for (int step = 1; step < size_; ++step) {
+        const auto sent = segment_of((rank_ + step) % size_);
+        bytes_sent_ += sent.size_bytes();
+        TRY(Exchange(sent, (rank_ + step) % size_, std::span(received_).first(segment.size()),
+                     (rank_ + size_ - step) % size_));
+        for (std::size_t i = 0; i < segment.size(); ++i) segment[i] += received_[i];
     }
-    bytes_sent_ += values.size_bytes() * static_cast<std::uint64_t>(size_ - 1) / static_cast<std::uint64_t>(size_);
-    MPI_Request request;
-    const int started = MPI_Ireduce_scatter(values.data(), segment.data(), int_counts.data(), MPI_INT64_T, MPI_SUM,
-                                            MPI_COMM_WORLD, &request);
-    return Wait(&request, started);
+    return {};
+}
+
+Result<void> MpiComm::Exchange(std::span<const std::int64_t> sent, int to, std::span<std::int64_t> received, int from) {
+    std::vector<MPI_Request> requests;
+    int status = MPI_SUCCESS;
+    for (std::size_t begin = 0; begin < received.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
+        const auto piece = received.subspan(begin, std::min(kPieceElementsMax, received.size() - begin));
+        status = MPI_Irecv(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, from, 0, MPI_COMM_WORLD,
+                           &requests.emplace_back());
+    }
+    for (std::size_t begin = 0; begin < sent.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
+        const auto piece = sent.subspan(begin, std::min(kPieceElementsMax, sent.size() - begin));
+        status = MPI_Isend(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, to, 0, MPI_COMM_WORLD,
+                           &requests.emplace_back());
+    }
+    for (MPI_Request& request : requests) TRY(Wait(&request, status));
+    return {};
 }
 
 Result<std::vector<std::vector<std::byte>>> MpiComm::AllGatherV(std::span<const std::byte> bytes) {

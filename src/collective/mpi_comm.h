@@ -45,11 +45,14 @@ class MpiComm final : public Comm {
     explicit MpiComm(const Options& options) : options_(options) {}
     /// Polls `request` (an MPI_Request*) to its end.
     Result<void> Wait(void* request, int started);
+    /// Sends `sent` to one rank while `received` comes in from one.
+    Result<void> Exchange(std::span<const std::int64_t> sent, int to, std::span<std::int64_t> received, int from);
 
     Options options_;
     int rank_ = 0;
     int size_ = 1;
     bool dead_ = false;
+    std::vector<std::int64_t> received_;
 };
 
 }  // namespace espalier::collective
