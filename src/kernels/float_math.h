@@ -57,7 +57,16 @@ inline float Log(float x) {
     double s = (m - 1) / (m + 1);
     double q = s * s;
     double p = 1.0 / 21;
-    for (int n = 19; n >= 1; n -= 2) p = p * q + 1.0 / n;
+    p = p * q + 1.0 / 19;
+    p = p * q + 1.0 / 17;
+    p = p * q + 1.0 / 15;
+    p = p * q + 1.0 / 13;
+    p = p * q + 1.0 / 11;
+    p = p * q + 1.0 / 9;
+    p = p * q + 1.0 / 7;
+    p = p * q + 1.0 / 5;
+    p = p * q + 1.0 / 3;
+    p = p * q + 1.0;
     return static_cast<float>(exponent * kLn2 + 2 * s * p);
 }
 
