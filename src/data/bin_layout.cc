@@ -13,6 +13,10 @@ constexpr std::uint32_t kTileCellsMax = 32'768;
 constexpr double kListedPerRowAndTileMin = 12;
 // A tile is dense when skipping would leave more than this share of the entries.
 constexpr double kDenseShare = 0.85;
+// Bytes instead of 16 bits halve what is read, but each feature then takes 256 cells; at most so much padding.
+constexpr std::uint32_t kBytePadding = 2;
+// Cells that 16 bits can number.
+constexpr std::uint32_t kCells16 = 65'536;
 
 struct FeatureShape {
     std::int32_t most_frequent_bin = BinLayout::kNothingSkipped;  ///< kNothingSkipped: missing is most frequent
@@ -40,6 +44,41 @@ FeatureShape ShapeOf(const ValueSummary& summary, const CutPoints& cuts, std::si
         shape.listed_share = present;
     }
     return shape;
+}
+
+/// The kind of a dense tile of features with `num_cells` cells together and `most_cells` at most.
+BinLayout::TileKind DenseKind(std::uint32_t num_features, std::uint32_t num_cells, std::uint32_t most_cells) {
+    const bool fits = most_cells <= BinLayout::kByteCells;
+    if (fits && num_features * BinLayout::kByteCells <= kBytePadding * num_cells) return BinLayout::TileKind::kDense8;
+    return BinLayout::TileKind::kDense16;
+}
+
+/// Lays out the features of `tile` after those before it, and completes the tile.
+void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile tile, BinLayout& layout) {
+    std::uint32_t num_cells = 0;
+    std::uint32_t most_cells = 0;
+    for (std::uint32_t feature = tile.feature_begin; feature < tile.feature_end; ++feature) {
+        const FeatureShape& shape = shapes[feature];
+        const std::int32_t skipped = dense ? BinLayout::kNothingSkipped : shape.most_frequent_bin;
+        const bool missing_cell = shape.has_missing && (dense || skipped != BinLayout::kNothingSkipped);
+        layout.skipped_bin.push_back(skipped);
+        layout.has_missing_cell.push_back(missing_cell ? 1 : 0);
+        const std::uint32_t cells = layout.cuts.num_bins(feature) + (missing_cell ? 1 : 0);
+        num_cells += cells;
+        most_cells = std::max(most_cells, cells);
+    }
+    tile.kind = dense                  ? DenseKind(tile.num_features(), num_cells, most_cells)
+                : num_cells > kCells16 ? BinLayout::TileKind::kSparse32
+                                       : BinLayout::TileKind::kSparse16;
+    tile.cell_begin = layout.cell_offsets.back();
+    for (std::uint32_t feature = tile.feature_begin; feature < tile.feature_end; ++feature) {
+        const std::uint32_t cells = tile.kind == BinLayout::TileKind::kDense8
+                                        ? BinLayout::kByteCells
+                                        : layout.cuts.num_bins(feature) + layout.has_missing_cell[feature];
+        layout.cell_offsets.push_back(layout.cell_offsets.back() + cells);
+    }
+    tile.cell_end = layout.cell_offsets.back();
+    layout.tiles.push_back(tile);
 }
 
 }  // namespace
@@ -72,25 +111,11 @@ BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints c
             listed += shapes[end].listed_share;
             ++end;
         }
-        const bool dense = !one_wide_tile && listed > kDenseShare * static_cast<double>(end - begin);
-        Tile tile;
-        tile.feature_begin = static_cast<std::uint32_t>(begin);
-        tile.feature_end = static_cast<std::uint32_t>(end);
-        tile.cell_begin = layout.cell_offsets.back();
-        for (std::size_t feature = begin; feature < end; ++feature) {
-            const FeatureShape& shape = shapes[feature];
-            const std::int32_t skipped = dense ? kNothingSkipped : shape.most_frequent_bin;
-            const bool missing_cell = shape.has_missing && (dense || skipped != kNothingSkipped);
-            layout.skipped_bin.push_back(skipped);
-            layout.has_missing_cell.push_back(missing_cell ? 1 : 0);
-            layout.cell_offsets.push_back(layout.cell_offsets.back() + layout.cuts.num_bins(feature) +
-                                          (missing_cell ? 1 : 0));
-        }
-        tile.cell_end = layout.cell_offsets.back();
-        tile.kind = dense                                      ? TileKind::kDense16
-                    : tile.cell_end - tile.cell_begin > 65'536 ? TileKind::kSparse32
-                                                               : TileKind::kSparse16;
-        layout.tiles.push_back(tile);
+        const bool dense =
+            !one_wide_tile && cells <= kCells16 && listed > kDenseShare * static_cast<double>(end - begin);
+        PlaceTile(shapes, dense,
+                  {.feature_begin = static_cast<std::uint32_t>(begin), .feature_end = static_cast<std::uint32_t>(end)},
+                  layout);
         begin = end;
     }
     return layout;

@@ -1,6 +1,7 @@
 #include "data/binned_matrix.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "base/check.h"
@@ -38,8 +39,7 @@ class BinFinder {
         // the map from values to buckets is monotone.
         first_.assign(grid_size_ + 2, 0);
         for (std::size_t cut = 0; cut < num_bins_; ++cut) ++first_[BucketOf(cuts_[cut]) + 1];
-        for (std::size_t b = 1; b < first_.size(); ++b)
-            first_[b] = static_cast<std::uint16_t>(first_[b] + first_[b - 1]);
+        for (std::size_t b = 1; b < first_.size(); ++b) first_[b] += first_[b - 1];
         zero_code_ = Search(0.0F);
     }
 
@@ -78,7 +78,7 @@ class BinFinder {
     float per_value_ = 0;
     std::size_t grid_size_ = 0;
     std::uint32_t zero_code_ = 0;
-    std::vector<std::uint16_t> first_;
+    std::vector<std::uint32_t> first_;
 };
 
 struct FeatureRange {
@@ -117,7 +117,8 @@ BinnedColumn MakeColumn(const FeatureRange& range, const CutPoints& cuts, std::s
     if (range.num_present * kSparseColumnRatio < num_rows) {
         column.sparse = true;
         column.rows.reserve(range.num_present);
-        column.sparse_codes.reserve(range.num_present);
+        column.codes = CodeArray(column.above_code());
+        column.codes.Reserve(range.num_present);
         return column;
     }
     std::uint32_t highest_code = column.num_bins - 1;
@@ -126,11 +127,9 @@ BinnedColumn MakeColumn(const FeatureRange& range, const CutPoints& cuts, std::s
     if (range.num_present > 0 && range.highest >= cuts.values[cuts.offsets[feature + 1] - 1]) {
         highest_code = column.above_code();
     }
-    if (highest_code <= 255) {
-        column.codes8.assign(num_rows, static_cast<std::uint8_t>(column.num_bins & 0xFFU));
-    } else {
-        column.codes16.assign(num_rows, static_cast<std::uint16_t>(column.num_bins));
-    }
+    // Without missing values, every code is written; the fill then may not fit.
+    column.codes = CodeArray(highest_code);
+    column.codes.Assign(num_rows, std::min(column.missing_code(), highest_code));
     return column;
 }
 
@@ -147,8 +146,8 @@ class Builder {
         for (std::size_t feature = 0; feature < layout.num_features(); ++feature) {
             finders_.emplace_back(layout.cuts, feature);
             BinnedColumn& column = columns[feature];
-            targets_.push_back({.codes8 = column.codes8.empty() ? nullptr : column.codes8.data(),
-                                .codes16 = column.codes16.empty() ? nullptr : column.codes16.data(),
+            targets_.push_back({.codes = column.sparse ? nullptr : column.codes.data(),
+                                .code_bytes = column.codes.code_bytes(),
                                 .zero_code = finders_.back().zero_code(),
                                 .skipped_bin = static_cast<std::uint32_t>(layout.skipped_bin[feature]),
                                 .last_bin = column.num_bins - 1});
@@ -157,6 +156,9 @@ class Builder {
         for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
             for (std::uint32_t f = layout.tiles[tile].feature_begin; f < layout.tiles[tile].feature_end; ++f) {
                 tile_of_feature_[f] = static_cast<std::uint32_t>(tile);
+                first_cell_.push_back(layout.tiles[tile].kind == BinLayout::TileKind::kDense8
+                                          ? 0
+                                          : layout.cell_offsets[f] - layout.tiles[tile].cell_begin);
             }
         }
         any_missing_cell_ = std::any_of(layout.has_missing_cell.begin(), layout.has_missing_cell.end(),
@@ -175,11 +177,7 @@ class Builder {
                 const Target& target = targets_[feature];
                 const float value = rows_.values[e];
                 const std::uint32_t code = value == 0.0F ? target.zero_code : finders_[feature].CodeOf(value);
-                if (target.codes8 != nullptr) {
-                    target.codes8[row] = static_cast<std::uint8_t>(code);
-                } else if (target.codes16 != nullptr) {
-                    target.codes16[row] = static_cast<std::uint16_t>(code);
-                }
+                if (target.codes != nullptr) target.Store(row, code);
                 if (!with_tiles_) continue;
                 if (any_missing_cell_) ListMissing(next_feature, feature, row - begin, blocks);
                 next_feature = feature + 1;
@@ -201,8 +199,8 @@ class Builder {
                 BinnedColumn& column = columns_[*at];
                 if (!column.sparse) continue;
                 column.rows.push_back(static_cast<std::uint32_t>(row));
-                column.sparse_codes.push_back(static_cast<std::uint16_t>(
-                    finders_[*at].CodeOf(rows_.values[static_cast<std::size_t>(at - rows_.feature_idx.data())])));
+                const float value = rows_.values[static_cast<std::size_t>(at - rows_.feature_idx.data())];
+                column.codes.PushBack(finders_[*at].CodeOf(value));
             }
         }
     }
@@ -210,16 +208,26 @@ class Builder {
   private:
     /// What FillBlock needs of a feature, in one place.
     struct Target {
-        std::uint8_t* codes8;
-        std::uint16_t* codes16;
+        void* codes;  ///< of code_bytes each; null when the column is sparse
+        std::size_t code_bytes;
         std::uint32_t zero_code;
         std::uint32_t skipped_bin;  ///< BinLayout::kNothingSkipped equals no bin
         std::uint32_t last_bin;
+
+        void Store(std::size_t row, std::uint32_t code) const {
+            if (code_bytes == 1) {
+                static_cast<std::uint8_t*>(codes)[row] = static_cast<std::uint8_t>(code);
+            } else if (code_bytes == 2) {
+                static_cast<std::uint16_t*>(codes)[row] = static_cast<std::uint16_t>(code);
+            } else {
+                static_cast<std::uint32_t*>(codes)[row] = code;
+            }
+        }
     };
     void List(std::size_t feature, std::uint32_t cell, std::size_t row_in_block,
               std::vector<BlockCells>& blocks) const {
         const std::uint32_t tile = tile_of_feature_[feature];
-        blocks[tile].cells.push_back(layout_.cell_offsets[feature] - layout_.tiles[tile].cell_begin + cell);
+        blocks[tile].cells.push_back(first_cell_[feature] + cell);
         ++blocks[tile].num_in_row[row_in_block];
     }
     void ListMissing(std::size_t begin, std::size_t end, std::size_t row_in_block,
@@ -239,19 +247,43 @@ class Builder {
     std::vector<BinFinder> finders_;
     std::vector<Target> targets_;
     std::vector<std::uint32_t> tile_of_feature_;
+    std::vector<std::uint32_t> first_cell_;  ///< what a feature's listed cells are counted from
 };
+
+/// Bytes from row to row of a dense tile of bytes: a power of two where that costs little, so that rows lie in as few
+/// cache lines as they can.
+std::uint32_t ByteStride(std::uint32_t num_features) {
+    const std::uint32_t power = std::bit_ceil(num_features);
+    return power - num_features <= num_features / 4 ? power : num_features;
+}
+
+/// The cells of all blocks, row after row, each row beginning `stride` cells after the one before it.
+template <typename Cells>
+void JoinCells(const std::vector<std::vector<BlockCells>>& blocks, std::size_t tile, std::size_t per_row,
+               std::size_t stride, Cells& joined) {
+    for (const auto& block : blocks) {
+        const std::vector<std::uint32_t>& cells = block[tile].cells;
+        for (std::size_t at = 0; at < cells.size(); at += per_row) {
+            for (std::size_t i = at; i < std::min(at + per_row, cells.size()); ++i) {
+                joined.push_back(static_cast<typename Cells::value_type>(cells[i]));
+            }
+            if (stride > per_row) joined.resize(joined.size() + stride - per_row);
+        }
+    }
+}
 
 BinnedTile JoinBlocks(const std::vector<std::vector<BlockCells>>& blocks, std::size_t tile,
                       const BinLayout::Tile& layout_tile, std::size_t num_rows) {
     BinnedTile joined;
     std::size_t num_cells = 0;
     for (const auto& block : blocks) num_cells += block[tile].cells.size();
-    CHECK(num_cells <= std::numeric_limits<std::uint32_t>::max(), "{} listed cells in one tile", num_cells);
-    const bool dense = layout_tile.kind == BinLayout::TileKind::kDense16;
-    if (dense) {
-        joined.cells_per_row = layout_tile.feature_end - layout_tile.feature_begin;
-        CHECK(num_cells == num_rows * joined.cells_per_row);
+    std::size_t per_row = std::max<std::size_t>(num_cells, 1);  // Sparse: all cells are one long row.
+    if (layout_tile.is_dense()) {
+        per_row = layout_tile.num_features();
+        CHECK(num_cells == num_rows * per_row);
+        joined.stride = layout_tile.num_features();
     } else {
+        CHECK(num_cells <= std::numeric_limits<std::uint32_t>::max(), "{} listed cells in one tile", num_cells);
         joined.row_offsets.reserve(num_rows + 1);
         joined.row_offsets.push_back(0);
         for (const auto& block : blocks) {
@@ -260,17 +292,21 @@ BinnedTile JoinBlocks(const std::vector<std::vector<BlockCells>>& blocks, std::s
             }
         }
     }
-    if (layout_tile.kind == BinLayout::TileKind::kSparse32) {
-        joined.cells32.reserve(num_cells);
-        for (const auto& block : blocks) {
-            joined.cells32.insert(joined.cells32.end(), block[tile].cells.begin(), block[tile].cells.end());
-        }
-    } else {
-        joined.cells16.reserve(num_cells);
-        for (const auto& block : blocks) {
-            for (const std::uint32_t cell : block[tile].cells)
-                joined.cells16.push_back(static_cast<std::uint16_t>(cell));
-        }
+    switch (layout_tile.kind) {
+        case BinLayout::TileKind::kDense8:
+            joined.stride = ByteStride(layout_tile.num_features());
+            joined.cells8.reserve(num_rows * joined.stride);
+            JoinCells(blocks, tile, per_row, joined.stride, joined.cells8);
+            break;
+        case BinLayout::TileKind::kSparse16:
+        case BinLayout::TileKind::kDense16:
+            joined.cells16.reserve(num_cells);
+            JoinCells(blocks, tile, per_row, per_row, joined.cells16);
+            break;
+        case BinLayout::TileKind::kSparse32:
+            joined.cells32.reserve(num_cells);
+            JoinCells(blocks, tile, per_row, per_row, joined.cells32);
+            break;
     }
     return joined;
 }
@@ -313,11 +349,10 @@ BinnedMatrix BinnedMatrix::Create(const FeatureRows& rows, const BinLayout& layo
 std::size_t BinnedMatrix::memory_bytes() const {
     std::size_t bytes = 0;
     for (const BinnedColumn& column : columns_) {
-        bytes +=
-            column.codes8.size() + 2 * column.codes16.size() + 4 * column.rows.size() + 2 * column.sparse_codes.size();
+        bytes += column.codes.memory_bytes() + 4 * column.rows.size();
     }
     for (const BinnedTile& tile : tiles_) {
-        bytes += 4 * tile.row_offsets.size() + 2 * tile.cells16.size() + 4 * tile.cells32.size();
+        bytes += 4 * tile.row_offsets.size() + tile.cells8.size() + 2 * tile.cells16.size() + 4 * tile.cells32.size();
     }
     return bytes;
 }

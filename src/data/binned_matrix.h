@@ -2,15 +2,15 @@
 // sending rows left or right.
 //
 // Nouns: cell (one place of a histogram: a bin of a feature, or the "missing" of a feature), tile (a run of features
-// whose cells fit 16 bits and the L2 cache), code (what a column holds: a bin, missing, below or above all cuts).
+// whose cells fit the L2 cache), code (what a column holds: a bin, missing, below or above all cuts).
 // Row-wise: each tile lists, row after row, the cells that the row's values fall into. A feature's most frequent bin
 // (or "missing", when that is most frequent) is not listed: its sums are the node's total minus the other cells. On
 // MNIST, 81 % of the entries are the explicit 0 and disappear. A tile whose features have no such bin is dense: one
-// cell per feature and row, no row offsets.
+// cell per feature and row, no row offsets; in one byte where no feature has more than 256 cells.
 // BinLayout holds what all ranks must agree on; it is made from summaries over all ranks.
-// Memory: row-wise 2 bytes per listed cell (4 in a tile of more than 65,536 cells) + 4 per row and sparse tile;
-// column-wise 1 byte per row and feature (2 when more than 256 codes occur), or 6 bytes per present value where less
-// than one row in eight has one.
+// Memory: row-wise 2 bytes per listed cell (4 in a tile of more than 65,536 cells, 1 in a dense tile of bytes) + 4 per
+// row and sparse tile; column-wise 1 byte per row and feature (2 or 4 when more codes occur), or 5 to 8 bytes per
+// present value where less than one row in eight has one.
 // Immutable once built; thread-safe to read.
 #pragma once
 
@@ -19,21 +19,29 @@
 #include <vector>
 
 #include "base/worker_team.h"
+#include "data/code_array.h"
 #include "data/cut_points.h"
 #include "data/feature_rows.h"
 
 namespace espalier::data {
 
 /// How a histogram is laid out. Cells of feature f: [cell_offsets[f], cell_offsets[f + 1]): its bins, then one for
-/// missing if has_missing_cell[f].
+/// missing if has_missing_cell[f], then, in a tile of kind kDense8, unused ones up to kByteCells.
 struct BinLayout {
-    enum class TileKind : std::uint8_t { kSparse16, kSparse32, kDense16 };
+    /// The number is the bits of a listed cell; in kDense8 it is counted from the feature's first cell, in the others
+    /// from the tile's.
+    enum class TileKind : std::uint8_t { kSparse16, kSparse32, kDense8, kDense16 };
+    static constexpr std::uint32_t kByteCells = 256;
     struct Tile {
         std::uint32_t feature_begin = 0;
         std::uint32_t feature_end = 0;
         std::uint32_t cell_begin = 0;
         std::uint32_t cell_end = 0;
         TileKind kind = TileKind::kSparse16;
+
+        std::uint32_t num_cells() const { return cell_end - cell_begin; }
+        std::uint32_t num_features() const { return feature_end - feature_begin; }
+        bool is_dense() const { return kind >= TileKind::kDense8; }
     };
     static constexpr std::int32_t kNothingSkipped = -1;
 
@@ -53,13 +61,9 @@ struct BinLayout {
 /// The codes of one feature. Bins are 0 … num_bins-1.
 struct BinnedColumn {
     std::uint32_t num_bins = 0;
-    /// Dense: exactly one of the two has [rows] codes. Sparse: both empty, `rows` rising and `sparse_codes` beside it;
-    /// a row that is not listed is missing.
-    std::vector<std::uint8_t> codes8;
-    std::vector<std::uint16_t> codes16;
-    std::vector<std::uint32_t> rows;
-    std::vector<std::uint16_t> sparse_codes;
     bool sparse = false;
+    CodeArray codes;                  ///< [rows of the matrix]; sparse: [rows]
+    std::vector<std::uint32_t> rows;  ///< sparse: rising; a row that is not listed is missing
 
     std::uint32_t missing_code() const { return num_bins; }
     std::uint32_t below_code() const { return num_bins + 1; }  ///< smaller than the feature's min_value
@@ -67,12 +71,13 @@ struct BinnedColumn {
     std::uint32_t num_codes() const { return num_bins + 3; }
 };
 
-/// The listed cells of one tile, relative to the tile's first cell.
+/// The listed cells of one tile; which array holds them follows from the tile's kind.
 struct BinnedTile {
     std::vector<std::uint32_t> row_offsets;  ///< [rows + 1] into cells; empty when dense
+    LineVector<std::uint8_t> cells8;
     std::vector<std::uint16_t> cells16;
-    std::vector<std::uint32_t> cells32;  ///< kSparse32 only
-    std::uint32_t cells_per_row = 0;     ///< dense: the stride
+    std::vector<std::uint32_t> cells32;
+    std::uint32_t stride = 0;  ///< dense: from one row's first cell to the next's, at least the tile's features
 };
 
 class BinnedMatrix {

@@ -20,8 +20,8 @@
 
 namespace espalier::data {
 
-/// Bins of one feature are numbered in 16 bits.
-inline constexpr int kMaxBinLimit = 65'534;
+/// A histogram has a cell for each bin; beyond this many, the memory for them is more than what they could tell.
+inline constexpr int kMaxBinLimit = 1 << 20;
 
 /// Distinct values of one feature, rising, each with its total weight in units all ranks agree on (1 per row when rows
 /// have no weights). Values of rows with weight 0 are not listed but counted in num_entries.

@@ -57,6 +57,57 @@ TEST(CutPoints, TheSummaryDoesNotDependOnOrderOrSharding) {
     EXPECT_TRUE(std::is_sorted(whole.values.begin(), whole.values.end()));
 }
 
+/// Counts how often each cell is listed in one tile.
+void CountListed(const BinLayout::Tile& layout_tile, const BinnedTile& tile, std::size_t num_rows,
+                 std::vector<std::uint32_t>& histogram) {
+    for (const auto cell : tile.cells16) ++histogram[layout_tile.cell_begin + cell];
+    for (const auto cell : tile.cells32) ++histogram[layout_tile.cell_begin + cell];
+    if (tile.cells8.empty()) return;
+    for (std::size_t row = 0; row < num_rows; ++row) {
+        for (std::uint32_t k = 0; k < layout_tile.num_features(); ++k) {
+            ++histogram[layout_tile.cell_begin + k * BinLayout::kByteCells + tile.cells8[row * tile.stride + k]];
+        }
+    }
+}
+
+TEST(BinnedMatrix, TilesAreOfTheNarrowestKind) {
+    std::mt19937 rng(9);
+    WorkerTeam team(2);
+    const auto kind_of = [&](std::uint32_t num_features, std::uint32_t num_values, int max_bin, bool with_gap) {
+        FeatureRows rows;
+        rows.num_features = num_features;
+        const std::uint32_t num_rows = num_values + 70;
+        for (std::uint32_t row = 0; row < num_rows; ++row) {
+            for (std::uint32_t feature = 0; feature < num_features; ++feature) {
+                if (with_gap && row % 64 == 63) continue;
+                rows.feature_idx.push_back(feature);
+                rows.values.push_back(static_cast<float>(row < num_values ? row : rng() % num_values));
+            }
+            rows.row_offsets.push_back(rows.values.size());
+        }
+        const auto summaries = SummarizeValues(rows, {}, num_features, team);
+        const auto layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin), num_rows);
+        const auto matrix = BinnedMatrix::Create(rows, layout, BinnedMatrix::Use::kTraining, team);
+        std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
+        CountListed(layout.tiles[0], matrix.tile(0), num_rows, histogram);
+        std::uint64_t num_listed = 0;
+        for (const std::uint32_t count : histogram) num_listed += count;
+        if (layout.tiles[0].is_dense()) {
+            EXPECT_EQ(num_listed, std::uint64_t{num_rows} * num_features);
+        }
+        EXPECT_EQ(layout.tiles.size(), 1U);
+        return layout.tiles[0].kind;
+    };
+    using Kind = BinLayout::TileKind;
+    EXPECT_EQ(kind_of(3, 256, 256, false), Kind::kDense8);
+    EXPECT_EQ(kind_of(3, 200, 256, true), Kind::kDense8);
+    EXPECT_EQ(kind_of(3, 64, 256, false), Kind::kDense16) << "four times the cells would be padding";
+    EXPECT_EQ(kind_of(3, 300, 256, true), Kind::kDense16) << "256 bins and missing do not fit a byte";
+    EXPECT_EQ(kind_of(13, 2400, 2400, false), Kind::kDense16);
+    EXPECT_EQ(kind_of(1, 60'000, kMaxBinLimit, true), Kind::kSparse16);
+    EXPECT_EQ(kind_of(1, 70'000, kMaxBinLimit, true), Kind::kSparse32);
+}
+
 TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
     std::mt19937 rng(3);
     FeatureRows rows;
@@ -82,7 +133,7 @@ TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
             const auto matrix = BinnedMatrix::Create(rows, layout, BinnedMatrix::Use::kTraining, team);
             std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
             for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
-                for (const auto cell : matrix.tile(tile).cells16) ++histogram[layout.tiles[tile].cell_begin + cell];
+                CountListed(layout.tiles[tile], matrix.tile(tile), rows.num_rows(), histogram);
             }
             listed_of_run.push_back(histogram);
             std::vector<std::uint32_t> expected(layout.num_cells(), 0);
@@ -94,10 +145,8 @@ TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
                 }
                 for (std::size_t f = 0; f < 5; ++f) {
                     const BinnedColumn& column = matrix.column(f);
-                    if (!column.codes8.empty()) {
-                        ASSERT_EQ(column.codes8[row], codes[f]) << f;
-                    } else if (!column.codes16.empty()) {
-                        ASSERT_EQ(column.codes16[row], codes[f]) << f;
+                    if (!column.sparse) {
+                        ASSERT_EQ(column.codes[row], codes[f]) << f;
                     }
                     const bool missing = codes[f] == column.missing_code();
                     const bool is_listed = missing ? layout.has_missing_cell[f] != 0

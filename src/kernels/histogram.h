@@ -23,12 +23,10 @@ template <typename Pair>
 void AddDenseRows(std::span<const std::uint32_t> rows, std::size_t stride, const std::uint16_t* cells,
                   const Pair* pairs, Pair* histogram);
 
-/// parent[i] -= child[i].
+/// The same where feature k of `num_features` has the cells from 256 k on and row r falls into the
+/// cells[r * stride + k]-th of them.
 template <typename Pair>
-void Subtract(std::span<Pair> parent, std::span<const Pair> child);
-
-/// total[i] += part[i].
-template <typename Pair>
-void Accumulate(std::span<Pair> total, std::span<const Pair> part);
+void AddByteRows(std::span<const std::uint32_t> rows, std::size_t num_features, std::size_t stride,
+                 const std::uint8_t* cells, const Pair* pairs, Pair* histogram);
 
 }  // namespace espalier::kernels

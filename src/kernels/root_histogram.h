@@ -25,4 +25,9 @@ template <typename Cell>
 void AddRowsOfGroup(std::size_t width, std::size_t num_rows, const std::uint32_t* row_offsets, std::size_t stride,
                     const Cell* cells, const PackedPair* pairs, PackedPair* histogram);
 
+/// The same where feature k of `num_features` has the cells from 256 k on and row r falls into the
+/// cells[r * stride + k]-th of them.
+void AddByteRowsOfGroup(std::size_t width, std::size_t num_rows, std::size_t num_features, std::size_t stride,
+                        const std::uint8_t* cells, const PackedPair* pairs, PackedPair* histogram);
+
 }  // namespace espalier::kernels

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
 
 #include "kernels/histogram.h"
@@ -44,6 +45,28 @@ void CompareWithOneTreeAtATime(std::size_t width, std::size_t num_rows, bool den
     }
 }
 
+void CompareBytesWithOneTreeAtATime(std::size_t width, std::size_t num_rows, std::mt19937& rng) {
+    constexpr std::size_t kFeatures = 5;
+    constexpr std::size_t kStride = 8;
+    std::vector<std::uint8_t> cells(num_rows * kStride);
+    for (std::uint8_t& cell : cells) cell = static_cast<std::uint8_t>(rng());
+    std::vector<PackedPair> pairs(num_rows * width);
+    for (PackedPair& pair : pairs) pair = Pack(static_cast<std::int64_t>(rng() % 2000) - 1000, rng() % 1000);
+    std::vector<std::uint32_t> rows(num_rows);
+    std::iota(rows.begin(), rows.end(), 0U);
+    std::vector<PackedPair> sums(kFeatures * 256 * width, 0);
+    AddByteRowsOfGroup(width, num_rows, kFeatures, kStride, cells.data(), pairs.data(), sums.data());
+    for (std::size_t tree = 0; tree < width; ++tree) {
+        std::vector<PackedPair> own(num_rows);
+        for (std::size_t row = 0; row < num_rows; ++row) own[row] = pairs[row * width + tree];
+        std::vector<PackedPair> expected(kFeatures * 256, 0);
+        AddByteRows(rows, kFeatures, kStride, cells.data(), own.data(), expected.data());
+        for (std::size_t cell = 0; cell < expected.size(); ++cell) {
+            ASSERT_EQ(sums[cell * width + tree], expected[cell]);
+        }
+    }
+}
+
 TEST(RootHistogram, IsTheSumTreeByTreeOnEveryInstructionSet) {
     std::mt19937 rng(23);
     for (const std::string& level : SimdNames()) {
@@ -53,6 +76,7 @@ TEST(RootHistogram, IsTheSumTreeByTreeOnEveryInstructionSet) {
                 CompareWithOneTreeAtATime<std::uint16_t>(width, num_rows, false, rng);
                 CompareWithOneTreeAtATime<std::uint16_t>(width, num_rows, true, rng);
                 CompareWithOneTreeAtATime<std::uint32_t>(width, num_rows, false, rng);
+                CompareBytesWithOneTreeAtATime(width, num_rows, rng);
             }
         }
     }

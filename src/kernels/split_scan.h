@@ -60,10 +60,10 @@ struct SplitCandidate {
 };
 
 /// bins [num_bins]: the feature's sums in the node, without missing. `total`: the node's. `node_gain`: NodeGain of it.
-/// Updates `best` if a split of `feature` beats it and the floor.
-void ScanFeature(const GainParams& params, const PackedPair* bins, std::size_t num_bins, WidePair total,
-                 float node_gain, std::uint32_t feature, SplitCandidate& best, ScanKind kind = ScanKind::kHist);
-void ScanFeature(const GainParams& params, const WidePair* bins, std::size_t num_bins, WidePair total, float node_gain,
+/// Updates `best` if a split of `feature` beats it and the floor. False when no split has two sides of
+/// min_child_weight: then none of any part of the node has.
+template <typename Pair>
+bool ScanFeature(const GainParams& params, const Pair* bins, std::size_t num_bins, WidePair total, float node_gain,
                  std::uint32_t feature, SplitCandidate& best, ScanKind kind = ScanKind::kHist);
 
 /// The readable oracle.

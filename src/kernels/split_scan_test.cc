@@ -6,7 +6,6 @@
 #include <random>
 #include <vector>
 
-#include "kernels/histogram.h"
 #include "kernels/simd_targets.h"
 #include "kernels/split_sieve.h"
 
@@ -95,28 +94,64 @@ TEST_P(ScanAgainstBruteForce, FindsTheSameSplit) {
     ASSERT_TRUE(LimitSimd("").has_value());
 }
 
+template <typename Sieve, typename Pair>
+void CompareSieves(const Sieve& sieve, const std::vector<Pair>& prefixes, std::size_t size, const std::string& level) {
+    std::vector<std::uint8_t> expected(prefixes.size() / 8);
+    std::vector<std::uint8_t> passed(prefixes.size() / 8);
+    const bool any_heavy = FindPassingSplitsScalar(sieve, prefixes.data(), size, expected.data());
+    EXPECT_EQ(FindPassingSplits(sieve, prefixes.data(), size, passed.data()), any_heavy);
+    for (std::size_t i = 0; i < size; ++i) {
+        ASSERT_EQ(passed[i / 8] >> (i % 8) & 1, expected[i / 8] >> (i % 8) & 1) << level << " " << i;
+    }
+}
+
 TEST(SplitSieve, IsItsOracleOnEveryInstructionSet) {
-    std::mt19937 rng(17);
+    std::mt19937_64 rng(17);
     for (const std::string& level : SimdNames()) {
         ASSERT_TRUE(LimitSimd(level).has_value());
         for (const std::size_t size : {1U, 7U, 8U, 9U, 16U, 63U, 64U, 500U}) {
-            std::vector<PackedPair> prefixes((size + 7) / 8 * 8, 0);
+            std::vector<PackedPair> packed((size + 7) / 8 * 8, 0);
+            std::vector<WidePair> wide(packed.size());
             for (std::size_t i = 0; i < size; ++i) {
-                prefixes[i] =
+                packed[i] =
                     Pack(static_cast<std::int64_t>(rng() % 4'000'000'000U) - 2'000'000'000, rng() % 2'000'000'000);
+                wide[i] = {static_cast<std::int64_t>(rng() >> 2) - (std::int64_t{1} << 61),
+                           static_cast<std::int64_t>(rng() >> 4)};
             }
-            const SplitSieve sieve{.total_g = 1e8, .total_h = 2e9, .lambda = 3e5, .hess_min = 1e6, .bar = 4e8};
-            std::vector<std::uint8_t> expected(prefixes.size() / 8);
-            std::vector<std::uint8_t> passed(prefixes.size() / 8);
-            FindPassingSplitsScalar(sieve, prefixes.data(), size, expected.data());
-            FindPassingSplits(sieve, prefixes.data(), size, passed.data());
-            for (std::size_t i = 0; i < size; ++i) {
-                ASSERT_EQ(passed[i / 8] >> (i % 8) & 1, expected[i / 8] >> (i % 8) & 1) << level << " " << i;
+            for (const float alpha : {0.0F, 3e7F}) {
+                CompareSieves(SplitSieve{.total_g = 100'000'000,
+                                         .total_h = 2'000'000'000,
+                                         .hess_min = 1'000'000,
+                                         .lambda = 3e5F,
+                                         .alpha = alpha,
+                                         .bar = 4e8F},
+                              packed, size, level);
+                CompareSieves(WideSplitSieve{.total_g = std::int64_t{1} << 58,
+                                             .total_h = std::int64_t{1} << 60,
+                                             .hess_min = std::int64_t{1} << 50,
+                                             .lambda = 3e5,
+                                             .alpha = alpha * 1e9,
+                                             .bar = 1e18},
+                              wide, size, level);
             }
         }
     }
     ASSERT_TRUE(LimitSimd("").has_value());
     EXPECT_FALSE(LimitSimd("mmx").has_value());
+}
+
+TEST(ScanFeature, TellsWhenNoPartOfTheNodeCanBeSplit) {
+    GainParams params;
+    params.min_child_weight = 5;
+    SplitCandidate best;
+    const std::vector<WidePair> light = {{9, 4}, {-9, 40}};
+    EXPECT_FALSE(ScanFeature(params, light.data(), 2, {0, 44}, 0, 0, best));
+    const std::vector<WidePair> heavy = {{0, 5}, {0, 40}};
+    EXPECT_TRUE(ScanFeature(params, heavy.data(), 2, {0, 45}, 0, 0, best)) << "though this split gains nothing";
+    EXPECT_FALSE(best.found());
+    const std::vector<WidePair> missing_left = {{0, 3}, {0, 6}};
+    EXPECT_TRUE(ScanFeature(params, missing_left.data(), 2, {0, 14}, 0, 0, best))
+        << "with the missing ones on the left";
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ScanAgainstBruteForce, testing::Range(1, 9));
@@ -139,47 +174,6 @@ TEST(NodeWeight, MinimisesTheRegularisedLoss) {
     for (const double step : {-1e-3, 1e-3}) EXPECT_LT(loss(weight), loss(weight + step));
     EXPECT_EQ(NodeWeight(params, 1.0, 4.0), 0.0F) << "alpha swallows a small gradient";
     EXPECT_EQ(NodeWeight(params, 7.0, 0.5), 0.0F) << "below min_child_weight";
-}
-
-TEST(Histogram, RowsAddUpAtAwkwardSizes) {
-    std::mt19937 rng(5);
-    for (const std::size_t num_rows : {0U, 1U, 3U, 4U, 5U, 12U, 13U, 500U}) {
-        constexpr std::size_t kCells = 97;
-        std::vector<std::uint32_t> offsets = {0};
-        std::vector<std::uint16_t> cells;
-        std::vector<std::uint16_t> dense;
-        std::vector<PackedPair> pairs;
-        std::vector<WidePair> wide;
-        for (std::size_t row = 0; row < num_rows; ++row) {
-            for (std::size_t e = rng() % 11; e > 0; --e) cells.push_back(static_cast<std::uint16_t>(rng() % kCells));
-            for (int e = 0; e < 7; ++e) dense.push_back(static_cast<std::uint16_t>(rng() % kCells));
-            offsets.push_back(static_cast<std::uint32_t>(cells.size()));
-            wide.push_back({static_cast<std::int64_t>(rng() % 2000) - 1000, static_cast<std::int64_t>(rng() % 1000)});
-            pairs.push_back(Pack(wide.back().g, wide.back().h));
-        }
-        std::vector<std::uint32_t> rows;
-        for (std::uint32_t row = 0; row < num_rows; ++row) {
-            if (rng() % 3 != 0) rows.push_back(row);
-        }
-        std::vector<WidePair> expected(kCells);
-        std::vector<WidePair> expected_dense(kCells);
-        for (const auto row : rows) {
-            for (auto e = offsets[row]; e < offsets[row + 1]; ++e) expected[cells[e]] += wide[row];
-            for (std::size_t e = 0; e < 7; ++e) expected_dense[dense[row * 7 + e]] += wide[row];
-        }
-        std::vector<PackedPair> sums(kCells, 0);
-        std::vector<WidePair> wide_sums(kCells);
-        AddRows(rows, offsets.data(), cells.data(), pairs.data(), sums.data());
-        AddRows(rows, offsets.data(), cells.data(), wide.data(), wide_sums.data());
-        EXPECT_EQ(wide_sums, expected);
-        for (std::size_t cell = 0; cell < kCells; ++cell) {
-            ASSERT_EQ(SumG(sums[cell]), expected[cell].g);
-            ASSERT_EQ(SumH(sums[cell]), expected[cell].h);
-        }
-        std::vector<WidePair> dense_sums(kCells);
-        AddDenseRows(rows, 7, dense.data(), wide.data(), dense_sums.data());
-        EXPECT_EQ(dense_sums, expected_dense);
-    }
 }
 
 }  // namespace

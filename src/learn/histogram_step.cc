@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "kernels/cell_arithmetic.h"
 #include "kernels/histogram.h"
 #include "kernels/root_histogram.h"
 #include "learn/tree_grower.h"
@@ -47,7 +48,14 @@ HistogramStep<Pair>::HistogramStep(const TrainParams& params, const data::BinLay
         tile_cells_max_ = std::max(tile_cells_max_, CellsOf(tile));
         owned_cells_[static_cast<std::size_t>(owners_[tile])] += CellsOf(tile);
     }
-    for (int worker = 0; worker < team.num_threads(); ++worker) scratch_.emplace_back(new Pair[2 * tile_cells_max_]);
+    std::size_t feature_cells_max = 0;
+    for (std::size_t feature = 0; feature < layout.num_features(); ++feature) {
+        feature_cells_max =
+            std::max<std::size_t>(feature_cells_max, layout.cell_offsets[feature + 1] - layout.cell_offsets[feature]);
+    }
+    for (int worker = 0; worker < team.num_threads(); ++worker) {
+        scratch_.emplace_back(new Pair[tile_cells_max_ + feature_cells_max]);
+    }
 }
 
 template <typename Pair>
@@ -85,10 +93,14 @@ void HistogramStep<Pair>::AddTile(const Build<Pair>& build, const Task& task, Pa
     const auto& layout_tile = layout_.tiles[task.tile];
     const auto& tile = matrix_.tile(task.tile);
     const auto rows = build.rows.subspan(task.row_begin, task.row_end - task.row_begin);
-    std::memset(static_cast<void*>(target), 0, (layout_tile.cell_end - layout_tile.cell_begin) * sizeof(Pair));
+    std::memset(static_cast<void*>(target), 0, layout_tile.num_cells() * sizeof(Pair));
     switch (layout_tile.kind) {
+        case data::BinLayout::TileKind::kDense8:
+            kernels::AddByteRows(rows, layout_tile.num_features(), tile.stride, tile.cells8.data(), build.pairs,
+                                 target);
+            break;
         case data::BinLayout::TileKind::kDense16:
-            kernels::AddDenseRows(rows, tile.cells_per_row, tile.cells16.data(), build.pairs, target);
+            kernels::AddDenseRows(rows, tile.stride, tile.cells16.data(), build.pairs, target);
             break;
         case data::BinLayout::TileKind::kSparse16:
             kernels::AddRows(rows, tile.row_offsets.data(), tile.cells16.data(), build.pairs, target);
@@ -100,53 +112,62 @@ void HistogramStep<Pair>::AddTile(const Build<Pair>& build, const Task& task, Pa
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::FillSkipped(std::size_t tile, WidePair sum, Pair* cells) const {
-    const auto& layout_tile = layout_.tiles[tile];
-    for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
-        const std::int32_t skipped = layout_.skipped_bin[feature];
-        if (skipped == data::BinLayout::kNothingSkipped) continue;
-        Pair* const begin = cells + (layout_.cell_offsets[feature] - layout_tile.cell_begin);
-        Pair* const end = cells + (layout_.cell_offsets[feature + 1] - layout_tile.cell_begin);
-        Pair rest = MakePair(sum.g, sum.h, Pair{});
-        for (const Pair* cell = begin; cell < end; ++cell) rest -= *cell;
-        begin[skipped] = rest;  // The skipped cell itself is 0 until now.
-    }
+void HistogramStep<Pair>::FillSkipped(std::uint32_t feature, WidePair sum, Pair* cells) const {
+    const std::int32_t skipped = layout_.skipped_bin[feature];
+    if (skipped == data::BinLayout::kNothingSkipped) return;
+    const std::span<const Pair> listed(cells, layout_.cell_offsets[feature + 1] - layout_.cell_offsets[feature]);
+    Pair rest = MakePair(sum.g, sum.h, Pair{});
+    rest -= kernels::SumOf(listed);
+    cells[skipped] = rest;  // The skipped cell itself is 0 until now.
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::ScanTile(const ScanNode& node, const kernels::GainParams& gain, std::size_t tile,
-                                   const Pair* cells, kernels::SplitCandidate& best) const {
-    const auto& layout_tile = layout_.tiles[tile];
-    for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
-        if (node.feature_mask != nullptr && node.feature_mask[feature] == 0) continue;
-        const Pair* bins = cells + (layout_.cell_offsets[feature] - layout_tile.cell_begin);
-        const std::uint32_t num_bins = layout_.cuts.num_bins(feature);
-        if (node.bounds == nullptr) {
-            kernels::ScanFeature(gain, bins, num_bins, node.sum, node.gain, feature, best);
-        } else {
-            kernels::ScanFeatureBounded(gain, *node.bounds, SignOf(signs_, feature), bins, num_bins, node.sum,
-                                        node.gain, feature, best);
-        }
+bool HistogramStep<Pair>::Scan(const ScanNode& node, const kernels::GainParams& gain, std::uint32_t feature,
+                               const Pair* cells, kernels::SplitCandidate& best) const {
+    if (node.feature_mask != nullptr && node.feature_mask[feature] == 0) return true;
+    const std::int32_t skipped = layout_.skipped_bin[feature];
+    if (skipped != data::BinLayout::kNothingSkipped) {
+        // One side of every split is without the skipped bin.
+        const std::int64_t others = node.sum.h - kernels::SumH(cells[skipped]);
+        if (static_cast<double>(others) * gain.hess_unit < static_cast<double>(gain.min_child_weight)) return false;
     }
+    const std::uint32_t num_bins = layout_.cuts.num_bins(feature);
+    if (node.bounds == nullptr) {
+        return kernels::ScanFeature(gain, cells, num_bins, node.sum, node.gain, feature, best);
+    }
+    kernels::ScanFeatureBounded(gain, *node.bounds, SignOf(signs_, feature), cells, num_bins, node.sum, node.gain,
+                                feature, best);
+    return true;
 }
 
 template <typename Pair>
 void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built,
                                      int worker) {
     const auto& layout_tile = layout_.tiles[tile];
-    const std::size_t num_cells = layout_tile.cell_end - layout_tile.cell_begin;
     kernels::SplitCandidate* best = &candidates_[(build_idx * layout_.tiles.size() + tile) * 2];
-    FillSkipped(tile, build.node.sum, built);
-    ScanTile(build.node, *build.gain, tile, built, best[0]);
-    if (build.parent_slot == nullptr) return;
-    Pair* sibling = build.parent_slot + layout_tile.cell_begin;
-    if (build.slot == nullptr) {
-        Pair* copy = scratch_[static_cast<std::size_t>(worker)].get() + tile_cells_max_;
-        std::copy_n(sibling, num_cells, copy);
-        sibling = copy;
+    std::uint8_t* const may_split = build.slot != nullptr ? build.slot->may_split.get() : nullptr;
+    std::uint8_t* const parent_may_split = build.parent_slot != nullptr ? build.parent_slot->may_split.get() : nullptr;
+    for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
+        if (parent_may_split != nullptr && parent_may_split[feature] == 0) {
+            if (may_split != nullptr) may_split[feature] = 0;
+            continue;
+        }
+        const std::size_t first_cell = layout_.cell_offsets[feature];
+        const std::size_t num_cells = layout_.cell_offsets[feature + 1] - first_cell;
+        Pair* const cells = built + (first_cell - layout_tile.cell_begin);
+        FillSkipped(feature, build.node.sum, cells);
+        if (build.node.is_scanned) {
+            const bool may = Scan(build.node, *build.gain, feature, cells, best[0]);
+            if (may_split != nullptr) may_split[feature] = may ? 1 : 0;
+        }
+        if (build.parent_slot == nullptr) continue;
+        Pair* const parent = build.parent_slot->cells.get() + first_cell;
+        Pair* const sibling =
+            build.keeps_sibling ? parent : scratch_[static_cast<std::size_t>(worker)].get() + tile_cells_max_;
+        kernels::Subtract(std::span<const Pair>(parent, num_cells), std::span<const Pair>(cells, num_cells), sibling);
+        const bool may = Scan(build.sibling, *build.gain, feature, sibling, best[1]);
+        if (build.keeps_sibling) parent_may_split[feature] = may ? 1 : 0;
     }
-    kernels::Subtract(std::span<Pair>(sibling, num_cells), std::span<const Pair>(built, num_cells));
-    ScanTile(build.sibling, *build.gain, tile, sibling, best[1]);
 }
 
 template <typename Pair>
@@ -179,7 +200,7 @@ void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
         } else if (comm_.size() > 1) {
             task.target = SendPlace(task);
         } else if (build.slot != nullptr) {
-            task.target = build.slot + layout_.tiles[task.tile].cell_begin;
+            task.target = build.slot->cells.get() + layout_.tiles[task.tile].cell_begin;
         }
     }
 }
@@ -193,7 +214,7 @@ void HistogramStep<Pair>::JoinChunks(std::span<Build<Pair>> builds) {
         if (task.row_begin != 0 || IsWhole(task, build)) return;
         const std::size_t num_cells = CellsOf(task.tile);
         Pair* joined = comm_.size() > 1        ? SendPlace(task)
-                       : build.slot != nullptr ? build.slot + layout_.tiles[task.tile].cell_begin
+                       : build.slot != nullptr ? build.slot->cells.get() + layout_.tiles[task.tile].cell_begin
                                                : scratch_[static_cast<std::size_t>(worker)].get();
         std::copy_n(task.target, num_cells, joined);
         for (std::size_t j = i + 1; j < tasks_.size() && tasks_[j].row_begin != 0; ++j) {
@@ -231,20 +252,24 @@ void HistogramStep<Pair>::AddRootTile(std::span<Build<Pair>> builds, std::size_t
     const auto& layout_tile = layout_.tiles[tile];
     const auto& binned = matrix_.tile(tile);
     const std::size_t num_cells = CellsOf(tile);
-    const std::uint32_t* row_offsets =
-        layout_tile.kind == data::BinLayout::TileKind::kDense16 ? nullptr : binned.row_offsets.data();
+    const std::uint32_t* row_offsets = layout_tile.is_dense() ? nullptr : binned.row_offsets.data();
     std::memset(static_cast<void*>(histogram), 0, num_cells * width * sizeof(Pair));
     if constexpr (std::is_same_v<Pair, PackedPair>) {
-        if (layout_tile.kind == data::BinLayout::TileKind::kSparse32) {
-            kernels::AddRowsOfGroup(width, matrix_.num_rows(), row_offsets, 0, binned.cells32.data(), pairs, histogram);
+        const std::size_t num_rows = matrix_.num_rows();
+        if (!binned.cells8.empty()) {
+            kernels::AddByteRowsOfGroup(width, num_rows, layout_tile.num_features(), binned.stride,
+                                        binned.cells8.data(), pairs, histogram);
+        } else if (!binned.cells32.empty()) {
+            kernels::AddRowsOfGroup(width, num_rows, row_offsets, binned.stride, binned.cells32.data(), pairs,
+                                    histogram);
         } else {
-            kernels::AddRowsOfGroup(width, matrix_.num_rows(), row_offsets, binned.cells_per_row, binned.cells16.data(),
-                                    pairs, histogram);
+            kernels::AddRowsOfGroup(width, num_rows, row_offsets, binned.stride, binned.cells16.data(), pairs,
+                                    histogram);
         }
     }
     for (std::size_t tree = first; tree < std::min(first + width, builds.size()); ++tree) {
         const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(tile)};
-        Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot + layout_tile.cell_begin;
+        Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot->cells.get() + layout_tile.cell_begin;
         const Pair* from = histogram + (tree - first);
         for (std::size_t cell = 0; cell < num_cells; ++cell) target[cell] = from[cell * width];
     }
@@ -294,7 +319,7 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
         team_.ForEach(builds.size() * num_tiles, [&](std::size_t i, int worker) {
             const std::size_t tile = i % num_tiles;
             Build<Pair>& build = builds[i / num_tiles];
-            FinishTile(build, i / num_tiles, tile, build.slot + layout_.tiles[tile].cell_begin, worker);
+            FinishTile(build, i / num_tiles, tile, build.slot->cells.get() + layout_.tiles[tile].cell_begin, worker);
         });
     }
     PickCandidates(builds);
@@ -325,8 +350,9 @@ Result<void> HistogramStep<Pair>::ReduceAndFinish(std::span<Build<Pair>> builds)
         const std::size_t within = layout_tile.cell_begin - layout_.tiles[first].cell_begin;
         Pair* summed = segment_.data() + build_idx * owned_cells + within;
         if (build.slot != nullptr) {
-            std::copy_n(summed, layout_tile.cell_end - layout_tile.cell_begin, build.slot + layout_tile.cell_begin);
-            summed = build.slot + layout_tile.cell_begin;
+            Pair* const kept = build.slot->cells.get() + layout_tile.cell_begin;
+            std::copy_n(summed, layout_tile.num_cells(), kept);
+            summed = kept;
         }
         FinishTile(build, build_idx, tile, summed, worker);
     });

@@ -22,11 +22,22 @@ namespace espalier::learn {
 
 /// A node whose split is looked for.
 struct ScanNode {
+    bool is_scanned = false;  ///< false: nothing is looked for, though the histogram may be needed
     kernels::WidePair sum;
     float gain = 0;
     const std::uint8_t* feature_mask = nullptr;     ///< [features] 1 = may split; null: all
     const kernels::WeightBounds* bounds = nullptr;  ///< null: no monotone constraints
     kernels::SplitCandidate best;                   ///< out
+};
+
+/// A node's histogram that is kept until its children are scanned.
+template <typename Pair>
+struct HistogramSlot {
+    explicit HistogramSlot(const data::BinLayout& layout)
+        : cells(new Pair[layout.num_cells()]), may_split(new std::uint8_t[layout.num_features()]) {}
+    std::unique_ptr<Pair[]> cells;
+    /// [features] 0: no part of the node can be split by the feature, whose sides are too light; its cells are stale.
+    std::unique_ptr<std::uint8_t[]> may_split;
 };
 
 /// A histogram to build, and the sibling that follows from it.
@@ -36,9 +47,10 @@ struct Build {
     const Pair* pairs = nullptr;  ///< [rows of the matrix] of the node's tree
     const kernels::GainParams* gain = nullptr;
     ScanNode node;
-    ScanNode sibling;             ///< unused when parent_slot is null
-    Pair* slot = nullptr;         ///< [cells] where the node's histogram is kept, or null: not kept
-    Pair* parent_slot = nullptr;  ///< [cells] becomes the sibling's when `slot` is kept, else stays; null: a root
+    ScanNode sibling;                            ///< unused when parent_slot is null
+    HistogramSlot<Pair>* slot = nullptr;         ///< where the node's histogram is kept, or null: not kept
+    HistogramSlot<Pair>* parent_slot = nullptr;  ///< null: a root, or no sibling is looked at
+    bool keeps_sibling = false;                  ///< parent_slot becomes the sibling's
 };
 
 template <typename Pair>
@@ -53,8 +65,6 @@ class HistogramStep {
     /// The same for the roots of several trees, which all have all rows: one sweep over the bins for up to 8 trees.
     /// Packed pairs only; every build has a slot.
     Result<void> RunRoots(std::span<Build<Pair>> builds);
-
-    std::size_t num_cells() const { return layout_.num_cells(); }
 
   private:
     struct Task {
@@ -81,9 +91,11 @@ class HistogramStep {
     void AddTile(const Build<Pair>& build, const Task& task, Pair* target) const;
     /// Scans tile `tile` of a build whose sums over all ranks are in `built` (may be the slot itself).
     void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built, int worker);
-    void FillSkipped(std::size_t tile, kernels::WidePair sum, Pair* cells) const;
-    void ScanTile(const ScanNode& node, const kernels::GainParams& gain, std::size_t tile, const Pair* cells,
-                  kernels::SplitCandidate& best) const;
+    /// The sums of the bin whose entries are not listed, from those of all others.
+    void FillSkipped(std::uint32_t feature, kernels::WidePair sum, Pair* cells) const;
+    /// False when neither the node nor a part of it can be split by the feature.
+    bool Scan(const ScanNode& node, const kernels::GainParams& gain, std::uint32_t feature, const Pair* cells,
+              kernels::SplitCandidate& best) const;
     Result<void> ReduceAndFinish(std::span<Build<Pair>> builds);
     Result<void> ExchangeCandidates(std::span<Build<Pair>> builds);
     void PickCandidates(std::span<Build<Pair>> builds);
@@ -97,7 +109,7 @@ class HistogramStep {
     std::vector<std::size_t> owned_cells_;  ///< [ranks]
     std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
-    std::vector<std::unique_ptr<Pair[]>> scratch_;       ///< [workers] two tiles each
+    std::vector<std::unique_ptr<Pair[]>> scratch_;       ///< [workers] a tile and a feature each
     std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [workers] a tile of 8 trees each
     std::vector<Pair> root_pairs_;                       ///< [groups of trees][rows x width]
     std::vector<Task> tasks_;

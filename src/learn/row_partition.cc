@@ -44,8 +44,9 @@ std::uint32_t SortDense(std::span<const std::uint32_t> rows, const Code* codes, 
     return num_left;
 }
 
-std::uint32_t SortSparse(std::span<const std::uint32_t> rows, const data::BinnedColumn& column, const Route& route,
-                         std::uint32_t* left, std::uint32_t* right) {
+template <typename Code>
+std::uint32_t SortSparse(std::span<const std::uint32_t> rows, const data::BinnedColumn& column, const Code* codes,
+                         const Route& route, std::uint32_t* left, std::uint32_t* right) {
     if (rows.empty()) return 0;
     auto at = static_cast<std::size_t>(std::lower_bound(column.rows.begin(), column.rows.end(), rows.front()) -
                                        column.rows.begin());
@@ -54,7 +55,7 @@ std::uint32_t SortSparse(std::span<const std::uint32_t> rows, const data::Binned
     for (const std::uint32_t row : rows) {
         while (at < column.rows.size() && column.rows[at] < row) ++at;
         const bool present = at < column.rows.size() && column.rows[at] == row;
-        const std::uint32_t goes_left = route.GoesLeft(present ? column.sparse_codes[at] : column.missing_code());
+        const std::uint32_t goes_left = route.GoesLeft(present ? codes[at] : column.missing_code());
         left[num_left] = row;
         right[num_right] = row;
         num_left += goes_left;
@@ -93,9 +94,10 @@ std::uint32_t RowPartition::SortBlock(const NodeSplit& split, const Block& block
     const Route route(split, column);
     std::uint32_t* left = left_rows_.data() + base;
     std::uint32_t* right = right_rows_.data() + base;
-    if (!column.codes8.empty()) return SortDense(rows, column.codes8.data(), route, left, right);
-    if (!column.codes16.empty()) return SortDense(rows, column.codes16.data(), route, left, right);
-    return SortSparse(rows, column, route, left, right);
+    return column.codes.Visit([&](const auto& codes) {
+        return column.sparse ? SortSparse(rows, column, codes.data(), route, left, right)
+                             : SortDense(rows, codes.data(), route, left, right);
+    });
 }
 
 void RowPartition::Split(std::span<const NodeSplit> splits, WorkerTeam& team) {

@@ -93,19 +93,28 @@ class TreeGrowerOf final : public TreeGrower {
             free_slots_.pop_back();
             return slot;
         }
-        const std::size_t slot_bytes = step_.num_cells() * sizeof(Pair);
+        const std::size_t slot_bytes = layout_.num_cells() * sizeof(Pair);
         if (!slots_.empty() && (slots_.size() + 1) * slot_bytes > params_.histogram_bytes_max) return -1;
-        slots_.emplace_back(new Pair[step_.num_cells()]);
+        slots_.push_back(std::make_unique<HistogramSlot<Pair>>(layout_));
         return static_cast<std::int32_t>(slots_.size() - 1);
     }
     void Release(std::int32_t slot) {
         if (slot >= 0) free_slots_.push_back(slot);
     }
-    Pair* SlotData(std::int32_t slot) { return slot < 0 ? nullptr : slots_[static_cast<std::size_t>(slot)].get(); }
+    HistogramSlot<Pair>* SlotAt(std::int32_t slot) {
+        return slot < 0 ? nullptr : slots_[static_cast<std::size_t>(slot)].get();
+    }
+
+    /// Both sides of a split must reach min_child_weight, so a node of less than two of them is a leaf.
+    bool IsHeavyEnough(const GrowingTree& growing, std::uint32_t node) const {
+        const double hess = static_cast<double>(growing.nodes[node].sum.h) * growing.gain.hess_unit;
+        return hess >= 2.0 * static_cast<double>(params_.min_child_weight);
+    }
 
     ScanNode ScanOf(std::uint32_t tree, std::uint32_t node) {
         const GrowingNode& scanned = trees_[tree].nodes[node];
         ScanNode scan;
+        scan.is_scanned = IsHeavyEnough(trees_[tree], node);
         scan.sum = scanned.sum;
         scan.gain = scanned.gain;
         scan.bounds = params_.monotone_constraints.empty() ? nullptr : &scanned.bounds;
@@ -130,7 +139,7 @@ class TreeGrowerOf final : public TreeGrower {
             build.pairs = gradients_.PairsOf(tree);
             build.gain = &growing.gain;
             build.node = ScanOf(tree, 0);
-            build.slot = SlotData(growing.nodes[0].slot);
+            build.slot = SlotAt(growing.nodes[0].slot);
             builds_.push_back(build);
         }
         const bool all_kept =
@@ -183,7 +192,7 @@ class TreeGrowerOf final : public TreeGrower {
 
     /// With several ranks the sums of all builds of a call travel at once: in batches that fit the budget.
     Result<void> RunBuilds() {
-        const std::size_t in_budget = params_.histogram_bytes_max / (step_.num_cells() * sizeof(Pair));
+        const std::size_t in_budget = params_.histogram_bytes_max / (layout_.num_cells() * sizeof(Pair));
         const std::size_t batch = comm_.size() == 1 ? builds_.size() : std::max<std::size_t>(1, in_budget);
         for (std::size_t begin = 0; begin < builds_.size(); begin += batch) {
             TRY(step_.Run(std::span(builds_).subspan(begin, std::min(batch, builds_.size() - begin))));
@@ -191,7 +200,8 @@ class TreeGrowerOf final : public TreeGrower {
         return {};
     }
 
-    /// `node` is added up from its rows; `sibling`, unless kNoNode, follows by subtraction from the parent.
+    /// `node` is added up from its rows; `sibling`, unless kNoNode, follows by subtraction from the parent. A node
+    /// that is too light to be split is not scanned, but may have to be added up for its sibling.
     void AddBuild(std::uint32_t tree, std::uint32_t node, std::uint32_t sibling, std::uint32_t parent_idx) {
         GrowingTree& growing = trees_[tree];
         GrowingNode& parent = growing.nodes[parent_idx];
@@ -200,15 +210,28 @@ class TreeGrowerOf final : public TreeGrower {
         build.pairs = gradients_.PairsOf(tree);
         build.gain = &growing.gain;
         build.node = ScanOf(tree, node);
-        if (KeepsHistogram(growing.nodes[node].depth)) growing.nodes[node].slot = Acquire();
-        build.slot = SlotData(growing.nodes[node].slot);
-        if (sibling != kNoNode) {
+        const bool keeps = KeepsHistogram(growing.nodes[node].depth);
+        if (keeps && build.node.is_scanned) growing.nodes[node].slot = Acquire();
+        build.slot = SlotAt(growing.nodes[node].slot);
+        if (sibling != kNoNode && IsHeavyEnough(growing, sibling)) {
             build.sibling = ScanOf(tree, sibling);
-            build.parent_slot = SlotData(parent.slot);
-            if (build.slot != nullptr) growing.nodes[sibling].slot = std::exchange(parent.slot, -1);
+            build.parent_slot = SlotAt(parent.slot);
+            build.keeps_sibling = keeps;
+            if (keeps) growing.nodes[sibling].slot = std::exchange(parent.slot, -1);
         }
         builds_.push_back(build);
         built_.push_back({tree, node, sibling, parent_idx});
+    }
+
+    /// Rows of all ranks in the left and the right child of each step.
+    Result<std::vector<std::int64_t>> CountChildren() {
+        std::vector<std::int64_t> counts;
+        for (const NodeSplit& split : steps_) {
+            counts.push_back(static_cast<std::int64_t>(partition_.RowsOf(split.tree, split.left).size()));
+            counts.push_back(static_cast<std::int64_t>(partition_.RowsOf(split.tree, split.right).size()));
+        }
+        TRY(comm_.AllReduceSum(counts));
+        return counts;
     }
 
     Result<void> BuildChildren() {
@@ -216,18 +239,22 @@ class TreeGrowerOf final : public TreeGrower {
         built_.clear();
         masks_.clear();
         masks_.reserve(2 * steps_.size());
-        for (const NodeSplit& split : steps_) {
+        const std::vector<std::int64_t> counts = TRY(CountChildren());
+        for (std::size_t i = 0; i < steps_.size(); ++i) {
+            const NodeSplit& split = steps_[i];
             GrowingTree& growing = trees_[split.tree];
             GrowingNode& parent = growing.nodes[split.node];
-            if (!queue_.MaySplitAt(split.tree, parent.depth + 1)) {
+            const bool scans_left = IsHeavyEnough(growing, split.left);
+            const bool scans_right = IsHeavyEnough(growing, split.right);
+            if (!queue_.MaySplitAt(split.tree, parent.depth + 1) || (!scans_left && !scans_right)) {
                 Release(std::exchange(parent.slot, -1));
                 continue;
             }
             if (parent.slot < 0) {
                 // No histogram to subtract from: both are added up.
-                AddBuild(split.tree, split.left, kNoNode, split.node);
-                AddBuild(split.tree, split.right, kNoNode, split.node);
-            } else if (growing.nodes[split.left].sum.h <= growing.nodes[split.right].sum.h) {
+                if (scans_left) AddBuild(split.tree, split.left, kNoNode, split.node);
+                if (scans_right) AddBuild(split.tree, split.right, kNoNode, split.node);
+            } else if (counts[2 * i] <= counts[2 * i + 1]) {
                 AddBuild(split.tree, split.left, split.right, split.node);
             } else {
                 AddBuild(split.tree, split.right, split.left, split.node);
@@ -266,7 +293,7 @@ class TreeGrowerOf final : public TreeGrower {
     std::vector<Build<Pair>> builds_;
     std::vector<Built> built_;
     std::vector<std::vector<std::uint8_t>> masks_;
-    std::vector<std::unique_ptr<Pair[]>> slots_;
+    std::vector<std::unique_ptr<HistogramSlot<Pair>>> slots_;
     std::vector<std::int32_t> free_slots_;
 };
 

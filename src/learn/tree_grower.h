@@ -3,7 +3,7 @@
 // Nouns: step (the nodes of all trees that are split at once: a level depthwise, one node per tree lossguide), build (a
 // node whose histogram is made by adding up its rows), sibling (made by subtraction from the parent), slot (memory of
 // one node's histogram), owner (the rank that finds splits for a tile).
-// A step: pop nodes -> split their rows, training and evaluation sets alike -> build the lighter child of each, tile by
+// A step: pop nodes -> split their rows, training and evaluation sets alike -> build the child of fewer rows, tile by
 // tile -> ranks > 1: one reduce-scatter for the whole step, each rank gets the sums of the tiles it owns -> sibling =
 // parent - child -> scan both -> ranks > 1: exchange the best candidates. The same integers give the same splits
 // everywhere.
