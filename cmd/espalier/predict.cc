@@ -114,7 +114,7 @@ Result<Output> ChooseOutput(const std::string& name, const model::TreeEnsemble& 
 Result<void> Predict(const PredictOptions& options) {
     data::LoadOptions load;
     load.format = TRY(data::ParseRequestContentType(options.content_type));
-    load.labeled = options.labeled && load.format == data::InputFormat::kCsv;
+    load.labeled = options.labeled;
     load.num_threads =
         options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     std::vector<data::DataFile> files = TRY(data::FindDataFiles(options.data));
@@ -126,7 +126,7 @@ Result<void> Predict(const PredictOptions& options) {
     ProgressBar bar("predicting", total_bytes);
     load.on_progress = [&](std::uint64_t bytes_read) { bar.Update(bytes_read); };
     data::LoadReport report;
-    TRY(data::LoadRowBlocks(files, load, report, [&](data::LabeledRows&& block) { return printer.Print(block.rows); }));
+    TRY(data::LoadRowBlocks(files, load, report, [&](const data::FeatureRows& block) { return printer.Print(block); }));
     if (std::fflush(stdout) != 0) return ErrnoError("write to the standard output", errno);
     for (const std::string& warning : report.warnings) fmt::print(stderr, "espalier predict: {}\n", warning);
     return {};

@@ -21,6 +21,7 @@
 #include "base/progress_bar.h"
 #include "collective/self_comm.h"
 #include "collective/thread_comm.h"
+#include "data/row_place.h"
 #include "espalier/commands.h"
 #include "learn/channel_loader.h"
 #include "learn/hyperparameters.h"
@@ -43,6 +44,14 @@ struct TrainCommandOptions {
     std::vector<std::string> hyperparameters;
     int instances = 1;
     int threads = 0;
+    std::size_t memory_limit_mb = 0;  ///< 0: none
+
+    /// Of one instance.
+    std::size_t memory_bytes_max() const { return memory_limit_mb * 1'000'000 / static_cast<std::size_t>(instances); }
+    std::string scratch_folder() const {
+        const std::filesystem::path path(model);
+        return path.has_parent_path() ? path.parent_path().string() : ".";
+    }
 };
 
 Result<learn::HyperparameterList> SplitPairs(const std::vector<std::string>& pairs) {
@@ -134,32 +143,47 @@ class LocalInstance {
         WorkerTeam team(num_threads_);
         ProgressBar bar("train", static_cast<std::uint64_t>(parameters_.train.num_rounds));
         const learn::TrainContext context{
-            .team = team, .comm = comm_, .on_round = [&](const learn::RoundReport& report) {
-                if (comm_.rank() != 0) return;
-                bar.Hide();
-                std::printf("%s\n", learn::MetricLine(report, false).c_str());
-                std::fflush(stdout);
-                bar.Update(static_cast<std::uint64_t>(report.round + 1));
-            }};
+            .team = team,
+            .comm = comm_,
+            .on_round =
+                [&](const learn::RoundReport& report) {
+                    if (comm_.rank() != 0) return;
+                    bar.Hide();
+                    std::printf("%s\n", learn::MetricLine(report, false).c_str());
+                    std::fflush(stdout);
+                    bar.Update(static_cast<std::uint64_t>(report.round + 1));
+                },
+            .bins = {.memory_bytes_max = options_.memory_bytes_max() / 2, .scratch_folder = options_.scratch_folder()}};
         learn::BadLabel bad;
         auto outcome = learn::Train(parameters_.train, sets, context, &bad);
         bar.Hide();
         if (!outcome.has_value() && !bad.rule.empty()) {
-            return Error(ErrorCode::kInvalidArgument,
-                         fmt::format("{}, column 1: label {} is out of range: it {}",
-                                     learn::PlaceOfRow(channels_[bad.data_set], bad.row), bad.label, bad.rule));
+            return Error(ErrorCode::kInvalidArgument, fmt::format("{}, column 1: label {} is out of range: it {}",
+                                                                  PlaceOf(bad), bad.label, bad.rule));
         }
         return InstanceOutcome{.train = TRY(std::move(outcome)), .load_seconds = load_seconds};
     }
 
   private:
+    std::string PlaceOf(const learn::BadLabel& bad) const {
+        const learn::ChannelFiles& channel = channels_[bad.data_set];
+        return data::DescribePlaceOfRow(channel.files, channel.format, bad.row);
+    }
+
     Result<learn::DataSet> Load(const learn::ChannelFiles& channel) {
         data::LoadReport report;
         ProgressBar bar("read " + channel.name, channel.size_bytes());
         const bool identities = comm_.size() > 1 && learn::UsesRowIdentity(parameters_.train);
-        auto set = learn::LoadChannel(channel, num_threads_, identities, comm_, report, [&](std::uint64_t bytes_read) {
-            if (comm_.rank() == 0) bar.Update(bytes_read);
-        });
+        auto set = learn::LoadChannel(channel,
+                                      {.num_threads = num_threads_,
+                                       .identities = identities,
+                                       .memory_bytes_max = options_.memory_bytes_max() / 2 / channels_.size(),
+                                       .scratch_folder = options_.scratch_folder(),
+                                       .on_progress =
+                                           [&](std::uint64_t bytes_read) {
+                                               if (comm_.rank() == 0) bar.Update(bytes_read);
+                                           }},
+                                      comm_, report);
         bar.Hide();
         for (const std::string& warning : report.warnings)
             std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
@@ -181,7 +205,9 @@ Result<std::vector<learn::ChannelFiles>> FindChannels(const TrainCommandOptions&
         if (paths->empty()) continue;
         learn::ChannelFiles channel{
             .name = name, .paths = *paths, .format = format, .csv_weights = csv_weights, .files = {}};
-        channel.files = TRY(data::FindDataFiles(*paths));
+        std::vector<std::string> warnings;
+        channel.files = TRY(data::FindDataFiles(*paths, &warnings));
+        for (const std::string& warning : warnings) std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
         if (channel.files.empty()) {
             return Error(ErrorCode::kInvalidArgument,
                          fmt::format("--{}: there is no file with data in {}", name, fmt::join(*paths, ", ")));
@@ -286,6 +312,11 @@ void AddTrain(CLI::App& app, int& exit_code) {
         ->capture_default_str();
     train->add_option("--threads", options->threads, "threads of all instances together (default: all cores)")
         ->check(CLI::Range(1, WorkerTeam::kThreadsMax));
+    train
+        ->add_option("--memory-limit", options->memory_limit_mb,
+                     "megabytes that rows and bins may take; what is more lies in files beside the model, which is "
+                     "slower. Sums of the rounds are not counted (default: no limit)")
+        ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 30));
     train->add_option("--timings", options->timings,
                       "write the seconds of each stage and the memory as JSON to this file");
     train->add_option("NAME=VALUE", options->hyperparameters, "hyperparameters of XGBoost, num_round among them");

@@ -11,7 +11,8 @@
 // Memory: row-wise 2 bytes per listed cell (4 in a tile of more than 65,536 cells, 1 in a dense tile of bytes) + 4 per
 // row and sparse tile; column-wise 1 byte per row and feature (2 or 4 when more codes occur), or 5 to 8 bytes per
 // present value where less than one row in eight has one.
-// Immutable once built; thread-safe to read.
+// Arrays lie on the heap, in scratch files or in a mapped file (data/stored_array.h). Immutable once built; copies
+// share their arrays. Thread-safe to read.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +20,11 @@
 #include <vector>
 
 #include "base/worker_team.h"
+#include "data/array_archive.h"
 #include "data/code_array.h"
+#include "data/compact_rows.h"
 #include "data/cut_points.h"
-#include "data/feature_rows.h"
+#include "data/stored_array.h"
 
 namespace espalier::data {
 
@@ -63,7 +66,7 @@ struct BinnedColumn {
     std::uint32_t num_bins = 0;
     bool sparse = false;
     CodeArray codes;                  ///< [rows of the matrix]; sparse: [rows]
-    std::vector<std::uint32_t> rows;  ///< sparse: rising; a row that is not listed is missing
+    StoredArray<std::uint32_t> rows;  ///< sparse: rising; a row that is not listed is missing
 
     std::uint32_t missing_code() const { return num_bins; }
     std::uint32_t below_code() const { return num_bins + 1; }  ///< smaller than the feature's min_value
@@ -73,10 +76,10 @@ struct BinnedColumn {
 
 /// The listed cells of one tile; which array holds them follows from the tile's kind.
 struct BinnedTile {
-    std::vector<std::uint32_t> row_offsets;  ///< [rows + 1] into cells; empty when dense
-    LineVector<std::uint8_t> cells8;
-    std::vector<std::uint16_t> cells16;
-    std::vector<std::uint32_t> cells32;
+    StoredArray<std::uint32_t> row_offsets;  ///< [rows + 1] into cells; empty when dense
+    StoredArray<std::uint8_t> cells8;
+    StoredArray<std::uint16_t> cells16;
+    StoredArray<std::uint32_t> cells32;
     std::uint32_t stride = 0;  ///< dense: from one row's first cell to the next's, at least the tile's features
 };
 
@@ -84,23 +87,43 @@ class BinnedMatrix {
   public:
     enum class Use { kTraining, kEvaluation };  ///< kEvaluation builds columns only
 
-    /// `rows` may have fewer features than the layout (the rest is missing), not more. Fewer than 2^32 rows.
-    static BinnedMatrix Create(const FeatureRows& rows, const BinLayout& layout, Use use, WorkerTeam& team);
+    /// `rows` may have fewer features than the layout (the rest is missing), not more. Fewer than 2^32 rows. `store`
+    /// says where the arrays lie; ask its status afterwards.
+    static BinnedMatrix Create(const CompactRows& rows, const BinLayout& layout, Use use, WorkerTeam& team,
+                               ArrayStore& store);
+    static BinnedMatrix Create(const CompactRows& rows, const BinLayout& layout, Use use, WorkerTeam& team) {
+        ArrayStore heap;
+        return Create(rows, layout, use, team, heap);
+    }
 
     std::size_t num_rows() const { return num_rows_; }
     const BinnedColumn& column(std::size_t feature) const { return columns_[feature]; }
     const BinnedTile& tile(std::size_t tile) const { return tiles_[tile]; }
     std::size_t memory_bytes() const;
 
+    /// Names the fields for data/array_archive.h.
+    template <typename Archive>
+    void Exchange(Archive& archive) {
+        archive(num_rows_);
+        ExchangeEach(archive, columns_, [&](BinnedColumn& column) {
+            archive(column.num_bins);
+            archive(column.sparse);
+            column.codes.Exchange(archive);
+            archive(column.rows);
+        });
+        ExchangeEach(archive, tiles_, [&](BinnedTile& tile) {
+            archive(tile.row_offsets);
+            archive(tile.cells8);
+            archive(tile.cells16);
+            archive(tile.cells32);
+            archive(tile.stride);
+        });
+    }
+
   private:
     std::size_t num_rows_ = 0;
     std::vector<BinnedColumn> columns_;
     std::vector<BinnedTile> tiles_;
 };
-
-/// One summary per feature of `rows`, num_features in all (at least rows.num_features). weight_units: [rows], or empty
-/// for 1 each.
-std::vector<ValueSummary> SummarizeValues(const FeatureRows& rows, std::span<const std::int64_t> weight_units,
-                                          std::size_t num_features, WorkerTeam& team);
 
 }  // namespace espalier::data

@@ -1,47 +1,34 @@
 // CodeArray: whole numbers in 8, 16 or 32 bits each, whichever is the narrowest that holds the greatest of them.
-// LineVector: a vector that begins at a cache line, so that rows of 32 or 64 bytes lie in one line.
 //
 // Thread-safe to read; different elements may be set at once.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <type_traits>
 #include <utility>
 #include <variant>
-#include <vector>
+
+#include "data/stored_array.h"
 
 namespace espalier::data {
-
-template <typename T>
-struct LineAllocator {
-    using value_type = T;
-    static constexpr std::align_val_t kLine{64};
-    LineAllocator() = default;
-    template <typename U>
-    explicit LineAllocator(const LineAllocator<U>&) {}
-    T* allocate(std::size_t size) { return static_cast<T*>(::operator new(size * sizeof(T), kLine)); }
-    void deallocate(T* place, std::size_t) { ::operator delete(place, kLine); }
-    friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
-};
-
-template <typename T>
-using LineVector = std::vector<T, LineAllocator<T>>;
 
 class CodeArray {
   public:
     CodeArray() = default;
-    /// Empty, for codes up to `highest`.
-    explicit CodeArray(std::uint32_t highest) {
+    /// `size` codes, unset; none will be above `highest`.
+    CodeArray(std::size_t size, std::uint32_t highest, ArrayStore& store) {
         if (highest > 0xFFFF) {
-            codes_ = std::vector<std::uint32_t>();
+            codes_ = store.Make<std::uint32_t>(size);
         } else if (highest > 0xFF) {
-            codes_ = std::vector<std::uint16_t>();
+            codes_ = store.Make<std::uint16_t>(size);
+        } else {
+            codes_ = store.Make<std::uint8_t>(size);
         }
     }
 
-    /// body(vector of uint8, uint16 or uint32).
+    /// body(StoredArray of uint8, uint16 or uint32).
     template <typename Body>
     decltype(auto) Visit(Body&& body) {
         return std::visit(std::forward<Body>(body), codes_);
@@ -51,10 +38,6 @@ class CodeArray {
         return std::visit(std::forward<Body>(body), codes_);
     }
 
-    /// `size` codes of `fill`.
-    void Assign(std::size_t size, std::uint32_t fill) {
-        Visit([=](auto& codes) { codes.assign(size, static_cast<CodeOf<decltype(codes)>>(fill)); });
-    }
     std::size_t size() const {
         return Visit([](const auto& codes) { return codes.size(); });
     }
@@ -68,21 +51,31 @@ class CodeArray {
     std::size_t code_bytes() const {
         return Visit([](const auto& codes) { return sizeof(codes[0]); });
     }
-    void PushBack(std::uint32_t code) {
-        Visit([=](auto& codes) { codes.push_back(static_cast<CodeOf<decltype(codes)>>(code)); });
-    }
-    void Reserve(std::size_t size) {
-        Visit([=](auto& codes) { codes.reserve(size); });
+    /// The upper bits of `code` are lost where they do not fit.
+    void Fill(std::uint32_t code) {
+        Visit([=](auto& codes) { std::fill(codes.begin(), codes.end(), static_cast<CodeOf<decltype(codes)>>(code)); });
     }
     std::size_t memory_bytes() const {
         return Visit([](const auto& codes) { return codes.size() * sizeof(codes[0]); });
     }
 
-  private:
-    template <typename Vector>
-    using CodeOf = typename std::remove_cvref_t<Vector>::value_type;
+    /// Names the fields for data/array_archive.h.
+    template <typename Archive>
+    void Exchange(Archive& archive) {
+        std::uint64_t width = codes_.index();
+        archive(width);
+        if constexpr (Archive::kReads) {
+            if (width == 1) codes_ = StoredArray<std::uint16_t>();
+            if (width == 2) codes_ = StoredArray<std::uint32_t>();
+        }
+        Visit([&archive](auto& codes) { archive(codes); });
+    }
 
-    std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<std::uint32_t>> codes_;
+  private:
+    template <typename Array>
+    using CodeOf = typename std::decay_t<Array>::value_type;
+
+    std::variant<StoredArray<std::uint8_t>, StoredArray<std::uint16_t>, StoredArray<std::uint32_t>> codes_;
 };
 
 }  // namespace espalier::data

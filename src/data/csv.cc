@@ -3,18 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
 
+#include "data/row_writers.h"
 #include "kernels/text_number.h"
 
 namespace espalier::data {
 namespace {
 
-// In the order of preference when several stand in the first line.
-constexpr std::string_view kDelimiters = ",\t; |:";
+// In the order of preference when several stand in the first line: that of Python's csv.Sniffer, which the images ask.
+constexpr std::string_view kDelimiters = ",\t; :";
+
+// What numbers and quoted cells are made of separates nothing.
+bool MaySeparate(char c) {
+    const bool letter_or_digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return c > ' ' && c < 0x7F && !letter_or_digit && std::string_view(".+-_\"'").find(c) == std::string_view::npos;
+}
 
 bool IsLineEnd(char c) {
     return c == '\n' || c == '\r';
@@ -37,20 +45,14 @@ std::string_view FirstLine(std::string_view text) {
 enum class CellKind { kNumber, kMissing, kText, kIssue };
 
 // Confined to one call of ParseCsvBlock or ParseCsvRequest.
+template <typename Writer>
 class Parser {
   public:
-    // `labeled` is nullptr for a request; otherwise `rows` is its rows.
-    Parser(PaddedText text, const CsvRules& rules, FeatureRows& out, LabeledRows* labeled, CsvTextCells& text_cells)
-        : text_(text),
-          rules_(rules),
-          out_(out),
-          labeled_(labeled),
-          text_cells_(text_cells),
-          num_entries_(out.num_entries()) {
-        // The shortest cell is "1,": the arrays can hold every entry the text may have.
-        std::size_t worst = num_entries_ + text.size() / 2 + 1;
-        out.feature_idx.resize(worst);
-        out.values.resize(worst);
+    // `labeled` is nullptr for a request; otherwise `writer` writes to it.
+    Parser(PaddedText text, const CsvRules& rules, Writer& writer, RowBlock* labeled, CsvTextCells& text_cells)
+        : text_(text), rules_(rules), writer_(writer), labeled_(labeled), text_cells_(text_cells) {
+        const char four[] = {'0', rules.delimiter, '0', rules.delimiter, '0', rules.delimiter, '0', rules.delimiter};
+        four_zeros_ = kernels::Load8(four);
     }
 
     std::optional<TextIssue> Run() {
@@ -65,8 +67,7 @@ class Parser {
             p = ParseLine(line);
             if (p == nullptr) break;
         }
-        out_.feature_idx.resize(num_entries_);
-        out_.values.resize(num_entries_);
+        writer_.Finish();
         return std::move(issue_);
     }
 
@@ -85,23 +86,24 @@ class Parser {
         }
         std::uint32_t first_feature_column = column;
         while (column < rules_.num_columns) {
+            while (column + 4 < rules_.num_columns && kernels::Load8(p) == four_zeros_) {
+                writer_.AddZeros(column - first_feature_column, 4);
+                column += 4;
+                p += 8;
+            }
             float value = 0;
             const char* cell = p;
             CellKind kind = ParseCell(p, value);
             if (kind == CellKind::kIssue) return nullptr;
             if (kind == CellKind::kText && !AcceptText(cell)) return nullptr;
-            if (kind == CellKind::kNumber) {
-                out_.feature_idx[num_entries_] = column - first_feature_column;
-                out_.values[num_entries_++] = value;
-            }
+            if (kind == CellKind::kNumber) writer_.Add(column - first_feature_column, value);
             ++column;
             if (IsLineEnd(*p)) break;
             if (column == rules_.num_columns) return FailRagged(line);
             ++p;  // the delimiter
         }
         if (column != rules_.num_columns || !IsLineEnd(*p)) return FailRagged(line);
-        out_.num_features = rules_.num_columns - first_feature_column;
-        out_.row_offsets.push_back(num_entries_);
+        writer_.EndRow();
         return p;
     }
 
@@ -240,10 +242,10 @@ class Parser {
 
     PaddedText text_;
     const CsvRules& rules_;
-    FeatureRows& out_;
-    LabeledRows* labeled_;
+    Writer& writer_;
+    RowBlock* labeled_;
     CsvTextCells& text_cells_;
-    std::size_t num_entries_;
+    std::uint64_t four_zeros_ = 0;
     std::optional<TextIssue> issue_;
 };
 
@@ -252,12 +254,18 @@ class Parser {
 Result<char> DetermineCsvDelimiter(std::string_view text) {
     std::string_view line = Trim(FirstLine(text));
     std::size_t best = kDelimiters.size();
+    std::array<int, 128> counts{};
     bool quoted = false;
     for (char c : line) {
         if (c == '"') quoted = !quoted;
-        if (!quoted) best = std::min(best, kDelimiters.find(c));
+        if (quoted) continue;
+        best = std::min(best, kDelimiters.find(c));
+        if (MaySeparate(c)) ++counts[static_cast<std::size_t>(c)];
     }
     if (best < kDelimiters.size()) return kDelimiters[best];
+    // The one that stands there most often; of several, the last in ASCII, as the sniffer has it.
+    const auto most = std::max_element(counts.rbegin(), counts.rend());
+    if (*most > 0) return static_cast<char>(counts.rend() - most - 1);
     float value;
     const char* end = line.data() + line.size();
     bool single = line.empty() || line.front() == '"' || kernels::ParseFloatSlow(line.data(), end, value) == end;
@@ -278,14 +286,20 @@ std::uint32_t CountCsvColumns(std::string_view text, char delimiter) {
     return columns;
 }
 
-std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, LabeledRows& rows,
+std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, RowBlock& rows,
                                        CsvTextCells& text_cells) {
-    return Parser(text, rules, rows.rows, &rows, text_cells).Run();
+    RowBlockWriter writer(rows, text.size());
+    std::optional<TextIssue> issue = Parser(text, rules, writer, &rows, text_cells).Run();
+    if (rows.num_rows() > 0) rows.num_features = rules.num_columns - (rules.weights ? 2 : 1);
+    return issue;
 }
 
 std::optional<TextIssue> ParseUnlabeledCsvBlock(PaddedText text, const CsvRules& rules, FeatureRows& rows) {
     CsvTextCells text_cells;
-    return Parser(text, rules, rows, nullptr, text_cells).Run();
+    FeatureRowsWriter writer(rows, text.size());
+    std::optional<TextIssue> issue = Parser(text, rules, writer, nullptr, text_cells).Run();
+    if (rows.num_rows() > 0) rows.num_features = rules.num_columns;
+    return issue;
 }
 
 Result<void> ParseCsvRequest(std::string_view body, FeatureRows& rows) {

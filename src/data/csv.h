@@ -1,6 +1,7 @@
 // Numeric CSV: label first in training data, no label in requests, no header line.
 //
-// The delimiter is found out from the first line: one of , tab ; space | : . Cells may be quoted with ". An empty cell
+// The delimiter is found out from the first line: the first of , tab ; space : that stands there, else the sign that
+// stands there most often (|, for example). Cells may be quoted with ". An empty cell
 // and nan are missing, and in training so is text that is no number (XGBoost's rule; the load report tells where). inf
 // is refused, as is a line with another number of cells than the first. A header line is recognised and refused by
 // name. Source: contracts/xgboost.md 2.4 and 6.3. Training files are read through data/load_rows.h. Thread-safe: pure
@@ -14,6 +15,7 @@
 #include "base/result.h"
 #include "data/feature_rows.h"
 #include "data/padded_text.h"
+#include "data/row_block.h"
 #include "data/text_issue.h"
 
 namespace espalier::data {
@@ -44,7 +46,7 @@ struct CsvTextCells {
 };
 
 /// Appends the rows of whole lines to `rows`. On an issue `rows` is left with the rows before it, or a part of them.
-std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, LabeledRows& rows,
+std::optional<TextIssue> ParseCsvBlock(PaddedText text, const CsvRules& rules, RowBlock& rows,
                                        CsvTextCells& text_cells);
 
 /// The same in the form of a request (see ParseCsvRequest): every column is a feature, text is an issue.

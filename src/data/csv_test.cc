@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "data/compact_rows.h"
+
 namespace espalier::data {
 namespace {
 
@@ -26,7 +28,13 @@ Parsed ParseTraining(std::string_view text, bool weights = false) {
     rules.num_columns = CountCsvColumns(text, rules.delimiter);
     rules.weights = weights;
     Parsed parsed;
-    parsed.issue = ParseCsvBlock(buffer.Assign(text), rules, parsed.rows, parsed.text_cells);
+    RowBlock block;
+    parsed.issue = ParseCsvBlock(buffer.Assign(text), rules, block, parsed.text_cells);
+    if (parsed.issue) return parsed;
+    Expand(ViewOf(block), ValueDictionary(), parsed.rows.rows);
+    parsed.rows.rows.num_features = block.num_features;
+    parsed.rows.labels = block.labels;
+    parsed.rows.weights = block.weights;
     return parsed;
 }
 
@@ -47,6 +55,21 @@ TEST(CsvTest, EmptyNanAndTextAreMissing) {
     EXPECT_EQ(parsed.rows.rows.feature_idx, (Indices{1, 1}));
     EXPECT_EQ(parsed.text_cells.count, 1U);
     EXPECT_EQ(parsed.text_cells.first_offset, 15U);
+}
+
+TEST(CsvTest, RunsOfZerosAreZeros) {
+    for (const std::size_t num_columns : {2UL, 4UL, 5UL, 6UL, 9UL, 40UL}) {
+        std::string text = "1";
+        for (std::size_t column = 1; column < num_columns; ++column) text += column % 7 == 6 ? ",0.5" : ",0";
+        Parsed parsed = ParseTraining(text + "\n" + text + "\n");
+        ASSERT_FALSE(parsed.issue) << parsed.issue->message;
+        ASSERT_EQ(parsed.rows.rows.num_entries(), 2 * (num_columns - 1));
+        for (std::size_t e = 0; e < parsed.rows.rows.num_entries(); ++e) {
+            const std::size_t column = e % (num_columns - 1) + 1;
+            EXPECT_EQ(parsed.rows.rows.feature_idx[e], column - 1);
+            EXPECT_EQ(parsed.rows.rows.values[e], column % 7 == 6 ? 0.5F : 0.0F);
+        }
+    }
 }
 
 TEST(CsvTest, ReadsQuotedCells) {
@@ -75,6 +98,9 @@ TEST(CsvTest, DeterminesTheDelimiter) {
     EXPECT_EQ(*DetermineCsvDelimiter("1 2 3"), ' ');
     EXPECT_EQ(*DetermineCsvDelimiter("1|2|3"), '|');
     EXPECT_EQ(*DetermineCsvDelimiter("1:2:3"), ':');
+    EXPECT_EQ(*DetermineCsvDelimiter("1:2|3|4|5"), ':');  // preferred, though there are more of the other
+    EXPECT_EQ(*DetermineCsvDelimiter("-1.5~+2.5~3.5e-2"), '~');
+    EXPECT_EQ(*DetermineCsvDelimiter("1&2|3"), '|');  // as often: the later in ASCII
     EXPECT_EQ(*DetermineCsvDelimiter("\"a,b\";2"), ';');
     EXPECT_EQ(*DetermineCsvDelimiter("1.5"), ',');
     EXPECT_FALSE(DetermineCsvDelimiter("abc"));

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "data/binned_matrix.h"
+#include "data/value_summaries.h"
 
 namespace espalier::data {
 namespace {
@@ -85,9 +86,10 @@ TEST(BinnedMatrix, TilesAreOfTheNarrowestKind) {
             }
             rows.row_offsets.push_back(rows.values.size());
         }
-        const auto summaries = SummarizeValues(rows, {}, num_features, team);
+        const auto summaries = SummarizeValues(CompactRows::FromRows(rows), {}, num_features, team);
         const auto layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin), num_rows);
-        const auto matrix = BinnedMatrix::Create(rows, layout, BinnedMatrix::Use::kTraining, team);
+        const auto matrix =
+            BinnedMatrix::Create(CompactRows::FromRows(rows), layout, BinnedMatrix::Use::kTraining, team);
         std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
         CountListed(layout.tiles[0], matrix.tile(0), num_rows, histogram);
         std::uint64_t num_listed = 0;
@@ -124,13 +126,14 @@ TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
         }
         rows.row_offsets.push_back(rows.values.size());
     }
+    const CompactRows compact = CompactRows::FromRows(rows);
     for (const int max_bin : {4, 256, 400}) {
         std::vector<std::vector<std::uint32_t>> listed_of_run;
         for (const int threads : {1, 3}) {
             WorkerTeam team(threads);
-            const auto summaries = SummarizeValues(rows, {}, 5, team);
+            const auto summaries = SummarizeValues(compact, {}, 5, team);
             const BinLayout layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin), rows.num_rows());
-            const auto matrix = BinnedMatrix::Create(rows, layout, BinnedMatrix::Use::kTraining, team);
+            const auto matrix = BinnedMatrix::Create(compact, layout, BinnedMatrix::Use::kTraining, team);
             std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
             for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
                 CountListed(layout.tiles[tile], matrix.tile(tile), rows.num_rows(), histogram);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -49,19 +50,34 @@ Result<void> AddFile(const std::string& path, std::string name, std::vector<Data
     return {};
 }
 
-Result<void> AddDirectory(const std::string& path, std::vector<DataFile>& files) {
+Result<void> AddDirectory(const std::string& path, std::vector<DataFile>& files, std::vector<std::string>* warnings) {
     fs::path root = fs::path(path).lexically_normal();
     if (!root.has_filename()) root = root.parent_path();
     std::vector<std::string> relative_paths;
+    std::vector<std::string> too_deep;
     std::error_code code;
     fs::recursive_directory_iterator walk(root, code);
     for (; !code && walk != fs::recursive_directory_iterator(); walk.increment(code)) {
         std::error_code ignored;
-        if (walk->is_directory(ignored)) continue;
+        if (walk->is_directory(ignored)) {
+            // The folder given has depth 1, its folders 2.
+            if (walk.depth() + 2 <= kFolderDepthMax) continue;
+            walk.disable_recursion_pending();
+            too_deep.push_back(walk->path().string());
+            continue;
+        }
         relative_paths.push_back(walk->path().lexically_relative(root).string());
     }
     if (code) return Error(ErrorCode::kIo, fmt::format("read the folder {}: {}", path, code.message()));
     std::sort(relative_paths.begin(), relative_paths.end());
+    std::sort(too_deep.begin(), too_deep.end());
+    for (const std::string& folder : too_deep) {
+        if (warnings == nullptr) break;
+        warnings->push_back(
+            fmt::format("The depth of folder {} exceed the limit {}. Files in deeper sub dirs won't be loaded. Please "
+                        "adjust the folder structure accordingly.",
+                        folder, kFolderDepthMax));
+    }
     std::string channel = root.filename().string();
     for (const std::string& relative : relative_paths) {
         TRY(AddFile((root / relative).string(), channel.empty() ? relative : channel + "/" + relative, files));
@@ -71,7 +87,7 @@ Result<void> AddDirectory(const std::string& path, std::vector<DataFile>& files)
 
 }  // namespace
 
-Result<std::vector<DataFile>> FindDataFiles(std::span<const std::string> paths) {
+Result<std::vector<DataFile>> FindDataFiles(std::span<const std::string> paths, std::vector<std::string>* warnings) {
     std::vector<DataFile> files;
     for (const std::string& path : paths) {
         std::error_code code;
@@ -81,7 +97,7 @@ Result<std::vector<DataFile>> FindDataFiles(std::span<const std::string> paths) 
         }
         if (code) return Error(ErrorCode::kIo, fmt::format("read {}: {}", path, code.message()));
         if (fs::is_directory(status)) {
-            TRY(AddDirectory(path, files));
+            TRY(AddDirectory(path, files, warnings));
         } else if (fs::is_regular_file(status)) {
             TRY(AddFile(path, fs::path(path).filename().string(), files));
         } else {
@@ -89,6 +105,35 @@ Result<std::vector<DataFile>> FindDataFiles(std::span<const std::string> paths) 
         }
     }
     return files;
+}
+
+std::vector<std::string> DescribeSharedData(std::span<const std::string> train_paths,
+                                            std::span<const DataFile> train_files,
+                                            std::span<const std::string> validation_paths,
+                                            std::span<const DataFile> validation_files) {
+    for (const std::string& path : validation_paths) {
+        if (std::find(train_paths.begin(), train_paths.end(), path) != train_paths.end()) {
+            return {
+                "Found same path for training and validation. This is not recommended and results may not be correct."};
+        }
+    }
+    std::multimap<std::pair<std::string, std::uint64_t>, const DataFile*> trained_on;
+    const auto identity = [](const DataFile& file) {
+        return std::pair(fs::path(file.name).filename().string(), file.size_bytes);
+    };
+    for (const DataFile& file : train_files) trained_on.emplace(identity(file), &file);
+    std::vector<std::string> warnings;
+    for (const DataFile& file : validation_files) {
+        const auto twin = trained_on.find(identity(file));
+        if (twin == trained_on.end()) continue;
+        // The missing blank is the images'.
+        warnings.push_back(fmt::format(
+            "Suspected identical files found. ({} and {}with same size {} bytes). Note: Duplicate data in the training "
+            "set and validation set is usually not intentional and can impair the validity of the model evaluation by "
+            "the validation score.",
+            twin->second->path, file.path, file.size_bytes));
+    }
+    return warnings;
 }
 
 }  // namespace espalier::data

@@ -1,10 +1,10 @@
 // Which files of a channel are read, and in what order.
 //
-// A path names a directory (a channel; walked to every depth), or a file. Files are sorted by their path relative to
-// the directory given, bytewise, so that the row order does not depend on the file system. Empty files are left out, a
-// file whose name starts with "." is refused, as the images do. Symbolic links to files are followed, to directories
-// not. gzip is recognised by its first two bytes, not by the name. Source: contracts/xgboost.md 2.2.
-// Thread-safe: pure functions.
+// A path names a directory (a channel; walked kFolderDepthMax folders deep, itself the first), or a file. Files are
+// sorted by their path relative to the directory given, bytewise, so that the row order does not depend on the file
+// system. Empty files are left out, a file whose name starts with "." is refused, as the images do. Symbolic links to
+// files are followed, to directories not. gzip is recognised by its first two bytes, not by the name. Source:
+// contracts/xgboost.md 2.2. Thread-safe: pure functions.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,18 @@ struct DataFile {
 /// told by the caller, who knows the channel's name and whether another host has some.
 /// kNotFound when a path does not exist; kInvalidArgument for a hidden file; kIo when a folder cannot be read;
 /// kResourceLimit over kDataFilesMax files.
-Result<std::vector<DataFile>> FindDataFiles(std::span<const std::string> paths);
+/// warnings, when given, gets the images' sentence for each folder that lies too deep and is left out.
+Result<std::vector<DataFile>> FindDataFiles(std::span<const std::string> paths,
+                                            std::vector<std::string>* warnings = nullptr);
+
+/// The images' sentences for data that is trained and validated on alike: the same path twice, or files of one name and
+/// size in both.
+std::vector<std::string> DescribeSharedData(std::span<const std::string> train_paths,
+                                            std::span<const DataFile> train_files,
+                                            std::span<const std::string> validation_paths,
+                                            std::span<const DataFile> validation_files);
 
 inline constexpr std::size_t kDataFilesMax = 1'000'000;
+inline constexpr int kFolderDepthMax = 3;
 
 }  // namespace espalier::data

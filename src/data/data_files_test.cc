@@ -68,5 +68,41 @@ TEST_F(DataFilesTest, TakesASingleFileAndTellsAMissingOne) {
     EXPECT_TRUE(Find("empty")->empty());
 }
 
+TEST_F(DataFilesTest, ReadsThreeFoldersDeepAndWarnsOfTheRest) {
+    Write("train/a/b/deepest", "1 1:1\n");
+    Write("train/a/b/c/lost", "1 1:1\n");
+    Write("train/a/b/c/d/lost", "1 1:1\n");
+    const std::string path = (root_ / "train").string();
+    std::vector<std::string> warnings;
+    Result<std::vector<DataFile>> files = FindDataFiles(std::span(&path, 1), &warnings);
+    ASSERT_TRUE(files);
+    ASSERT_EQ(files->size(), 1U);
+    EXPECT_EQ((*files)[0].name, "train/a/b/deepest");
+    EXPECT_EQ(warnings, std::vector<std::string>{"The depth of folder " + path +
+                                                 "/a/b/c exceed the limit 3. Files in deeper sub dirs won't be loaded. "
+                                                 "Please adjust the folder structure accordingly."});
+}
+
+TEST_F(DataFilesTest, TellsDataThatIsTrainedAndValidatedOn) {
+    Write("train/part-0", "1 1:1\n");
+    Write("train/part-1", "1 1:1 2:2\n");
+    Write("validation/part-0", "0 2:3\n");
+    Write("validation/part-1", "0 2:3\n");
+    const std::vector<std::string> train = {(root_ / "train").string()};
+    const std::vector<std::string> validation = {(root_ / "validation").string()};
+    const auto train_files = *FindDataFiles(train);
+    const auto validation_files = *FindDataFiles(validation);
+    const std::vector<std::string> twins = DescribeSharedData(train, train_files, validation, validation_files);
+    ASSERT_EQ(twins.size(), 1U);  // part-1 differs in size
+    EXPECT_EQ(twins[0].rfind("Suspected identical files found. (" + train[0] + "/part-0 and " + validation[0] +
+                                 "/part-0with same size 6 bytes). Note: Duplicate data",
+                             0),
+              0U)
+        << twins[0];
+    const std::vector<std::string> same = DescribeSharedData(train, train_files, train, train_files);
+    ASSERT_EQ(same.size(), 1U);
+    EXPECT_EQ(same[0].rfind("Found same path for training and validation.", 0), 0U);
+}
+
 }  // namespace
 }  // namespace espalier::data

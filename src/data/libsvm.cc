@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/row_writers.h"
+#include "kernels/text_match.h"
 #include "kernels/text_number.h"
 
 namespace espalier::data {
@@ -20,32 +22,70 @@ using kernels::Load4;
 using kernels::Load8;
 using kernels::ParseFloat;
 
-// " 123:" as one word: most rows count up, so the next index is guessed and compared instead of read.
-struct IndexText {
-    std::uint64_t word;
-    std::uint64_t length;
+constexpr std::uint32_t kGuessedIndices = 4096;
+
+// " 123:", the length in the top byte: most rows count up, so the next index is guessed and compared instead of read.
+class IndexText {
+  public:
+    constexpr IndexText() = default;
+    consteval explicit IndexText(std::uint32_t index) {
+        std::uint64_t word = ':';
+        std::uint64_t length = 2;
+        do {
+            word = (word << 8) | ('0' + index % 10);
+            ++length;
+            index /= 10;
+        } while (index > 0);
+        word_ = (word << 8) | ' ' | length << 56;
+    }
+    constexpr std::uint32_t length() const { return static_cast<std::uint32_t>(word_ >> 56); }
+    constexpr std::uint32_t digits() const { return length() - 2; }
+    constexpr char At(std::uint32_t i) const { return static_cast<char>(word_ >> (8 * i)); }
+    /// `text`: the eight bytes at the place in question.
+    bool Begins(std::uint64_t text) const { return (text ^ word_) << (64 - 8 * length()) == 0; }
+
+  private:
+    std::uint64_t word_ = 0;
 };
-constexpr std::uint32_t kGuessedIndices = 4096;  // 64 KB: a dense row of that many features walks it in order
 
 consteval std::array<IndexText, kGuessedIndices> MakeIndexTexts() {
     std::array<IndexText, kGuessedIndices> texts{};
-    for (std::uint32_t idx = 0; idx < kGuessedIndices; ++idx) {
-        std::uint64_t word = ':';
-        std::uint64_t length = 1;
-        std::uint32_t rest = idx;
-        do {
-            word = (word << 8) | ('0' + rest % 10);
-            ++length;
-            rest /= 10;
-        } while (rest > 0);
-        texts[idx] = {(word << 8) | ' ', length + 1};
-    }
+    for (std::uint32_t idx = 0; idx < kGuessedIndices; ++idx) texts[idx] = IndexText(idx);
     return texts;
 }
 constexpr std::array<IndexText, kGuessedIndices> kIndexTexts = MakeIndexTexts();
 
-constexpr std::uint32_t kZeroAndBlank = 0x20302E30;  // "0.0 "
-constexpr std::uint32_t kQidText = 0x3A646971;       // "qid:"
+// " 0:0.0 1:0.0 2:0.0 …": what a run of explicit zeros looks like, so that it is compared as a whole. Entries of as
+// many digits have one length, so the place of an entry is computed.
+template <std::size_t kZeroLength>
+struct ZeroText {
+    static constexpr std::uint32_t kDecades[] = {0, 10, 100, 1000, kGuessedIndices};  // ends, by digits
+
+    /// Bytes of the entry of an index of `digits` digits.
+    static constexpr std::size_t EntryLength(std::size_t digits) { return digits + 2 + kZeroLength; }
+    static constexpr std::size_t DecadeStart(std::size_t digits) {
+        std::size_t start = 0;
+        for (std::size_t d = 1; d < digits; ++d) start += (kDecades[d] - kDecades[d - 1]) * EntryLength(d);
+        return start;
+    }
+    static constexpr std::size_t kBytes = DecadeStart(5);
+
+    std::array<char, kBytes + sizeof(std::uint64_t)> bytes{};
+
+    consteval ZeroText() {
+        std::size_t at = 0;
+        for (std::uint32_t idx = 0; idx < kGuessedIndices; ++idx) {
+            const IndexText& text = kIndexTexts[idx];
+            for (std::uint32_t i = 0; i < text.length(); ++i) bytes[at++] = text.At(i);
+            for (std::size_t i = 0; i < kZeroLength; ++i) bytes[at++] = i == 1 ? '.' : '0';
+        }
+    }
+};
+constexpr ZeroText<3> kLongZeros;   // " 7:0.0"
+constexpr ZeroText<1> kShortZeros;  // " 7:0"
+
+constexpr std::uint32_t kZeroText = 0x302E30;   // "0.0"
+constexpr std::uint32_t kQidText = 0x3A646971;  // "qid:"
 
 bool IsBlank(char c) {
     return c == ' ' || c == '\t';
@@ -73,24 +113,80 @@ std::string_view TokenAt(const char* p) {
     return {p, static_cast<std::size_t>(end - p)};
 }
 
+// Entries of the form " index:0.0" (or " index:0") that stand at p one after the other, their indices counting up from
+// `index`, which becomes the one behind the last; at most to `end`. Returns the place behind them.
+template <std::size_t kZeroLength>
+const char* SkipZeroEntries(const ZeroText<kZeroLength>& zeros, const char* p, std::uint32_t& index,
+                            std::uint32_t end) {
+    std::size_t last_length = 0;
+    while (index < end) {
+        std::size_t digits = kIndexTexts[index].digits();
+        std::size_t length = zeros.EntryLength(digits);
+        const char* expected =
+            zeros.bytes.data() + zeros.DecadeStart(digits) + (index - zeros.kDecades[digits - 1]) * length;
+        std::size_t bytes_max = (std::min(zeros.kDecades[digits], end) - index) * length;
+        std::size_t same = kernels::MatchLength(p, expected, bytes_max);
+        auto whole = static_cast<std::uint32_t>(same / length);
+        p += whole * length;
+        index += whole;
+        if (whole > 0) last_length = length;
+        if (same < bytes_max) break;
+    }
+    if (last_length > 0 && !EndsToken(*p)) {  // " 7:0.0" was the beginning of " 7:0.05"
+        --index;
+        p -= last_length;
+    }
+    return p;
+}
+
+// The values of short fractions "0.123": files of few distinct values (pixels, shares) repeat their texts, and looking
+// one up takes a third of the time of reading it. Confined to one thread.
+class FractionValues {
+  public:
+    /// Begins a block. Data that does not repeat itself uses up the misses and goes on without.
+    void Begin() { misses_left_ = kMissesMax; }
+
+    /// As ParseFloat.
+    const char* Parse(const char* p, const char* end, float& value) {
+        std::uint64_t word = Load8(p + 2);
+        int digits = CountDigits(word);
+        const char* stop = p + 2 + digits;
+        bool fits = *p == '0' && p[1] == '.' && digits > 0 && misses_left_ > 0;
+        bool goes_on = (static_cast<unsigned>(digits == 8) & static_cast<unsigned>(kernels::IsDigit(*stop))) != 0;
+        if (!fits || goes_on) return ParseFloat(p, end, value);
+        std::uint64_t key = word << (64 - 8 * digits);  // no digit is a zero byte, so the length is in it
+        std::size_t slot = (key * 0x9E3779B97F4A7C15ULL) >> (64 - kSlotBits);
+        if (keys_[slot] != key || !EndsToken(*stop)) {
+            --misses_left_;
+            if (ParseFloat(p, end, value) != stop) return ParseFloat(p, end, value);
+            keys_[slot] = key;
+            values_[slot] = value;
+        }
+        value = values_[slot];
+        return stop;
+    }
+
+  private:
+    static constexpr int kSlotBits = 10;
+    static constexpr int kMissesMax = 8192;
+
+    std::array<std::uint64_t, 1 << kSlotBits> keys_{};
+    std::array<float, 1 << kSlotBits> values_{};
+    int misses_left_ = 0;
+};
+
 // Confined to one call of ParseLibsvmBlock.
+template <typename Writer>
 class Parser {
   public:
-    // `labeled` is nullptr for a request; otherwise `rows` is its rows.
-    Parser(PaddedText text, const LibsvmRules& rules, FeatureRows& out, LabeledRows* labeled)
+    // `labeled` is nullptr for a request; otherwise `writer` writes to it. `fractions` may be nullptr.
+    Parser(PaddedText text, const LibsvmRules& rules, Writer& writer, RowBlock* labeled, FractionValues* fractions)
         : text_(text),
           rules_(rules),
-          out_(out),
+          writer_(writer),
           labeled_(labeled),
-          guessed_end_(std::min(kGuessedIndices, rules.feature_idx_max)),
-          num_entries_(out.num_entries()) {
-        // The shortest entry is " 1": the arrays can hold every entry the text may have.
-        std::size_t worst = num_entries_ + text.size() / 2 + 1;
-        out.feature_idx.resize(worst);
-        out.values.resize(worst);
-        indices_ = out.feature_idx.data();
-        values_ = out.values.data();
-    }
+          fractions_(fractions),
+          guessed_end_(std::min(kGuessedIndices, rules.feature_idx_max)) {}
 
     std::optional<TextIssue> Run() {
         const char* p = text_.begin;
@@ -104,8 +200,7 @@ class Parser {
             p = ParseRow(p);
             if (p == nullptr) break;
         }
-        out_.feature_idx.resize(num_entries_);
-        out_.values.resize(num_entries_);
+        writer_.Finish();
         return std::move(issue_);
     }
 
@@ -116,19 +211,14 @@ class Parser {
     }
 
     const char* ParseRow(const char* p) {
-        std::size_t row_start = num_entries_;
         const char* line = p;
         p = labeled_ == nullptr ? SkipRequestLabel(p) : ParseLabel(p);
         if (p == nullptr) return nullptr;
         row_rises_ = true;
         p = ParseEntries(p);
         if (p == nullptr) return nullptr;
-        if (!row_rises_ && !SortRow(row_start, line)) return nullptr;
-        if (num_entries_ > row_start) {
-            out_.num_features = std::max(out_.num_features, indices_[num_entries_ - 1] + 1);
-            first_guess_ = indices_[row_start];
-        }
-        out_.row_offsets.push_back(num_entries_);
+        if (!row_rises_ && !SortRow(line)) return nullptr;
+        writer_.EndRow();
         return p;
     }
 
@@ -218,15 +308,12 @@ class Parser {
 
     // From behind a token to the end of the line, which it returns.
     const char* ParseEntries(const char* p) {
-        std::uint32_t* indices = indices_ + num_entries_;
-        float* values = values_ + num_entries_;
         std::uint64_t expected = first_guess_;  // last index + 1 once an entry is read
         bool any = false;
         for (;;) {
             std::uint64_t index = expected;
-            if (expected < guessed_end_ &&
-                ((Load8(p) ^ kIndexTexts[expected].word) << (64 - 8 * kIndexTexts[expected].length)) == 0) {
-                p += kIndexTexts[expected].length;
+            if (expected < guessed_end_ && kIndexTexts[expected].Begins(Load8(p))) {
+                p += kIndexTexts[expected].length();
             } else {
                 p = SkipBlanks(p);
                 if (*p == '#') p = SkipLine(p);
@@ -234,35 +321,46 @@ class Parser {
                 p = ParseIndex(p, index);
                 if (p == nullptr) return nullptr;
                 if (any && index < expected) row_rises_ = false;
-                if (p[-1] != ':') {  // an index alone
-                    *indices++ = static_cast<std::uint32_t>(index);
-                    *values++ = 1.0F;
-                    expected = index + 1;
-                    any = true;
+            }
+            if (!any) first_guess_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(index, kFeatureIdxMax));
+            any = true;
+            expected = index + 1;
+            if (p[-1] != ':') {  // an index alone
+                writer_.Add(static_cast<std::uint32_t>(index), 1.0F);
+                continue;
+            }
+            if (*p == '0') {
+                if (const char* behind = ParseZeros(p, index, expected); behind != nullptr) {
+                    p = behind;
                     continue;
                 }
             }
-            any = true;
-            expected = index + 1;
-            if (Load4(p) == kZeroAndBlank) {
-                *indices++ = static_cast<std::uint32_t>(index);
-                *values++ = 0.0F;
-                p += 3;
-                continue;
-            }
             float value;
-            const char* stop = ParseFloat(p, text_.end, value);
+            const char* stop =
+                fractions_ != nullptr ? fractions_->Parse(p, text_.end, value) : ParseFloat(p, text_.end, value);
             if (stop == nullptr || !EndsToken(*stop)) return FailValue(p, index);
             if (!(std::abs(value) <= std::numeric_limits<float>::max())) {
                 if (std::isinf(value)) return FailInfinite(p);
                 p = stop;  // nan: missing
                 continue;
             }
-            *indices++ = static_cast<std::uint32_t>(index);
-            *values++ = value;
+            writer_.Add(static_cast<std::uint32_t>(index), value);
             p = stop;
         }
-        num_entries_ = static_cast<std::size_t>(values - values_);
+        return p;
+    }
+
+    // A plain 0 or 0.0 and the zeros of the next indices behind it; returns the place behind them, or nullptr when
+    // this is another number. `expected` is the index behind the last.
+    const char* ParseZeros(const char* p, std::uint64_t index, std::uint64_t& expected) {
+        bool is_long = (Load4(p) & 0xFFFFFFU) == kZeroText;
+        p += is_long ? 3 : 1;
+        if (!EndsToken(*p)) return nullptr;
+        auto next = static_cast<std::uint32_t>(expected);
+        auto end = static_cast<std::uint32_t>(guessed_end_);
+        p = is_long ? SkipZeroEntries(kLongZeros, p, next, end) : SkipZeroEntries(kShortZeros, p, next, end);
+        writer_.AddZeros(static_cast<std::uint32_t>(index), next - static_cast<std::uint32_t>(index));
+        expected = next;
         return p;
     }
 
@@ -310,42 +408,34 @@ class Parser {
                            QuoteToken(TokenAt(p))));
     }
 
-    bool SortRow(std::size_t row_start, const char* line) {
-        std::size_t count = num_entries_ - row_start;
-        std::vector<std::pair<std::uint32_t, float>> entries(count);
-        for (std::size_t i = 0; i < count; ++i) entries[i] = {indices_[row_start + i], values_[row_start + i]};
-        std::stable_sort(entries.begin(), entries.end(),
-                         [](const auto& a, const auto& b) { return a.first < b.first; });
-        std::size_t kept = row_start;
-        for (auto [index, value] : entries) {
-            if (kept > row_start && indices_[kept - 1] == index) {
+    bool SortRow(const char* line) {
+        std::vector<FeatureValue> row = writer_.TakeRow();
+        std::stable_sort(row.begin(), row.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            auto [index, value] = row[i];
+            while (i + 1 < row.size() && row[i + 1].first == index) {
                 if (labeled_ != nullptr) {
                     Fail(line,
                          fmt::format("feature index {} stands twice in this row. Give each feature one value.", index));
                     return false;
                 }
-                values_[kept - 1] += value;
-                if (!std::isfinite(values_[kept - 1])) {
+                value += row[++i].second;
+                if (!std::isfinite(value)) {
                     Fail(line, fmt::format("the values of feature {} sum to infinity.", index));
                     return false;
                 }
-            } else {
-                indices_[kept] = index;
-                values_[kept++] = value;
             }
+            writer_.Add(index, value);
         }
-        num_entries_ = kept;
         return true;
     }
 
     PaddedText text_;
     const LibsvmRules& rules_;
-    FeatureRows& out_;
-    LabeledRows* labeled_;
+    Writer& writer_;
+    RowBlock* labeled_;
+    FractionValues* fractions_;
     std::uint64_t guessed_end_;
-    std::size_t num_entries_;
-    std::uint32_t* indices_;
-    float* values_;
     std::uint64_t first_guess_ = 1;  // most rows begin like the row before
     bool row_rises_ = true;
     std::optional<TextIssue> issue_;
@@ -368,12 +458,16 @@ bool SniffLibsvmRules(PaddedText text, LibsvmRules& rules) {
     return true;
 }
 
-std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, LabeledRows& rows) {
-    return Parser(text, rules, rows.rows, &rows).Run();
+std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, RowBlock& rows) {
+    thread_local FractionValues fractions;
+    fractions.Begin();
+    RowBlockWriter writer(rows, text.size());
+    return Parser(text, rules, writer, &rows, &fractions).Run();
 }
 
 std::optional<TextIssue> ParseUnlabeledLibsvmBlock(PaddedText text, const LibsvmRules& rules, FeatureRows& rows) {
-    return Parser(text, rules, rows, nullptr).Run();
+    FeatureRowsWriter writer(rows, text.size());
+    return Parser(text, rules, writer, nullptr, nullptr).Run();
 }
 
 Result<void> ParseLibsvmRequest(std::string_view body, FeatureRows& rows) {

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "data/feature_rows.h"
 #include "data/padded_text.h"
+#include "data/row_block.h"
 #include "data/text_issue.h"
 
 namespace espalier::data {
@@ -38,7 +39,7 @@ struct LibsvmRules {
 bool SniffLibsvmRules(PaddedText text, LibsvmRules& rules);
 
 /// Appends the rows of whole lines to `rows`. On an issue `rows` is left with the rows before it, or a part of them.
-std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, LabeledRows& rows);
+std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, RowBlock& rows);
 
 /// The same in the form of a request (see ParseLibsvmRequest): no labels are kept.
 std::optional<TextIssue> ParseUnlabeledLibsvmBlock(PaddedText text, const LibsvmRules& rules, FeatureRows& rows);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "data/compact_rows.h"
+
 namespace espalier::data {
 namespace {
 
@@ -13,6 +15,16 @@ struct Parsed {
     std::optional<TextIssue> issue;
 };
 
+LabeledRows Expanded(const RowBlock& block) {
+    LabeledRows rows;
+    Expand(ViewOf(block), ValueDictionary(), rows.rows);
+    rows.rows.num_features = block.num_features;
+    rows.labels = block.labels;
+    rows.weights = block.weights;
+    rows.query_ids = block.query_ids;
+    return rows;
+}
+
 Parsed ParseTraining(std::string_view text, std::uint32_t feature_idx_max = kFeatureIdxMax) {
     PaddedBuffer buffer;
     PaddedText padded = buffer.Assign(text);
@@ -20,7 +32,9 @@ Parsed ParseTraining(std::string_view text, std::uint32_t feature_idx_max = kFea
     rules.feature_idx_max = feature_idx_max;
     SniffLibsvmRules(padded, rules);
     Parsed parsed;
-    parsed.issue = ParseLibsvmBlock(padded, rules, parsed.rows);
+    RowBlock block;
+    parsed.issue = ParseLibsvmBlock(padded, rules, block);
+    if (!parsed.issue) parsed.rows = Expanded(block);
     return parsed;
 }
 
@@ -93,6 +107,34 @@ TEST(LibsvmTest, GuessedAndReadIndicesAgreeAtEveryWidth) {
     Parsed parsed = ParseTraining(text + "\n");
     ASSERT_FALSE(parsed.issue) << parsed.issue->message;
     EXPECT_EQ(parsed.rows.rows.feature_idx, expected);
+}
+
+// Runs of explicit zeros are compared with an expected text as a whole: every start, every way to end, over the borders
+// of one to four digits and beyond the indices that are expected at all.
+TEST(LibsvmTest, RunsOfZerosAreZerosWhereverTheyEnd) {
+    for (const char* zero : {":0.0", ":0"}) {
+        for (const std::uint32_t first : {0U, 1U, 8U, 9U, 95U, 99U, 990U, 999U, 4090U, 4095U, 4096U}) {
+            for (std::uint32_t count = 1; count < 12; ++count) {
+                for (const char* last : {"", ":0.05", ":5", ":0.0e1", ":00", ":-0", ":0.", ":1e-3", ":0.0#c", ":nan"}) {
+                    std::string text = "1";
+                    Indices expected;
+                    for (std::uint32_t idx = first; idx < first + count; ++idx) {
+                        text += " " + std::to_string(idx) + zero;
+                        expected.push_back(idx);
+                    }
+                    if (*last != 0) text += " " + std::to_string(first + count) + last;
+                    if (*last != 0 && std::string_view(last) != ":nan") expected.push_back(first + count);
+                    Parsed parsed = ParseTraining(text + "\n7 3:2\n");
+                    ASSERT_FALSE(parsed.issue) << text << parsed.issue->message;
+                    expected.push_back(3);
+                    ASSERT_EQ(parsed.rows.rows.feature_idx, expected) << text;
+                    for (std::uint32_t i = 0; i < count; ++i) ASSERT_EQ(parsed.rows.rows.values[i], 0.0F) << text;
+                }
+            }
+        }
+    }
+    EXPECT_FALSE(ParseTraining("1 4:0.0 5:0.0\n", 5).issue);
+    EXPECT_TRUE(ParseTraining("1 4:0.0 5:0.0 6:0.0\n", 5).issue);
 }
 
 TEST(LibsvmTest, RefusesIndicesAboveTheLimit) {

@@ -8,6 +8,8 @@
 #include <random>
 #include <string>
 
+#include "data/text_blocks.h"
+
 namespace espalier::data {
 namespace {
 
@@ -36,7 +38,10 @@ class LoadRowsTest : public testing::Test {
         std::string path = (root_ / "train").string();
         Result<std::vector<DataFile>> files = FindDataFiles(std::span(&path, 1));
         if (!files) return std::move(files).error();
-        return LoadRows(*files, options, report_);
+        report_ = {};
+        Result<TrainingRows> loaded = LoadRows(*files, options, report_);
+        if (!loaded) return std::move(loaded).error();
+        return LabeledRows{Expand(loaded->rows), loaded->labels, loaded->weights, loaded->query_ids};
     }
     std::string Message(LoadOptions options = {}) {
         Result<LabeledRows> loaded = Load(options);
@@ -200,7 +205,7 @@ TEST_F(LoadRowsTest, AConsumersErrorEndsTheLoad) {
     LoadOptions options;
     options.num_threads = 3;
     int calls = 0;
-    Result<void> loaded = LoadRowBlocks(*files, options, report_, [&](LabeledRows&&) -> Result<void> {
+    Result<void> loaded = LoadRowBlocks(*files, options, report_, [&](const FeatureRows&) -> Result<void> {
         return ++calls == 2 ? Result<void>(Error(ErrorCode::kCancelled, "enough")) : Result<void>();
     });
     ASSERT_FALSE(loaded);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "data/load_rows.h"
 
 namespace espalier::data {
 
@@ -55,6 +54,7 @@ Result<bool> TextBlockReader::Next(TextBlock& block) {
         block.file_idx = file_idx_;
         block.file_offset = file_offset_;
         block.first_in_file = file_offset_ == 0;
+        block.bytes_read = bytes_read_;
         if (at_end) {
             lines_end = size;
             source_.reset();

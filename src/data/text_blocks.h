@@ -18,6 +18,10 @@
 
 namespace espalier::data {
 
+inline constexpr std::size_t kTextBlockBytes = std::size_t{1} << 20;
+/// A line may not be longer than this (a row of 10 million features is about 100 MB of text).
+inline constexpr std::size_t kTextLineBytesMax = std::size_t{1} << 28;
+
 /// Reusable: Next keeps its memory.
 struct TextBlock {
     EntryVector<char> bytes;
@@ -25,6 +29,7 @@ struct TextBlock {
     std::size_t file_idx = 0;
     bool first_in_file = false;
     std::uint64_t file_offset = 0;  ///< of text.begin in the unpacked file
+    std::uint64_t bytes_read = 0;   ///< from disk, with this block
 };
 
 class TextBlockReader {
@@ -36,9 +41,6 @@ class TextBlockReader {
     /// Fills `block` with the next block; false after the last one.
     /// kIo, kCorruptData (gzip), kResourceLimit (a line over kTextLineBytesMax), each with the file's name.
     Result<bool> Next(TextBlock& block);
-
-    /// Bytes read from disk so far, before unpacking.
-    std::uint64_t bytes_read() const { return bytes_read_; }
 
   private:
     Result<void> Open();

@@ -29,6 +29,10 @@ inline std::uint32_t Load4(const char* p) {
     return word;
 }
 
+inline bool IsDigit(char c) {
+    return static_cast<unsigned char>(c - '0') < 10;
+}
+
 /// How many of the eight characters, counted from the first, are decimal digits (0..8).
 inline int CountDigits(std::uint64_t word) {
     std::uint64_t digits = word ^ 0x3030303030303030ULL;
@@ -73,7 +77,8 @@ inline const char* ParseFloat(const char* p, const char* end, float& value) {
         if (fraction_digits == 0) return ParseFloatSlow(start, end, value);
         mantissa = mantissa * kWholePowersOfTen[fraction_digits] + DigitsValue(word, fraction_digits);
         p += fraction_digits;
-        if (fraction_digits == 8) {
+        // One branch for both: whether there are eight digits is anybody's guess, whether there are more is not.
+        if ((static_cast<unsigned>(fraction_digits == 8) & static_cast<unsigned>(IsDigit(*p))) != 0) {
             word = Load8(p);
             int more = CountDigits(word);
             // 19 digits may not fit into 64 bits.

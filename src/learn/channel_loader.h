@@ -28,18 +28,24 @@ struct ChannelFiles {
     std::vector<std::string> paths;  ///< folders or files
     data::InputFormat format = data::InputFormat::kLibsvm;
     bool csv_weights = false;
+    bool ignores_weights = false;       ///< every row counts the same, whatever weight it has
     std::vector<data::DataFile> files;                      ///< found in the paths
     std::vector<data::ParquetColumn> parquet_columns = {};  ///< AgreeOnParquetColumns; Parquet only
     std::uint64_t size_bytes() const;
 };
 
-/// The rows of `channel.files`. identities: also find out where the rows are among those of all ranks; needs every rank
-/// to call it, and files are then read one after another. Errors are data/load_rows.h's.
-Result<DataSet> LoadChannel(const ChannelFiles& channel, int num_threads, bool identities, collective::Comm& comm,
-                            data::LoadReport& report, const std::function<void(std::uint64_t)>& on_progress);
+struct ChannelLoadOptions {
+    int num_threads = 1;
+    /// Also find out where the rows are among those of all ranks; every rank must call then.
+    bool identities = false;
+    std::size_t memory_bytes_max = 0;  ///< rows beyond lie in a scratch file in scratch_folder; 0: none do
+    std::string scratch_folder = {};
+    std::function<void(std::uint64_t bytes_read)> on_progress = {};
+};
 
-/// "train/part-0, line 18": the file and line of the row-th data row. Reads the files again; for messages.
-std::string PlaceOfRow(const ChannelFiles& channel, std::size_t row);
+/// The rows of `channel.files`. Errors are data/load_rows.h's.
+Result<DataSet> LoadChannel(const ChannelFiles& channel, const ChannelLoadOptions& how, collective::Comm& comm,
+                            data::LoadReport& report);
 
 /// The same error on every rank when one or more has one: the first rank's, which is marked with that instance's name.
 /// Every rank calls it; `mine` is null when all is well.

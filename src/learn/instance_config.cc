@@ -18,6 +18,8 @@ using Json = nlohmann::ordered_json;
 
 // Configurations are a few kilobytes; what is larger is not one.
 constexpr std::uintmax_t kConfigBytesMax = std::uintmax_t{16} << 20;
+// A petabyte: a limit beyond it is a mistake of units.
+constexpr std::uint64_t kMemoryLimitMbMax = std::uint64_t{1} << 30;
 
 /// Nothing when there is no such file.
 Result<std::optional<Json>> ReadJson(const std::string& path) {
@@ -54,6 +56,38 @@ Result<std::string> CheckpointFolder(const std::string& root, const Json& config
                              path, kContainerRoot));
 }
 
+/// What espalier.json adds. Unlike the containers' files it is ours alone, so a name that means nothing is refused.
+Result<void> ReadOwnSettings(const std::string& path, InstanceConfig& config) {
+    const auto settings = TRY(ReadJson(path));
+    if (!settings.has_value()) return {};
+    const auto refuse = [&](const std::string& name, const char* why) {
+        return Error(ErrorCode::kInvalidArgument, fmt::format("{}: '{}' {}", path, name, why));
+    };
+    for (const auto& [name, value] : settings->items()) {
+        if (name == "binned_cache_folder") {
+            if (!value.is_string()) return refuse(name, "must be a string: a folder");
+            config.binned_cache_folder = value.get<std::string>();
+        } else if (name == "memory_limit_mb") {
+            if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMemoryLimitMbMax) {
+                return refuse(name, "must be a whole number of megabytes; 0 means no limit");
+            }
+            config.memory_limit_mb = value.get<std::size_t>();
+        } else if (name == "data_identity") {
+            if (!value.is_object()) return refuse(name, "must be an object: channel name to a string");
+            for (const auto& [channel_name, identity] : value.items()) {
+                if (!identity.is_string()) return refuse(channel_name, "must be a string");
+                const auto channel = std::find_if(config.channels.begin(), config.channels.end(),
+                                                  [&](const ChannelConfig& c) { return c.name == channel_name; });
+                if (channel == config.channels.end()) return refuse(channel_name, "is not a channel of this job");
+                channel->data_identity = identity.get<std::string>();
+            }
+        } else {
+            return refuse(name, "is no setting; there are binned_cache_folder, data_identity and memory_limit_mb");
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<InstanceConfig> ReadInstanceConfig(const std::string& root) {
@@ -74,12 +108,12 @@ Result<InstanceConfig> ReadInstanceConfig(const std::string& root) {
                              fmt::format("{}inputdataconfig.json: channel '{}' must be an object", folder, name));
             }
             config.channels.push_back({name, TextOf(value, "ContentType"), TextOf(value, "TrainingInputMode"),
-                                       TextOf(value, "S3DistributionType")});
+                                       TextOf(value, "S3DistributionType"), ""});
         }
     } else {
         std::error_code error;
         for (const auto& entry : std::filesystem::directory_iterator(root + "/input/data", error)) {
-            config.channels.push_back({entry.path().filename().string(), "", "", ""});
+            config.channels.push_back({entry.path().filename().string(), "", "", "", ""});
         }
         std::sort(config.channels.begin(), config.channels.end(),
                   [](const ChannelConfig& a, const ChannelConfig& b) { return a.name < b.name; });
@@ -100,6 +134,7 @@ Result<InstanceConfig> ReadInstanceConfig(const std::string& root) {
     if (const auto checkpoints = TRY(ReadJson(folder + "checkpointconfig.json")); checkpoints.has_value()) {
         config.checkpoint_folder = TRY(CheckpointFolder(root, *checkpoints));
     }
+    TRY(ReadOwnSettings(folder + "espalier.json", config));
     return config;
 }
 

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/check.h"
+#include "data/value_summaries.h"
 #include "learn/summary_exchange.h"
 
 namespace espalier::learn {
@@ -32,7 +34,7 @@ Result<Shape> AgreeOnShape(const std::vector<DataSet>& data_sets, collective::Co
     std::int64_t greatest_weight_bits = 0;
     for (const DataSet& set : data_sets) {
         features.push_back(set.labeled.rows.num_features);
-        rows.push_back(static_cast<std::int64_t>(set.labeled.rows.num_rows()));
+        rows.push_back(static_cast<std::int64_t>(set.labeled.labels.size()));
     }
     const std::vector<float>& weights = data_sets[0].labeled.weights;
     // The bits of floats that are not negative are ordered as the floats.
@@ -112,7 +114,7 @@ Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>&
 }
 
 Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,
-                                 collective::Comm& comm) {
+                                 collective::Comm& comm, const BinOptions& options) {
     const Shape shape = TRY(AgreeOnShape(data_sets, comm));
     if (params.monotone_constraints.size() > shape.num_features) {
         return Error(ErrorCode::kInvalidArgument,
@@ -123,22 +125,30 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
     PreparedData prepared;
     prepared.num_features = shape.num_features;
     auto begin = SteadyClock::now();
-    const data::LabeledRows& train = data_sets[0].labeled;
-    std::vector<data::ValueSummary> summaries = data::SummarizeValues(
-        train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
-    TRY(MergeOverRanks(summaries, comm));
-    prepared.layout =
-        data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, params.max_bin), shape.total_rows[0]);
-    summaries.clear();
+    const BinnedJob* made = options.made;
+    if (made != nullptr) {
+        CHECK(comm.size() == 1 && made->sets.size() == data_sets.size());
+        prepared.layout = made->layout;
+    } else {
+        const data::TrainingRows& train = data_sets[0].labeled;
+        std::vector<data::ValueSummary> summaries = data::SummarizeValues(
+            train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
+        TRY(MergeOverRanks(summaries, comm));
+        prepared.layout =
+            data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, params.max_bin), shape.total_rows[0]);
+    }
     prepared.cuts_seconds = SecondsSince(begin);
     begin = SteadyClock::now();
     prepared.weighted = shape.greatest_weight > 0;
+    data::ArrayStore store;
+    if (options.memory_bytes_max > 0) store = data::ArrayStore(options.scratch_folder, options.memory_bytes_max);
     for (std::size_t i = 0; i < data_sets.size(); ++i) {
-        data::LabeledRows& labeled = data_sets[i].labeled;
+        data::TrainingRows& labeled = data_sets[i].labeled;
         PreparedSet& set = prepared.sets.emplace_back();
-        set.matrix = data::BinnedMatrix::Create(
-            labeled.rows, prepared.layout,
-            i == 0 ? data::BinnedMatrix::Use::kTraining : data::BinnedMatrix::Use::kEvaluation, team);
+        const auto use = i == 0 ? data::BinnedMatrix::Use::kTraining : data::BinnedMatrix::Use::kEvaluation;
+        set.matrix = made != nullptr ? made->sets[i].matrix
+                                     : data::BinnedMatrix::Create(labeled.rows, prepared.layout, use, team, store);
+        TRY(store.status());
         set.name = data_sets[i].name;
         set.labels = std::move(labeled.labels);
         set.weights = std::move(labeled.weights);
@@ -148,6 +158,7 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
         set.total_rows = shape.total_rows[i];
         labeled = {};
     }
+    prepared.scratch_bytes = store.scratch_bytes();
     prepared.bins_seconds = SecondsSince(begin);
     return prepared;
 }

@@ -13,7 +13,8 @@
 #include "base/worker_team.h"
 #include "collective/comm.h"
 #include "data/binned_matrix.h"
-#include "data/feature_rows.h"
+#include "data/compact_rows.h"
+#include "learn/binned_cache.h"
 #include "learn/objective.h"
 #include "learn/train_params.h"
 #include "learn/tree_grower.h"
@@ -22,7 +23,7 @@ namespace espalier::learn {
 
 struct DataSet {
     std::string name;  ///< "train", "validation": the metric's prefix
-    data::LabeledRows labeled;
+    data::TrainingRows labeled;
     /// Where the rows are among those of all ranks. Empty: one rank, rows in their order.
     std::vector<RowSegment> segments;
 };
@@ -58,6 +59,7 @@ struct PreparedData {
     data::BinLayout layout;
     bool weighted = false;  ///< any rank's training rows have weights
     std::size_t num_features = 0;
+    std::size_t scratch_bytes = 0;  ///< of the bins, in scratch files
     double cuts_seconds = 0;
     double bins_seconds = 0;
 
@@ -68,9 +70,19 @@ struct PreparedData {
 Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
                          BadLabel* bad_label);
 
+/// Where bins come from and where they lie.
+struct BinOptions {
+    /// The sets' bins, when they are made already. data_sets then needs the labels, weights and numbers of features
+    /// only; the rank must be alone, and there must be no start model.
+    const BinnedJob* made = nullptr;
+    /// Bins beyond this many bytes lie in scratch files in scratch_folder; 0: none do.
+    std::size_t memory_bytes_max = 0;
+    std::string scratch_folder = {};
+};
+
 /// Takes the rows out of data_sets; margins stay empty. kInvalidArgument when there is no row to train on or an
-/// evaluated set has features that the training set lacks.
+/// evaluated set has features that the training set lacks; kIo when a scratch file cannot be made.
 Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,
-                                 collective::Comm& comm);
+                                 collective::Comm& comm, const BinOptions& options);
 
 }  // namespace espalier::learn

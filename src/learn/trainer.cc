@@ -46,8 +46,9 @@ class Job {
         TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
         std::vector<std::vector<float>> margins;
         if (context_.start != nullptr) margins = TRY(StartMargins(data_sets));
-        data_ = TRY(PrepareData(params_, data_sets, context_.team, context_.comm));
+        data_ = TRY(PrepareData(params_, data_sets, context_.team, context_.comm, context_.bins));
         outcome_.bin_memory_bytes = data_.memory_bytes();
+        if (context_.on_prepared) context_.on_prepared(data_);
         TRY(objective_->Prepare(data_.sets[0].View(), context_.team, context_.comm));
         if (context_.start != nullptr) {
             TRY(GoOn(std::move(margins), early_stopping));
@@ -81,6 +82,21 @@ class Job {
         return {};
     }
 
+    /// Block by block: as floats the rows of a whole set may be more than the memory.
+    static void PredictRows(const model::Predictor& predictor, const data::CompactRows& rows,
+                            std::span<float> margins) {
+        if (rows.num_rows() == 0) return;
+        const std::size_t num_groups = margins.size() / rows.num_rows();
+        data::BlockDecoder decoder;
+        data::FeatureRows block_rows;
+        for (std::size_t block = 0; block < rows.num_blocks(); ++block) {
+            block_rows.Clear();
+            data::ExpandBlock(rows, block, decoder, block_rows);
+            const std::size_t size = num_groups * block_rows.num_rows();
+            predictor.PredictMargins(block_rows, margins.subspan(num_groups * rows.first_row(block), size));
+        }
+    }
+
     /// What the start model says of each row, group-major: the sums are those the rounds before made. Rows' values are
     /// still there.
     Result<std::vector<std::vector<float>>> StartMargins(const std::vector<DataSet>& data_sets) const {
@@ -97,7 +113,7 @@ class Job {
         for (const DataSet& set : data_sets) {
             const std::size_t num_rows = set.labeled.rows.num_rows();
             std::vector<float> by_row(num_rows * num_groups);
-            predictor->PredictMargins(set.labeled.rows, by_row);
+            PredictRows(*predictor, set.labeled.rows, by_row);
             std::vector<float>& by_group = all.emplace_back(by_row.size());
             for (std::size_t row = 0; row < num_rows; ++row) {
                 for (std::size_t group = 0; group < num_groups; ++group) {

@@ -59,6 +59,9 @@ struct TrainContext {
     collective::Comm& comm;
     const std::atomic<bool>* stop = nullptr;  ///< set: finish the round and keep the model so far
     std::function<void(const RoundReport&)> on_round = {};
+    BinOptions bins = {};
+    /// Called once before the first round.
+    std::function<void(const PreparedData&)> on_prepared = {};
     const TrainingStart* start = nullptr;
     /// After on_round: the model so far, from which a job can go on. rounds are counted over the job's own.
     std::function<void(int round, const model::TreeEnsemble&)> on_model = {};

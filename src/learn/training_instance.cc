@@ -13,12 +13,14 @@
 #include <optional>
 #include <thread>
 
+#include "data/row_place.h"
 #include "learn/channel_loader.h"
 #include "learn/checkpoint.h"
 #include "learn/instance_start.h"
 #include "learn/parquet_schema.h"
 #include "learn/pipe_channel.h"
 #include "learn/published_file.h"
+#include "learn/shared_bins.h"
 #include "learn/trainer.h"
 #include "learn/training_log.h"
 #include "model/open_model.h"
@@ -64,6 +66,10 @@ class Instance {
                                    .comm = comm_,
                                    .stop = options_.stop,
                                    .on_round = [this](const RoundReport& report) { OnRound(report); },
+                                   .bins = {.made = shared_bins_.bins(),
+                                            .memory_bytes_max = memory_bytes_max() / 2,
+                                            .scratch_folder = options_.root},
+                                   .on_prepared = [this](const PreparedData& data) { shared_bins_.Keep(data); },
                                    .start = start_.has_value() ? &*start_ : nullptr,
                                    .on_model = [this](int round, const auto& model) { OnModel(round, model); }};
         Result<TrainOutcome> outcome = Train(parameters_.train, sets, context, &bad_label);
@@ -77,6 +83,7 @@ class Instance {
 
   private:
     bool alone() const { return comm_.size() == 1; }
+    std::size_t memory_bytes_max() const { return config_.memory_limit_mb * 1'000'000; }
 
     Result<void> Prepare() {
         if (comm_.size() != static_cast<int>(config_.hosts.size())) {
@@ -152,7 +159,13 @@ class Instance {
         TRY(FindChannel(*train, *train));
         if (validation != nullptr) {
             TRY(FindChannel(*validation, *train));
-            channels_.back().csv_weights = parameters_.csv_weights && options_.profile.csv_weights_on_validation;
+            // The old images took the column of weights for a feature here; that defect of theirs is not repeated.
+            channels_.back().ignores_weights = parameters_.csv_weights && !options_.profile.csv_weights_on_validation;
+            for (const std::string& warning :
+                 data::DescribeSharedData(channels_.front().paths, channels_.front().files, channels_.back().paths,
+                                          channels_.back().files)) {
+                log_.Warning(warning);
+            }
         } else if (options_.profile.legacy && alone()) {
             log_.Info(fmt::format("Path {}/input/data/validation does not exist!", options_.root));
         }
@@ -169,12 +182,14 @@ class Instance {
                                                                                  : data::ContentTypeRules::kModern));
         found.csv_weights = parameters_.csv_weights;
         std::error_code error;
+        std::vector<std::string> warnings;
         if (channel.input_mode == "Pipe") {
             TRY(CheckPipeRule(found.format, options_.profile.pipe_rule));
             found.files = TRY(SpoolPipe(options_.root, channel.name));
         } else if (std::filesystem::exists(found.paths[0], error)) {
-            found.files = TRY(data::FindDataFiles(found.paths));
+            found.files = TRY(data::FindDataFiles(found.paths, &warnings));
         }
+        for (const std::string& warning : warnings) log_.Warning(warning);
         if (found.files.empty()) {
             if (alone()) {
                 return Error(ErrorCode::kInvalidArgument,
@@ -191,29 +206,51 @@ class Instance {
     }
 
     Result<void> Load(std::vector<DataSet>& sets) {
+        std::vector<data::LoadReport> reports;
+        Result<void> failed;
+        const bool may_share = alone() && !start_.has_value();
+        if (!may_share || !shared_bins_.Find(config_, channels_, parameters_.train, sets, reports)) {
+            failed = LoadChannels(sets, reports);
+        }
+        for (std::size_t i = 0; i < sets.size(); ++i) TellLoaded(sets[i], reports[i]);
+        if (failed.has_value()) shared_bins_.NoteLoaded(sets, reports);
+        return failed;
+    }
+
+    /// Also after an error: the other ranks wait for this one at each channel.
+    Result<void> LoadChannels(std::vector<DataSet>& sets, std::vector<data::LoadReport>& reports) {
         const bool identities = !alone() && UsesRowIdentity(parameters_.train);
         TRY(AgreeOnParquetColumns(channels_, comm_));
         Result<void> failed;
         for (const ChannelFiles& channel : channels_) {
             data::LoadReport report;
-            auto set = LoadChannel(channel, num_threads_, identities, comm_, report, nullptr);
-            if (!set.has_value()) {
-                if (failed.has_value()) failed = std::move(set).error();
-                continue;
+            auto set = LoadChannel(channel,
+                                   {.num_threads = num_threads_,
+                                    .identities = identities,
+                                    .memory_bytes_max = memory_bytes_max() / 2 / channels_.size(),
+                                    .scratch_folder = options_.root},
+                                   comm_, report);
+            if (set.has_value()) {
+                sets.push_back(std::move(*set));
+                reports.push_back(std::move(report));
+            } else if (failed.has_value()) {
+                failed = std::move(set).error();
             }
-            if (report.csv_delimiter != 0) {
-                log_.Info(fmt::format("Determined delimiter of CSV input is '{}'",
-                                      report.csv_delimiter == '\t' ? "\\t" : std::string(1, report.csv_delimiter)));
-            }
-            for (const std::string& warning : report.warnings) log_.Warning(warning);
-            if (options_.profile.legacy && !channel.files.empty()) {
-                log_.Engine(fmt::format("{}x{} matrix with {} entries loaded from {}", set->labeled.labels.size(),
-                                        set->labeled.rows.num_features, set->labeled.rows.num_entries(),
-                                        channel.paths[0]));
-            }
-            sets.push_back(std::move(*set));
         }
         return failed;
+    }
+
+    void TellLoaded(const DataSet& set, const data::LoadReport& report) {
+        if (report.csv_delimiter != 0) {
+            log_.Info(fmt::format("Determined delimiter of CSV input is '{}'",
+                                  report.csv_delimiter == '\t' ? "\\t" : std::string(1, report.csv_delimiter)));
+        }
+        for (const std::string& warning : report.warnings) log_.Warning(warning);
+        if (options_.profile.legacy && !set.labeled.labels.empty()) {
+            log_.Engine(fmt::format("{}x{} matrix with {} entries loaded from {}", set.labeled.labels.size(),
+                                    set.labeled.rows.num_features, set.labeled.rows.num_entries(),
+                                    fmt::format("{}/input/data/{}", options_.root, set.name)));
+        }
     }
 
     /// Row counts of the images' logs, over all ranks; no rows at all is an error.
@@ -252,10 +289,11 @@ class Instance {
             parameters_.train.num_class > 1 && whole_number
                 ? fmt::format("Mend the label, or set num_class to at least {}.", static_cast<int>(bad.label) + 1)
                 : std::string("Mend the label.");
-        return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("{}, column 1: label {} is out of range: it {}. {} If input is in csv format, ensure "
-                                 "the first column is the label.",
-                                 PlaceOfRow(channel, bad.row), bad.label, bad.rule, mend));
+        return Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format("{}, column 1: label {} is out of range: it {}. {} If input is in csv format, ensure "
+                        "the first column is the label.",
+                        data::DescribePlaceOfRow(channel.files, channel.format, bad.row), bad.label, bad.rule, mend));
     }
 
     Result<void> Close(const TrainOutcome& outcome, double load_seconds) {
@@ -302,6 +340,7 @@ class Instance {
     int num_threads_ = 1;
     std::vector<ChannelFiles> channels_;
     std::optional<TrainingStart> start_;
+    SharedBins shared_bins_{log_};
     std::unique_ptr<CheckpointWriter> checkpoints_;
 };
 

@@ -31,14 +31,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (bool weights : {false, true}) {
         data::CsvRules rules{*delimiter, data::CountCsvColumns(text, *delimiter), weights};
         if (rules.num_columns < (weights ? 3U : 2U)) continue;
-        data::LabeledRows rows;
+        data::RowBlock rows;
         data::CsvTextCells text_cells;
         std::optional<data::TextIssue> issue = data::ParseCsvBlock(padded, rules, rows, text_cells);
         if (issue) {
             CHECK(issue->offset <= padded.size());
             continue;
         }
-        fuzz::CheckLabeledRows(rows);
+        fuzz::CheckRowBlock(rows);
         CHECK(rows.weights.size() == (weights ? rows.labels.size() : 0));
         CHECK(text_cells.count == 0 || text_cells.first_offset < padded.size());
     }

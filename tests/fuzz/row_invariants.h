@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "data/compact_rows.h"
 #include "data/feature_rows.h"
 
 namespace espalier::fuzz {
@@ -33,6 +34,21 @@ inline void CheckLabeledRows(const data::LabeledRows& rows) {
 
 inline bool SameRows(const data::FeatureRows& a, const data::FeatureRows& b) {
     return a.row_offsets == b.row_offsets && a.feature_idx == b.feature_idx && a.values == b.values;
+}
+
+/// A block of training rows, before and after it is made compact.
+inline void CheckRowBlock(const data::RowBlock& block) {
+    data::LabeledRows rows;
+    data::Expand(data::ViewOf(block), data::ValueDictionary(), rows.rows);
+    rows.rows.num_features = std::max(rows.rows.num_features, block.num_features);
+    rows.labels = block.labels;
+    rows.weights = block.weights;
+    rows.query_ids = block.query_ids;
+    CheckLabeledRows(rows);
+    data::CompactRows compact;
+    data::CompactEncoder encoder(compact.dictionary());
+    CHECK(compact.Append(encoder.Encode(block)).has_value());
+    CHECK(SameRows(data::Expand(compact), rows.rows));
 }
 
 }  // namespace espalier::fuzz

@@ -1,0 +1,95 @@
+// Fills a BinnedMatrix from compact rows; the way from values to bins.
+//
+// Steps: a pass over the blocks counts each feature's values and their range -> columns get their width and are filled
+// with whichever of "missing" and 0 is more frequent -> a pass counts the listed cells of each row and sparse tile ->
+// a pass writes codes and cells to their places. A value is looked up by its one-byte code where rows have codes. What
+// equals the fill and is not listed is stepped over, so a run of zeros costs nothing.
+// Confined to one call.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/worker_team.h"
+#include "data/bin_finder.h"
+#include "data/binned_matrix.h"
+#include "data/compact_rows.h"
+#include "data/stored_array.h"
+
+namespace espalier::data {
+
+class BinBuilder {
+  public:
+    BinBuilder(const CompactRows& rows, const BinLayout& layout, bool with_tiles, WorkerTeam& team, ArrayStore& store);
+
+    void Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>& tiles);
+
+  private:
+    /// What one feature's values are in one data set.
+    struct FeatureStats {
+        std::uint64_t num_entries = 0;  ///< not 0
+        std::int64_t num_zeros = 0;     ///< while counting: differences
+        float lowest = 0;
+        float highest = 0;
+    };
+    /// Where the values of a feature go.
+    struct Target {
+        std::uint8_t* codes8 = nullptr;  ///< at most one of the three, none for a sparse column
+        std::uint16_t* codes16 = nullptr;
+        std::uint32_t* codes32 = nullptr;
+        std::uint32_t skipped_bin = 0;  ///< BinLayout::kNothingSkipped equals no bin
+        std::uint32_t last_bin = 0;
+        std::uint32_t first_cell = 0;  ///< what the listed cells are counted from
+        std::uint32_t tile = 0;
+        std::uint32_t place_in_row = 0;  ///< of a dense tile
+    };
+    /// Where the cells of one tile go, for one worker.
+    struct Cursor {
+        std::uint8_t* cells8 = nullptr;  ///< one of the three: where the row (dense), the next cell (sparse) begins
+        std::uint16_t* cells16 = nullptr;
+        std::uint32_t* cells32 = nullptr;
+        std::uint32_t num_in_row = 0;
+    };
+    enum class Pass { kCount, kWrite };
+
+    void FindStats();
+    void MakeColumns(std::vector<BinnedColumn>& columns);
+    void MakeTargets(std::vector<BinnedColumn>& columns);
+    void FindWork();
+    void TabulateCodes();
+    void MakeTiles(std::vector<BinnedTile>& tiles);
+    void FillSparseColumns(std::vector<BinnedColumn>& columns);
+    BlockView Decode(std::size_t block, int worker) {
+        return decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block);
+    }
+
+    template <Pass kPass>
+    void DoBlock(const BlockView& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
+    template <Pass kPass>
+    void DoRow(const BlockView& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
+    template <Pass kPass>
+    void DoValue(std::size_t feature, std::uint32_t code, std::size_t row, Cursor* cursors) const;
+    template <Pass kPass>
+    void DoGap(std::size_t begin, std::size_t end, std::size_t row, Cursor* cursors) const;
+    template <Pass kPass>
+    void List(const Target& target, std::uint32_t cell, Cursor* cursors) const;
+    std::uint32_t CodeOf(const BlockView& block, std::size_t entry) const;
+
+    const CompactRows& rows_;
+    const BinLayout& layout_;
+    const bool with_tiles_;
+    const std::size_t num_features_;
+    WorkerTeam& team_;
+    ArrayStore& store_;
+    std::vector<BlockDecoder> decoders_;
+    std::vector<BinFinder> finders_;
+    std::vector<FeatureStats> stats_;
+    std::vector<std::uint32_t> fills_;  ///< what a dense column holds where nothing is written
+    std::vector<Target> targets_;
+    std::vector<std::uint32_t> code_table_;  ///< [features x dictionary codes], or empty when that would be too large
+    /// [features + 1] the first feature from here on that has something to do for a 0, and for a missing value.
+    std::vector<std::uint32_t> next_zero_work_;
+    std::vector<std::uint32_t> next_gap_work_;
+};
+
+}  // namespace espalier::data

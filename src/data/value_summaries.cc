@@ -1,0 +1,234 @@
+#include "data/value_summaries.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <numeric>
+
+#include "base/check.h"
+#include "kernels/key_sort.h"
+
+namespace espalier::data {
+
+namespace {
+
+constexpr std::size_t kCodes = ValueDictionary::kValuesMax;
+// Weights by (feature, code) take 2 KB a feature and worker; with more features codes are turned into floats.
+constexpr std::size_t kCountedFeaturesMax = 32'768;
+// Columns of floats are gathered while they have no more than this many values together: 64 MB, with weights 128 MB.
+constexpr std::uint64_t kGatheredMax = std::uint64_t{16} << 20;
+
+/// What one worker has seen.
+struct Counts {
+    std::vector<std::int64_t> zero_weight;   ///< [features + 1] differences
+    std::vector<std::int64_t> zero_count;    ///< [features + 1] differences
+    std::vector<std::int64_t> code_weights;  ///< [features x codes]
+    std::vector<std::uint64_t> code_count;   ///< [features] coded entries
+    std::vector<std::uint64_t> float_count;  ///< [features]
+};
+
+class Summarizer {
+  public:
+    Summarizer(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
+               WorkerTeam& team)
+        : rows_(rows),
+          weight_units_(weight_units),
+          num_features_(num_features),
+          counts_codes_(rows.has_codes() && num_features <= kCountedFeaturesMax),
+          team_(team),
+          decoders_(static_cast<std::size_t>(team.num_threads())),
+          code_order_(kCodes) {
+        std::iota(code_order_.begin(), code_order_.end(), std::size_t{0});
+        std::sort(code_order_.begin(), code_order_.end(),
+                  [&](std::size_t a, std::size_t b) { return ValueOf(a) < ValueOf(b); });
+    }
+
+    std::vector<ValueSummary> Run() {
+        CountAll();
+        summaries_.resize(num_features_);
+        team_.ForEach(num_features_, [&](std::size_t f, int) { summaries_[f] = CountedSummary(f); });
+        for (std::size_t begin = 0; begin < num_features_;) {
+            std::size_t end = begin;
+            std::uint64_t gathered = 0;
+            while (end < num_features_ && (end == begin || gathered + total_.float_count[end] <= kGatheredMax)) {
+                gathered += total_.float_count[end++];
+            }
+            if (gathered > 0) {
+                if (weight_units_.empty()) {
+                    AddFloats<std::uint32_t>(begin, end);
+                } else {
+                    AddFloats<std::uint64_t>(begin, end);
+                }
+            }
+            begin = end;
+        }
+        return std::move(summaries_);
+    }
+
+  private:
+    float ValueOf(std::size_t code) const { return rows_.dictionary().ValueOf(static_cast<std::uint8_t>(code)); }
+    std::int64_t WeightOf(std::size_t row) const { return weight_units_.empty() ? 1 : weight_units_[row]; }
+    bool counted(const BlockView& block) const { return block.codes != nullptr && counts_codes_; }
+
+    void CountAll() {
+        std::vector<Counts> of_worker(decoders_.size());
+        team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
+            Counts& counts = of_worker[static_cast<std::size_t>(worker)];
+            if (counts.zero_weight.empty()) Begin(counts);
+            CountBlock(decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block), rows_.first_row(block),
+                       counts);
+        });
+        Begin(total_);
+        const auto add = [](auto& all, const auto& part) {
+            for (std::size_t i = 0; i < part.size(); ++i) all[i] += part[i];
+        };
+        for (const Counts& counts : of_worker) {
+            add(total_.zero_weight, counts.zero_weight);
+            add(total_.zero_count, counts.zero_count);
+            add(total_.code_weights, counts.code_weights);
+            add(total_.code_count, counts.code_count);
+            add(total_.float_count, counts.float_count);
+        }
+        std::partial_sum(total_.zero_weight.begin(), total_.zero_weight.end(), total_.zero_weight.begin());
+        std::partial_sum(total_.zero_count.begin(), total_.zero_count.end(), total_.zero_count.begin());
+    }
+
+    void Begin(Counts& counts) const {
+        counts.zero_weight.assign(num_features_ + 1, 0);
+        counts.zero_count.assign(num_features_ + 1, 0);
+        counts.code_weights.assign(counts_codes_ ? num_features_ * kCodes : 0, 0);
+        counts.code_count.assign(num_features_, 0);
+        counts.float_count.assign(num_features_, 0);
+    }
+
+    void CountBlock(const BlockView& block, std::size_t first_row, Counts& counts) const {
+        for (std::size_t row = 0; row < block.num_rows; ++row) {
+            const std::int64_t weight = WeightOf(first_row + row);
+            for (std::uint32_t r = block.run_offsets[row]; r < block.run_offsets[row + 1]; ++r) {
+                const FeatureRun run = block.runs[r];
+                counts.zero_weight[run.begin] += weight;
+                counts.zero_weight[run.end] -= weight;
+                ++counts.zero_count[run.begin];
+                --counts.zero_count[run.end];
+            }
+            if (!counted(block)) continue;
+            for (std::uint32_t e = block.entry_offsets[row]; e < block.entry_offsets[row + 1]; ++e) {
+                counts.code_weights[std::size_t{block.features[e]} * kCodes + block.codes[e]] += weight;
+            }
+        }
+        const std::uint32_t num_entries = block.entry_offsets[block.num_rows];
+        std::vector<std::uint64_t>& entries = counted(block) ? counts.code_count : counts.float_count;
+        for (std::uint32_t e = 0; e < num_entries; ++e) ++entries[block.features[e]];
+    }
+
+    /// Zeros and coded values of a feature.
+    ValueSummary CountedSummary(std::size_t feature) const {
+        ValueSummary summary;
+        summary.num_entries = static_cast<std::uint64_t>(total_.zero_count[feature]) + total_.code_count[feature];
+        bool zero_is_listed = total_.zero_weight[feature] == 0;
+        const auto list_zero = [&] {
+            if (zero_is_listed) return;
+            zero_is_listed = true;
+            summary.values.push_back(0.0F);
+            summary.weights.push_back(total_.zero_weight[feature]);
+        };
+        if (total_.code_count[feature] > 0) {
+            const std::int64_t* weights = total_.code_weights.data() + feature * kCodes;
+            for (const std::size_t code : code_order_) {
+                if (weights[code] == 0) continue;
+                if (ValueOf(code) > 0) list_zero();
+                summary.values.push_back(ValueOf(code));
+                summary.weights.push_back(weights[code]);
+            }
+        }
+        list_zero();
+        return summary;
+    }
+
+    /// The floats of features [begin, end). Key: the float's ordered bits, and below them the row when there are
+    /// weights.
+    template <typename Key>
+    void AddFloats(std::size_t begin, std::size_t end) {
+        std::vector<std::uint64_t> offsets(end - begin + 1, 0);
+        for (std::size_t f = begin; f < end; ++f) offsets[f - begin + 1] = offsets[f - begin] + total_.float_count[f];
+        EntryVector<Key> keys(offsets.back());
+        Gather(begin, end, offsets, keys);
+        std::vector<EntryVector<Key>> scratch(decoders_.size());
+        team_.ForEach(end - begin, [&](std::size_t f, int worker) {
+            const std::span<Key> column(keys.data() + offsets[f], offsets[f + 1] - offsets[f]);
+            if (column.empty()) return;
+            EntryVector<Key>& own = scratch[static_cast<std::size_t>(worker)];
+            if (own.size() < column.size()) own.resize(column.size());
+            kernels::SortKeys(column, own);
+            summaries_[begin + f].Merge(Fold(std::span<const Key>(column)));
+        });
+    }
+
+    template <typename Key>
+    void Gather(std::size_t begin, std::size_t end, const std::vector<std::uint64_t>& offsets, EntryVector<Key>& keys) {
+        std::vector<std::atomic<std::uint64_t>> next(end - begin);
+        for (std::size_t f = 0; f < next.size(); ++f) next[f].store(offsets[f], std::memory_order_relaxed);
+        team_.ForEach(rows_.num_blocks(), [&](std::size_t b, int worker) {
+            const BlockView block = decoders_[static_cast<std::size_t>(worker)].Decode(rows_, b);
+            if (counted(block)) return;
+            for (std::size_t row = 0; row < block.num_rows; ++row) {
+                const auto* first = block.features + block.entry_offsets[row];
+                const auto* last = block.features + block.entry_offsets[row + 1];
+                if (begin > 0) first = std::lower_bound(first, last, begin);
+                for (; first < last && *first < end; ++first) {
+                    const auto e = static_cast<std::size_t>(first - block.features);
+                    const float value = block.codes != nullptr ? ValueOf(block.codes[e]) : block.values[e];
+                    const std::uint64_t place = next[*first - begin].fetch_add(1, std::memory_order_relaxed);
+                    keys[place] = MakeKey<Key>(value, rows_.first_row(b) + row);
+                }
+            }
+        });
+    }
+
+    template <typename Key>
+    static Key MakeKey(float value, std::size_t row) {
+        const std::uint32_t ordered = kernels::OrderedBits(value);
+        if constexpr (sizeof(Key) == 4) {
+            return ordered;
+        } else {
+            return std::uint64_t{ordered} << 32 | row;
+        }
+    }
+
+    template <typename Key>
+    ValueSummary Fold(std::span<const Key> column) const {
+        ValueSummary summary;
+        summary.num_entries = column.size();
+        for (std::size_t i = 0; i < column.size();) {
+            const auto ordered = static_cast<std::uint32_t>(column[i] >> (8 * (sizeof(Key) - 4)));
+            std::int64_t weight = 0;
+            for (; i < column.size() && column[i] >> (8 * (sizeof(Key) - 4)) == ordered; ++i) {
+                weight += WeightOf(static_cast<std::uint32_t>(column[i]));
+            }
+            if (weight == 0) continue;
+            summary.values.push_back(kernels::FromOrderedBits(ordered));
+            summary.weights.push_back(weight);
+        }
+        return summary;
+    }
+
+    const CompactRows& rows_;
+    const std::span<const std::int64_t> weight_units_;
+    const std::size_t num_features_;
+    const bool counts_codes_;
+    WorkerTeam& team_;
+    std::vector<BlockDecoder> decoders_;
+    std::vector<std::size_t> code_order_;
+    Counts total_;
+    std::vector<ValueSummary> summaries_;
+};
+
+}  // namespace
+
+std::vector<ValueSummary> SummarizeValues(const CompactRows& rows, std::span<const std::int64_t> weight_units,
+                                          std::size_t num_features, WorkerTeam& team) {
+    CHECK(rows.num_features <= num_features);
+    return Summarizer(rows, weight_units, num_features, team).Run();
+}
+
+}  // namespace espalier::data

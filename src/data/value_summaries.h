@@ -1,0 +1,23 @@
+// The exact summaries of all features of a data set: what cut points are made from.
+//
+// Steps: zeros are counted by the borders of their runs and coded values by (feature, code); floats are gathered column
+// by column, some columns at a time, and sorted. Sums are integers, so threads and blocks do not show.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/worker_team.h"
+#include "data/compact_rows.h"
+#include "data/cut_points.h"
+
+namespace espalier::data {
+
+/// One summary per feature, num_features in all (at least rows.num_features). weight_units: [rows], or empty for 1
+/// each.
+std::vector<ValueSummary> SummarizeValues(const CompactRows& rows, std::span<const std::int64_t> weight_units,
+                                          std::size_t num_features, WorkerTeam& team);
+
+}  // namespace espalier::data
