@@ -25,6 +25,32 @@ const EVP_MD* Algorithm(DigestKind kind) {
     return nullptr;
 }
 
+/// Contexts of one kind that the thread has used before: making one costs as much as hashing half a kilobyte.
+class Spares {
+  public:
+    ~Spares() {
+        while (num_kept_ > 0) EVP_MD_CTX_free(kept_[--num_kept_]);
+    }
+
+    EVP_MD_CTX* Take() { return num_kept_ > 0 ? kept_[--num_kept_] : EVP_MD_CTX_new(); }
+
+    void Keep(EVP_MD_CTX* context) {
+        if (num_kept_ == kKeptMax) return EVP_MD_CTX_free(context);
+        kept_[num_kept_++] = context;
+    }
+
+  private:
+    static constexpr std::size_t kKeptMax = 4;
+    std::array<EVP_MD_CTX*, kKeptMax> kept_{};
+    std::size_t num_kept_ = 0;
+};
+
+Spares& SpareContexts(DigestKind kind) {
+    constexpr std::size_t kKinds = 3;
+    thread_local std::array<Spares, kKinds> spares;
+    return spares[static_cast<std::size_t>(kind)];
+}
+
 /// RFC 2104 with the 64-byte block that SHA-1 and SHA-256 share.
 template <typename Hash>
 typename Hash::Value Hmac(std::string_view key, std::string_view message) {
@@ -51,7 +77,7 @@ typename Hash::Value Hmac(std::string_view key, std::string_view message) {
 }  // namespace
 
 template <DigestKind kKind, std::size_t kSizeBytes>
-Digest<kKind, kSizeBytes>::Digest() : context_(EVP_MD_CTX_new()) {
+Digest<kKind, kSizeBytes>::Digest() : context_(SpareContexts(kKind).Take()) {
     CHECK(context_ != nullptr && EVP_DigestInit_ex2(context_.get(), Algorithm(kKind), nullptr) == 1);
 }
 
@@ -71,7 +97,7 @@ typename Digest<kKind, kSizeBytes>::Value Digest<kKind, kSizeBytes>::Finish() {
 
 template <DigestKind kKind, std::size_t kSizeBytes>
 void Digest<kKind, kSizeBytes>::Free::operator()(evp_md_ctx_st* context) const {
-    EVP_MD_CTX_free(context);
+    SpareContexts(kKind).Keep(context);
 }
 
 template class Digest<DigestKind::kMd5, 16>;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "base/encoding.h"
 
@@ -24,6 +25,20 @@ TEST(Digest, AnyCutGivesTheSameValueAndTheObjectIsReusable) {
         sha.Update(std::string_view(text).substr(0, cut));
         sha.Update(std::string_view(text).substr(cut));
         EXPECT_EQ(sha.Finish(), Sha256::Of(text)) << cut;
+    }
+}
+
+// Contexts are used again by the thread: what an object left in one must not show in the next, however many live at
+// once.
+TEST(Digest, AnAbandonedObjectLeavesNothingBehind) {
+    const Sha256::Value expected = Sha256::Of("abc");
+    for (std::size_t num_alive = 1; num_alive < 12; ++num_alive) {
+        std::vector<Sha256> abandoned(num_alive);
+        for (Sha256& each : abandoned) each.Update("half a message");
+        abandoned.clear();
+        std::vector<Sha256> fresh(num_alive);
+        for (Sha256& each : fresh) each.Update("abc");
+        for (Sha256& each : fresh) EXPECT_EQ(each.Finish(), expected) << num_alive;
     }
 }
 

@@ -54,12 +54,11 @@ std::optional<std::string> Unescape(std::string_view text, bool plus_is_blank) {
 }  // namespace
 
 std::string HexEncode(std::string_view bytes) {
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    for (char c : bytes) {
-        auto byte = static_cast<unsigned char>(c);
-        text += kHexLower[byte >> 4];
-        text += kHexLower[byte & 15];
+    std::string text(bytes.size() * 2, '\0');
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        auto byte = static_cast<unsigned char>(bytes[i]);
+        text[2 * i] = kHexLower[byte >> 4];
+        text[2 * i + 1] = kHexLower[byte & 15];
     }
     return text;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 namespace espalier::data {
 
 Result<void> ParseRequestText(std::string_view body, FeatureRows& rows,
@@ -10,8 +12,9 @@ Result<void> ParseRequestText(std::string_view body, FeatureRows& rows,
     if (body.starts_with(kByteOrderMark)) body.remove_prefix(kByteOrderMark.size());
     std::size_t head = 0;
     if (body.size() > kernels::kTextPadding) {
-        std::size_t line_end = body.substr(0, body.size() - kernels::kTextPadding).find_last_of('\n');
-        if (line_end != std::string_view::npos) head = line_end + 1;
+        // A single row without a line end is looked through as a whole: memrchr does so a vector at a time.
+        const void* line_end = memrchr(body.data(), '\n', body.size() - kernels::kTextPadding);
+        if (line_end != nullptr) head = static_cast<std::size_t>(static_cast<const char*>(line_end) - body.data()) + 1;
     }
     std::size_t base = 0;
     std::optional<TextIssue> issue = parse({body.data(), body.data() + head});

@@ -91,6 +91,32 @@ TEST_F(StoreTest, BucketsLiveAndDie) {
     EXPECT_EQ(FaultIn(Get("k")), Fault::kNoSuchBucket);
 }
 
+// A large body is digested by two threads; where it is cut, and whether a cut is large enough for them, changes
+// nothing.
+TEST_F(StoreTest, LargeBodiesHaveTheSameDigestsHoweverTheyAreCut) {
+    ASSERT_TRUE(store_->CreateBucket(bucket_, "r").has_value());
+    const std::string bytes = Pattern(3 * kMiB + 12345, 7);
+    DigestSet digests;
+    digests.Add(ChecksumAlgorithm::kSha256);
+    digests.Add(ChecksumAlgorithm::kCrc32);
+    for (std::size_t cut : {std::size_t{70'001}, std::size_t{256} << 10, std::size_t{1} << 20, bytes.size()}) {
+        auto writer = store_->BeginWrite(bucket_, digests);
+        ASSERT_TRUE(writer.has_value());
+        for (std::size_t begin = 0; begin < bytes.size(); begin += cut) {
+            ASSERT_TRUE((*writer)->Append(std::string_view(bytes).substr(begin, cut)).has_value());
+        }
+        const auto body = (*writer)->Finish();
+        ASSERT_TRUE(body.has_value());
+        EXPECT_EQ(body->size_bytes, bytes.size());
+        EXPECT_EQ(body->md5, Md5::Of(bytes)) << cut;
+        EXPECT_EQ(body->sha256, AsChars(Sha256::Of(bytes))) << cut;
+        EXPECT_EQ(body->crc32, AsBigEndian(Crc32::Of(bytes))) << cut;
+        const auto done = store_->CommitObject(std::move(*writer), bucket_, Key("k"), {}, {}, {});
+        ASSERT_TRUE(done.has_value());
+        EXPECT_EQ(*Get("k"), bytes) << cut;
+    }
+}
+
 TEST_F(StoreTest, ObjectsKeepBytesAndAttributes) {
     ASSERT_TRUE(store_->CreateBucket(bucket_, "r").has_value());
     ObjectAttributes attributes;

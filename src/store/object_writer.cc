@@ -15,6 +15,10 @@ namespace {
 // Dirty pages are handed to the disk in steps of this size while more bytes come in, so that the last fsync is short.
 constexpr std::uint64_t kWritebackBytes = 8 << 20;
 
+// From here on MD5 has a thread of its own: handing a block over costs some microseconds, MD5 of it hundreds.
+constexpr std::size_t kHelpedBlockBytesMin = 64 << 10;
+constexpr std::uint64_t kHelpedBodyBytesMin = 1 << 20;
+
 // Bodies leave this much of the disk free, or a tenth of a small disk, so that rows can still be written: deletes,
 // which make room again, and the ends of jobs. Each of up to 64 uploads at once may overrun it by the block it is
 // writing.
@@ -65,8 +69,16 @@ DigestTaker::DigestTaker(DigestSet digests) {
 }
 
 void DigestTaker::Update(std::string_view bytes) {
-    size_bytes_ += bytes.size();
+    UpdateMd5(bytes);
+    UpdateOthers(bytes);
+}
+
+void DigestTaker::UpdateMd5(std::string_view bytes) {
     md5_.Update(bytes);
+}
+
+void DigestTaker::UpdateOthers(std::string_view bytes) {
+    size_bytes_ += bytes.size();
     if (sha1_) sha1_->Update(bytes);
     if (sha256_) sha256_->Update(bytes);
     if (crc32_) crc32_->Update(bytes);
@@ -105,22 +117,45 @@ ObjectWriter::~ObjectWriter() {
     }
 }
 
-Result<void> ObjectWriter::Append(std::string_view bytes) {
-    CHECK(!state_->is_finished);
-    const std::size_t num_blocks_before = state_->segment.blocks.size();
-    state_->digests.Update(bytes);
+bool ObjectWriter::State::WantsHelp(std::string_view bytes) {
+    if (bytes.size() < kHelpedBlockBytesMin || segment.size_bytes < kHelpedBodyBytesMin) return false;
+    if (!team) team.emplace(2);
+    return true;
+}
+
+Result<void> ObjectWriter::State::Take(std::string_view bytes) {
+    const std::size_t num_blocks_before = segment.blocks.size();
+    digests.UpdateOthers(bytes);
     // The same bytes once more for the blocks, while they are in the cache.
     std::string_view rest = bytes;
     while (!rest.empty()) {
-        const std::uint64_t room = BlockChecksums::kBlockBytes - state_->block_bytes;
+        const std::uint64_t room = BlockChecksums::kBlockBytes - block_bytes;
         const std::string_view step = rest.substr(0, room);
-        state_->block.Update(step);
-        state_->block_bytes += step.size();
+        block.Update(step);
+        block_bytes += step.size();
         rest.remove_prefix(step.size());
-        if (state_->block_bytes == BlockChecksums::kBlockBytes) state_->EndBlock();
+        if (block_bytes == BlockChecksums::kBlockBytes) EndBlock();
     }
-    if (state_->segment.blocks.size() > num_blocks_before) TRY(CheckRoom(state_->fs, state_->file, state_->path));
-    TRY(state_->fs.Append(state_->file, bytes));
+    if (segment.blocks.size() > num_blocks_before) TRY(CheckRoom(fs, file, path));
+    return fs.Append(file, bytes);
+}
+
+Result<void> ObjectWriter::Append(std::string_view bytes) {
+    CHECK(!state_->is_finished);
+    Result<void> taken;
+    if (state_->WantsHelp(bytes)) {
+        state_->team->ForEach(2, [&](std::size_t task, int) {
+            if (task == 0) {
+                state_->digests.UpdateMd5(bytes);
+            } else {
+                taken = state_->Take(bytes);
+            }
+        });
+    } else {
+        state_->digests.UpdateMd5(bytes);
+        taken = state_->Take(bytes);
+    }
+    TRY(std::move(taken));
     state_->segment.size_bytes += bytes.size();
     if (state_->segment.size_bytes - state_->written_back >= kWritebackBytes) {
         state_->fs.StartWriteback(state_->file, state_->written_back,

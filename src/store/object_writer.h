@@ -2,7 +2,7 @@
 //
 // Nouns: DigestSet (what to compute), BodyDigests (what came out), BlockChecksums (one CRC-32C per MiB, the guard
 // against bit rot), ObjectWriter.
-// Confined to one thread at a time. Destroying a writer that was not committed removes its file.
+// Confined to the thread that made it. Destroying a writer that was not committed removes its file.
 #pragma once
 
 #include <array>

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/fs.h"
+#include "base/worker_team.h"
 #include "store/object_writer.h"
 
 namespace espalier::store {
@@ -17,6 +18,9 @@ class DigestTaker {
   public:
     explicit DigestTaker(DigestSet digests);
     void Update(std::string_view bytes);
+    /// The two halves of Update, for two threads at once: MD5 costs as much as all others together.
+    void UpdateMd5(std::string_view bytes);
+    void UpdateOthers(std::string_view bytes);
     BodyDigests Finish();
 
   private:
@@ -39,6 +43,11 @@ struct ObjectWriter::State {
         block_bytes = 0;
     }
 
+    /// Everything but MD5: the other digests, the block checksums, the file.
+    Result<void> Take(std::string_view bytes);
+    /// A second thread pays from some size on.
+    bool WantsHelp(std::string_view bytes);
+
     Fs& fs;
     std::string path;
     Fd file;
@@ -50,6 +59,7 @@ struct ObjectWriter::State {
     Crc32c block;                     ///< of the block that is not full yet
     std::uint64_t block_bytes = 0;
     std::uint64_t written_back = 0;
+    std::optional<WorkerTeam> team;  ///< of two, once the body is large
 };
 
 }  // namespace espalier::store

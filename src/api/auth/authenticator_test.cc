@@ -183,13 +183,33 @@ TEST(Canonical, PathsAndQueries) {
     EXPECT_EQ(QueryValue(SplitQuery("a=%zz"), "a"), std::nullopt);
 }
 
+TEST(Canonical, HeaderValuesLoseBlanksThatDoNotCount) {
+    http::Headers headers;
+    headers.Add("Plain", "text/x-libsvm; charset=utf-8");
+    headers.Add("Blanks", "  a  b\t c\t");
+    headers.Add("Tab", "a\tb");
+    headers.Add("Twice", "one ");
+    headers.Add("twice", " two");
+    headers.Add("Empty", "");
+    headers.Add("Only", "   ");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "plain"), "text/x-libsvm; charset=utf-8");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "blanks"), "a b c");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "tab"), "a b");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "twice"), "one,two");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "empty"), "");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "only"), "");
+    EXPECT_EQ(CanonicalHeaderValue(headers, "absent"), "");
+}
+
 TEST(Canonical, Dates) {
     EXPECT_EQ(ParseAmzDate("20130524T000000Z"), kExampleTime);
     EXPECT_EQ(ParseHttpDate("Fri, 24 May 2013 00:00:00 GMT"), kExampleTime);
     EXPECT_EQ(ParseHttpDate("Fri, 24 May 2013 00:00:00 +0000"), kExampleTime);
     EXPECT_EQ(FormatAmzDate(kExampleTime), "20130524T000000Z");
+    EXPECT_EQ(FormatAmzDate(*ParseAmzDate("20240229T235959Z")), "20240229T235959Z");
     for (const char* text :
-         {"", "20130524T000000", "20130524 000000Z", "2013-05-24T00:00", "20131324T000000Z", " 0130524T000000Z"}) {
+         {"", "20130524T000000", "20130524 000000Z", "2013-05-24T00:00", "20131324T000000Z", " 0130524T000000Z",
+          "20130230T000000Z", "20130524T240000Z", "20130524T006000Z", "20130524T000061Z"}) {
         EXPECT_EQ(ParseAmzDate(text), std::nullopt) << text;
     }
 }

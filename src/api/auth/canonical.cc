@@ -1,6 +1,7 @@
 #include "api/auth/canonical.h"
 
 #include <algorithm>
+#include <chrono>
 #include <ctime>
 
 #include "base/encoding.h"
@@ -37,6 +38,26 @@ std::string EncodeUnescaped(std::string_view text, Slash slash, bool plus_is_bla
 
 bool IsBlank(char c) {
     return c == ' ' || c == '\t';
+}
+
+/// Blanks at both ends dropped, runs of blanks as one. Most values have none and are taken whole.
+void AppendCollapsed(std::string_view value, std::string& out) {
+    const bool plain = value.find('\t') == std::string_view::npos && value.find("  ") == std::string_view::npos &&
+                       !value.starts_with(' ') && !value.ends_with(' ');
+    if (plain) {
+        out += value;
+        return;
+    }
+    const std::size_t begin = out.size();
+    bool blank_before = false;
+    for (char c : value) {
+        if (IsBlank(c)) {
+            blank_before = out.size() > begin;
+        } else {
+            if (std::exchange(blank_before, false)) out += ' ';
+            out += c;
+        }
+    }
 }
 
 std::optional<UnixMillis> ToMillis(const char* text, const char* format) {
@@ -114,16 +135,7 @@ std::string CanonicalHeaderValue(const http::Headers& headers, std::string_view 
     for (const auto& [field_name, value] : headers.fields()) {
         if (!http::EqualsIgnoreCase(field_name, name)) continue;
         if (!std::exchange(first, false)) joined += ',';
-        std::size_t begin = joined.size();
-        bool blank_before = false;
-        for (char c : value) {
-            if (IsBlank(c)) {
-                blank_before = joined.size() > begin;
-            } else {
-                if (std::exchange(blank_before, false)) joined += ' ';
-                joined += c;
-            }
-        }
+        AppendCollapsed(value, joined);
     }
     return joined;
 }
@@ -134,7 +146,21 @@ std::optional<UnixMillis> ParseAmzDate(std::string_view text) {
     for (std::size_t i = 0; i < 15; ++i) {
         if (i != 8 && (text[i] < '0' || text[i] > '9')) return std::nullopt;
     }
-    return ToMillis(std::string(text).c_str(), "%Y%m%dT%H%M%SZ");
+    // Read by hand: strptime asks the locale for every field, and each request carries such a date.
+    const auto number = [text](std::size_t begin, std::size_t size) {
+        int value = 0;
+        for (char c : text.substr(begin, size)) value = value * 10 + (c - '0');
+        return value;
+    };
+    const std::chrono::year_month_day day(std::chrono::year(number(0, 4)),
+                                          std::chrono::month(static_cast<unsigned>(number(4, 2))),
+                                          std::chrono::day(static_cast<unsigned>(number(6, 2))));
+    const int hour = number(9, 2);
+    const int minute = number(11, 2);
+    const int second = number(13, 2);  // 60 is a leap second
+    if (!day.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+    const std::int64_t days = std::chrono::sys_days(day).time_since_epoch().count();
+    return UnixMillis{(((days * 24 + hour) * 60 + minute) * 60 + second) * 1000};
 }
 
 std::optional<UnixMillis> ParseHttpDate(const std::string& text) {

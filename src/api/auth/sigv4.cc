@@ -133,7 +133,10 @@ std::variant<V4Claim, AuthFailure> ReadV4Query(const std::vector<RawParameter>& 
 
 std::string StringToSignV4(const http::RequestHead& head, const V4Claim& claim, std::string_view canonical_path,
                            std::string_view payload_hash) {
-    std::string canonical = head.method + "\n";
+    constexpr std::size_t kTypicalBytes = 1024;
+    std::string canonical;
+    canonical.reserve(kTypicalBytes);
+    canonical.append(head.method).append("\n");
     canonical.append(canonical_path).append("\n");
     canonical += CanonicalQuery(SplitQuery(head.raw_query()), claim.in_query ? "X-Amz-Signature" : "") + "\n";
     std::string list;
