@@ -51,7 +51,7 @@ def test_instances_and_threads_do_not_change_a_byte(tmp_path, objective):
     def train(name: str, *flags: str) -> tuple[bytes, str]:
         model = tmp_path / name
         done = subprocess.run([str(program("espalier")), "train", "--train", *files, "--model", str(model), *flags,
-                               f"objective={objective}", "num_round=4", "max_depth=3", "quantile_alpha=0.7",
+                               f"objective={objective}", "num_round=4", "max_depth=3", "subsample=0.7", "quantile_alpha=0.7",
                                f"eval_metric={CASES[objective]}"], capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return model.read_bytes(), "\n".join(line for line in done.stdout.splitlines() if line.startswith("["))
