@@ -103,12 +103,12 @@ Neighbours NeighboursOf(double alpha, std::int64_t n) {
     return {static_cast<std::int64_t>(whole), static_cast<std::int64_t>(whole) + 1, place - whole};
 }
 
-/// alpha of the total, rounded up to a whole unit, at least one.
-std::int64_t ReachOf(double alpha, std::int64_t total) {
-    constexpr int kAlphaBits = 53;
-    const auto share = static_cast<__int128>(std::ldexp(alpha, kAlphaBits));
-    const __int128 reach = (share * total + ((__int128{1} << kAlphaBits) - 1)) >> kAlphaBits;
-    return std::max<std::int64_t>(1, static_cast<std::int64_t>(reach));
+/// alpha of the total as the float stock compares with, rounded up to a whole unit, at least one.
+std::int64_t ReachOf(double alpha, std::int64_t total, int exponent) {
+    const auto weight = static_cast<float>(std::ldexp(static_cast<double>(total), -exponent));
+    const auto reach = static_cast<float>(static_cast<double>(weight) * alpha);
+    const auto units = static_cast<std::int64_t>(std::ceil(std::ldexp(static_cast<double>(reach), exponent)));
+    return std::clamp<std::int64_t>(units, 1, std::max<std::int64_t>(total, 1));
 }
 
 Result<int> AgreeOnExponent(std::span<const QuantileSample> samples, std::uint64_t total_values,
@@ -134,7 +134,7 @@ Result<std::vector<float>> ExactQuantiles(std::span<const QuantileSample> sample
     std::vector<Want> wants;
     for (std::size_t s = 0; s < samples.size(); ++s) {
         if (weighted) {
-            wants.push_back({s, ReachOf(samples[s].alpha, totals[s])});
+            wants.push_back({s, ReachOf(samples[s].alpha, totals[s], exponent)});
         } else {
             const Neighbours neighbours = NeighboursOf(samples[s].alpha, totals[s]);
             wants.push_back({s, neighbours.first});

@@ -92,7 +92,8 @@ TEST(ExactQuantiles, WeightsReachAlpha) {
         }
         std::sort(sorted.begin(), sorted.end());
         std::size_t i = 0;
-        for (float sum = sorted[0].second; static_cast<double>(sum) < samples[s].alpha * static_cast<double>(total);) {
+        const auto reach = static_cast<float>(samples[s].alpha * static_cast<double>(total));
+        for (float sum = sorted[0].second; sum < reach;) {
             sum += sorted[++i].second;
         }
         EXPECT_EQ(one[s], sorted[i].first) << s;
