@@ -3,9 +3,10 @@
 //   espalier-train --root DIR [--image IMAGE_URI] [--threads N] [--log FILE]
 //   mpirun -n 1 espalier-train --root R/algo-1 : -n 1 espalier-train --root R/algo-2
 //
-// Exit code 0: the model is written; 1: it is not, and DIR/output/failure says why; 2: wrong usage.
-// SIGTERM or SIGUSR1: finish the round, write the model so far. Under mpirun only SIGUSR1 stops the job in good order:
-// mpirun sends SIGTERM to the ranks that remain when one has died.
+// Exit code 0: the model is written; 1: it is not, and DIR/output/failure says why; 2: wrong usage; 75: another
+// instance was lost, starting all of them again may go well. SIGTERM or SIGUSR1: finish the round, write the model so
+// far. Under mpirun only SIGUSR1 stops the job in good order: mpirun sends SIGTERM to the ranks that remain when one
+// has died.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -25,6 +26,8 @@
 namespace {
 
 using namespace espalier;
+
+constexpr int kExitInstanceLost = 75;  // EX_TEMPFAIL
 
 std::atomic<bool> stop_flag{false};
 std::atomic<bool> ending_flag{false};
@@ -73,7 +76,7 @@ Result<void> Run(const learn::InstanceOptions& options, std::unique_ptr<collecti
         collective::SelfComm self;
         return RunInstance(options, config, clock, self);
     }
-    mpi = TRY(collective::MpiComm::Create({.ending = &ending_flag}));
+    mpi = TRY(collective::MpiComm::Create({.ending = &ending_flag, .names = config.hosts}));
     return RunInstance(options, config, clock, *mpi);
 }
 
@@ -136,7 +139,7 @@ int main(int argc, char** argv) {
         std::fflush(stdout);
         std::fprintf(stderr, "%s\n", reason.c_str());
         learn::WriteFailure(options.root, reason);
-        code = 1;
+        code = result.error().code() == ErrorCode::kUnavailable ? kExitInstanceLost : 1;
     }
     std::fflush(nullptr);
     if (mpi != nullptr) mpi->Exit(code);

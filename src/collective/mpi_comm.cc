@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <new>
+#include <stop_token>
 #include <thread>
 
 namespace espalier::collective {
@@ -22,8 +24,101 @@ constexpr std::size_t kPieceElementsMax = std::size_t{1} << 26;
 constexpr auto kGraceAfterEnding = std::chrono::milliseconds(300);
 // Below this the wait spins, because a level's reduction on one machine takes well under a millisecond.
 constexpr auto kSpin = std::chrono::milliseconds(5);
+constexpr auto kBeatInterval = std::chrono::milliseconds(250);
+constexpr auto kLookInterval = std::chrono::milliseconds(100);
+// What one look can count at most: a machine that slept as a whole was not silent.
+constexpr auto kLookCountsMax = std::chrono::milliseconds(1000);
 
 }  // namespace
+
+/// A counter of each rank of this machine, in memory they share. Making and ending it are collective.
+class SignsOfLife {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    SignsOfLife() {
+        MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node_);
+        void* own = nullptr;
+        // Where ranks cannot share memory, the long deadline is all there is.
+        if (MPI_Win_allocate_shared(kSlotBytes, 1, MPI_INFO_NULL, node_, &own, &window_) != MPI_SUCCESS) return;
+        FindPeers();
+        auto* beats = new (own) std::atomic<std::uint64_t>(0);
+        thread_ = std::jthread([beats](const std::stop_token& stop) {
+            while (!stop.stop_requested()) {
+                beats->fetch_add(1, std::memory_order_relaxed);
+                std::this_thread::sleep_for(kBeatInterval);
+            }
+        });
+    }
+    ~SignsOfLife() {
+        if (thread_.joinable()) thread_ = {};  // Joined before its memory goes.
+        if (window_ != MPI_WIN_NULL) MPI_Win_free(&window_);
+        MPI_Comm_free(&node_);
+    }
+    SignsOfLife(const SignsOfLife&) = delete;
+    SignsOfLife& operator=(const SignsOfLife&) = delete;
+
+    /// A wait begins: nobody has been silent yet.
+    void BeginWait() {
+        last_look_ = Clock::now();
+        for (Peer& peer : peers_) peer.silent_for = {};
+    }
+
+    /// The rank that has been silent for longer than `silence_max` since BeginWait, or -1.
+    int FindSilent(Clock::time_point now, Clock::duration silence_max) {
+        if (now - last_look_ < kLookInterval) return -1;
+        const auto counts = std::min<Clock::duration>(now - last_look_, kLookCountsMax);
+        last_look_ = now;
+        for (Peer& peer : peers_) {
+            const std::uint64_t beats = peer.beats->load(std::memory_order_relaxed);
+            peer.silent_for = beats == peer.seen ? peer.silent_for + counts : Clock::duration{};
+            peer.seen = beats;
+            if (peer.silent_for > silence_max) return peer.rank;
+        }
+        return -1;
+    }
+
+  private:
+    static constexpr MPI_Aint kSlotBytes = 64;
+    struct Peer {
+        const std::atomic<std::uint64_t>* beats = nullptr;
+        int rank = 0;  ///< among all
+        std::uint64_t seen = 0;
+        Clock::duration silent_for{};
+    };
+
+    void FindPeers() {
+        int size = 0;
+        int own_rank = 0;
+        MPI_Comm_size(node_, &size);
+        MPI_Comm_rank(node_, &own_rank);
+        MPI_Group node_group;
+        MPI_Group world_group;
+        MPI_Comm_group(node_, &node_group);
+        MPI_Comm_group(MPI_COMM_WORLD, &world_group);
+        for (int rank = 0; rank < size; ++rank) {
+            if (rank == own_rank) continue;
+            MPI_Aint size_bytes = 0;
+            int unit = 0;
+            void* slot = nullptr;
+            Peer peer;
+            MPI_Win_shared_query(window_, rank, &size_bytes, &unit, &slot);
+            MPI_Group_translate_ranks(node_group, 1, &rank, world_group, &peer.rank);
+            peer.beats = static_cast<const std::atomic<std::uint64_t>*>(slot);
+            peers_.push_back(peer);
+        }
+        MPI_Group_free(&node_group);
+        MPI_Group_free(&world_group);
+    }
+
+    MPI_Comm node_ = MPI_COMM_NULL;
+    MPI_Win window_ = MPI_WIN_NULL;
+    std::vector<Peer> peers_;
+    Clock::time_point last_look_{};
+    std::jthread thread_;
+};
+
+MpiComm::MpiComm(const Options& options) : options_(options) {}
 
 bool MpiComm::StartedByLauncher() {
     // Open MPI's mpirun, PMIx launchers (srun --mpi=pmix), PMI launchers (MPICH, srun --mpi=pmi2).
@@ -45,17 +140,28 @@ Result<std::unique_ptr<MpiComm>> MpiComm::Create(const Options& options) {
     std::unique_ptr<MpiComm> comm(new MpiComm(options));
     MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &comm->size_);
+    comm->signs_ = std::make_unique<SignsOfLife>();
     return comm;
 }
 
+void MpiComm::Finalize() {
+    signs_.reset();
+    MPI_Finalize();
+    dead_ = true;
+}
+
 MpiComm::~MpiComm() {
-    if (!dead_) MPI_Finalize();
+    if (!dead_) {
+        Finalize();
+    } else {
+        // What it would free is shared with ranks that may be gone.
+        static_cast<void>(signs_.release());
+    }
 }
 
 void MpiComm::Exit(int code) {
     if (code == 0 && !dead_) {
-        MPI_Finalize();
-        dead_ = true;
+        Finalize();
         std::exit(0);
     }
     MPI_Abort(MPI_COMM_WORLD, code);
@@ -68,6 +174,7 @@ Result<void> MpiComm::Wait(void* request, int started) {
     int status = started;
     const auto begin = std::chrono::steady_clock::now();
     auto ending_since = std::chrono::steady_clock::time_point::max();
+    signs_->BeginWait();
     while (status == MPI_SUCCESS) {
         status = MPI_Test(static_cast<MPI_Request*>(request), &done, MPI_STATUS_IGNORE);
         if (done != 0 || status != MPI_SUCCESS) break;
@@ -79,6 +186,14 @@ Result<void> MpiComm::Wait(void* request, int started) {
                 return Error(ErrorCode::kUnavailable,
                              "another instance of this job ended unexpectedly, or the job was told to end");
             }
+        }
+        if (const int silent = signs_->FindSilent(now, options_.silence_max); silent >= 0) {
+            dead_ = true;
+            const auto place = static_cast<std::size_t>(silent);
+            return Error(ErrorCode::kUnavailable,
+                         fmt::format("instance {} (rank {}) has given no sign of life for {} s",
+                                     place < options_.names.size() ? options_.names[place] : "", silent,
+                                     std::chrono::duration_cast<std::chrono::seconds>(options_.silence_max).count()));
         }
         if (now - begin > options_.deadline) {
             dead_ = true;

@@ -2,13 +2,18 @@
 //
 // MPI is initialised by Create only, so that a lone instance never pays for it. Collectives are started without
 // blocking and polled, so that a wait can end: at the deadline, or a moment after `*ending` became true (mpirun sends
-// SIGTERM to the ranks that remain when one has died, and kills them a second later). After an error the process should
-// report and leave through Exit, because MPI_Finalize would wait for ranks that are gone.
+// SIGTERM to the ranks that remain when one has died, and kills them a second later), or when a rank of the same
+// machine has given no sign of life for a while. Signs of life are counters in memory that the ranks of a machine
+// share, which a thread of each rank moves; so a rank that computes for long is alive and one that is stopped or
+// swapped out is not. After an error the process should report and leave through Exit, because MPI_Finalize would wait
+// for ranks that are gone.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "collective/comm.h"
 
@@ -18,7 +23,9 @@ class MpiComm final : public Comm {
   public:
     struct Options {
         std::chrono::milliseconds deadline = std::chrono::minutes(30);
+        std::chrono::milliseconds silence_max = std::chrono::seconds(15);
         const std::atomic<bool>* ending = nullptr;  ///< set by a signal handler; may be null; must outlive the object
+        std::vector<std::string> names = {};        ///< of the ranks, for messages; may be empty
     };
     /// True when the environment is that of a process started by mpirun, srun or another MPI launcher.
     static bool StartedByLauncher();
@@ -42,13 +49,17 @@ class MpiComm final : public Comm {
     Result<void> Barrier() override;
 
   private:
-    explicit MpiComm(const Options& options) : options_(options) {}
+    explicit MpiComm(const Options& options);
     /// Polls `request` (an MPI_Request*) to its end.
     Result<void> Wait(void* request, int started);
     /// Sends `sent` to one rank while `received` comes in from one.
     Result<void> Exchange(std::span<const std::int64_t> sent, int to, std::span<std::int64_t> received, int from);
 
+    /// Leaves MPI; every rank does.
+    void Finalize();
+
     Options options_;
+    std::unique_ptr<class SignsOfLife> signs_;
     int rank_ = 0;
     int size_ = 1;
     bool dead_ = false;

@@ -21,6 +21,7 @@ using meta::JobStatus;
 constexpr std::chrono::milliseconds kWatchInterval{50};
 constexpr std::chrono::milliseconds kLogInterval{200};
 constexpr std::chrono::seconds kAskInterval{1};
+constexpr std::chrono::seconds kStoreInterval{1};
 constexpr std::chrono::seconds kEndRetryInterval{1};
 
 /// "<job>/algo-<number>-<epoch second of creation>".
@@ -35,6 +36,11 @@ std::string PreparingMessage(const JobSpec& spec, int num_cores) {
     }
     return fmt::format("Preparing the instances for training ({} x {} run here as {} processes on {})",
                        spec.num_instances, spec.instance_type, spec.num_instances, cores);
+}
+
+std::string RestartMessage(bool has_checkpoints) {
+    return fmt::format("The server was restarted. The job goes on from {}.",
+                       has_checkpoints ? "its last checkpoint" : "the beginning");
 }
 
 }  // namespace
@@ -62,6 +68,7 @@ Result<void> JobRun::Walk() {
     auto spec = ParseJobSpec(job_.request);
     if (!spec) return std::move(spec).error().Wrap("InternalServerError: The job's request cannot be read any more");
     spec_ = std::move(spec).value();
+    checkpoints_.emplace(*tools_.store, spec_, folder_);
     deadline_ = tools_.clock->Now() + std::chrono::seconds(spec_.max_runtime_seconds);
     tools_.launcher->KillLeftovers(job_.process_token);
     if (job_.status == JobStatus::kStopping) {
@@ -87,7 +94,7 @@ Result<void> JobRun::Prepare() {
                         job_.num_launches));
     }
     if (job_.stage != JobStage::kStarting) {
-        TRY(Enter(JobStage::kRestarting, "The server was restarted. The job starts again from the beginning."));
+        TRY(Enter(JobStage::kRestarting, RestartMessage(folder_.HasCheckpoints())));
         TRY(Enter(JobStage::kStarting, "Starting the training job"));
     }
     TRY(tools_.jobs->Reword(job_.id, JobStage::kStarting, PreparingMessage(spec_, tools_.num_cores),
@@ -117,7 +124,7 @@ Result<void> JobRun::Download() {
         TRY(std::move(downloaded));
         if (channel.pipe) PlanPipes(channel, *plan);
     }
-    return {};
+    return checkpoints_->Download(cancelled);
 }
 
 void JobRun::PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan) {
@@ -133,45 +140,93 @@ void JobRun::PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan) {
     }
 }
 
-Result<void> JobRun::Train() {
-    TRY(Enter(JobStage::kTraining, "Training image download completed. Training in progress."));
-    TRY(tools_.metrics->Clear(job_.id));
+Result<LogCapture> JobRun::OpenCapture() {
+    std::vector<LogCapture::Source> logs;
+    for (int number = 1; number <= spec_.num_instances; ++number) {
+        logs.push_back({.path = folder_.LogPath(number), .stream = LogStreamName(job_, number)});
+    }
+    return LogCapture::Open({.logs = tools_.logs,
+                             .metrics = tools_.metrics,
+                             .clock = tools_.clock,
+                             .scope = job_.scope,
+                             .group = kTrainingLogGroup,
+                             .sources = logs,
+                             .definitions = MetricDefinitionsOf(spec_.version),
+                             .metrics_job_id = job_.id});
+}
+
+LaunchRequest JobRun::MakeLaunchRequest() const {
     LaunchRequest request = {.token = NewProcessToken(folder_.path(), job_.num_launches, *tools_.clock),
                              .image = spec_.image,
                              .instances = {},
                              .launcher_log_path = folder_.LauncherLogPath()};
-    std::vector<LogCapture::Source> logs;
     for (int number = 1; number <= spec_.num_instances; ++number) {
         request.instances.push_back({.root = folder_.InstanceRoot(number), .log_path = folder_.LogPath(number)});
-        logs.push_back({.path = folder_.LogPath(number), .stream = LogStreamName(job_, number)});
     }
-    LogCapture capture = TRY(LogCapture::Open({.logs = tools_.logs,
-                                               .metrics = tools_.metrics,
-                                               .clock = tools_.clock,
-                                               .scope = job_.scope,
-                                               .group = kTrainingLogGroup,
-                                               .sources = logs,
-                                               .definitions = MetricDefinitionsOf(spec_.version),
-                                               .metrics_job_id = job_.id}));
+    return request;
+}
+
+Result<void> JobRun::Train() {
+    TRY(Enter(JobStage::kTraining, "Training image download completed. Training in progress."));
+    // Rounds before a checkpoint are not trained, and told, again.
+    if (!folder_.HasCheckpoints()) TRY(tools_.metrics->Clear(job_.id));
+    LogCapture capture = TRY(OpenCapture());
     for (const std::string& member : spec_.unused_members) {
         TRY(capture.Say("Espalier: accepted without effect: " + member + "."));
     }
+    while (true) {
+        const ExitReport report = TRY(RunOnce(capture));
+        if (!report.interrupted || job_.num_launches >= kLaunchesMax) {
+            TRY(capture.Finish());
+            return JudgeTraining(report);
+        }
+        TRY(Restart(report, capture));
+    }
+}
+
+Result<ExitReport> JobRun::RunOnce(LogCapture& capture) {
+    const LaunchRequest request = MakeLaunchRequest();
     TRY(tools_.jobs->NoteLaunch(job_.id, request.token));
+    ++job_.num_launches;
     std::vector<std::unique_ptr<PipeFeed>> feeds;  // Outlive the run, whose instances read from them.
-    for (PipeFeed::Source& source : pipes_) feeds.push_back(TRY(PipeFeed::Create(std::move(source))));
+    for (const PipeFeed::Source& source : pipes_) feeds.push_back(TRY(PipeFeed::Create(source)));
     const std::unique_ptr<TrainingRun> run = TRY_MSG(tools_.launcher->Launch(request), "launch the training instances");
-    TRY(WatchTraining(*run, capture));
+    const ExitReport report = TRY(WatchTraining(*run, capture));
     const auto broke = std::find_if(feeds.begin(), feeds.end(), [](const auto& feed) { return feed->broken(); });
-    if (broke == feeds.end()) return {};
+    if (broke == feeds.end()) return report;
     return Error(ErrorCode::kIo,
                  "InternalServerError: an object of a channel in Pipe mode could not be read to its end");
 }
 
-Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
+Result<void> JobRun::Restart(const ExitReport& report, LogCapture& capture) {
+    TRY(capture.Poll());
+    const std::string message = fmt::format("{} The training goes on from {}.", InterruptionOf(report),
+                                            folder_.HasCheckpoints() ? "its last checkpoint" : "the beginning");
+    TRY(capture.Say("Espalier: " + message));
+    folder_.ForgetFailures(spec_);
+    TRY(Enter(JobStage::kRestarting, message));
+    return Enter(JobStage::kTraining, "Training in progress.");
+}
+
+std::string JobRun::InterruptionOf(const ExitReport& report) const {
+    const std::string told = report.failed_instance == 0 ? "" : folder_.ReadFailure(report.failed_instance);
+    if (!told.empty()) return told + ".";
+    const std::string who = report.failed_instance == 0 ? "The training" : InstanceName(report.failed_instance);
+    return fmt::format("{} {}.", who, report.how);
+}
+
+void JobRun::StoreCheckpoints() {
+    if (Result<void> stored = checkpoints_->Upload(); !stored) {
+        LOG_WARN("checkpoint not stored", {"job", job_.name}, {"error", stored.error().ToString()});
+    }
+}
+
+Result<ExitReport> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
     std::optional<ExitReport> report;
     std::optional<std::chrono::steady_clock::time_point> kill_at;
     auto next_log = tools_.clock->Now();
     auto next_ask = next_log;
+    auto next_store = next_log;
     while (!(report = run.WaitFor(kWatchInterval))) {
         if (control_.abandoned) {
             run.Kill();
@@ -181,6 +236,10 @@ Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
         if (now >= next_log) {
             TRY(capture.Poll());
             next_log = now + kLogInterval;
+        }
+        if (now >= next_store) {
+            StoreCheckpoints();
+            next_store = now + kStoreInterval;
         }
         if (!kill_at && WantsStop() != StopCause::kNone) {
             TRY(EnterStopping());
@@ -196,10 +255,11 @@ Result<void> JobRun::WatchTraining(TrainingRun& run, LogCapture& capture) {
             kill_at = now + kStopGrace;  // The next look finds it dead.
         }
     }
-    TRY(capture.Finish());
+    StoreCheckpoints();
     model_is_whole_ = report->succeeded && HasModel(folder_);
-    if (kill_at) return StopRequested();
-    return JudgeTraining(*report);
+    if (!kill_at) return *report;
+    TRY(capture.Finish());
+    return StopRequested();
 }
 
 Result<void> JobRun::JudgeTraining(const ExitReport& report) const {

@@ -5,20 +5,23 @@
 //                                                        MaxRuntimeInSeconds:  -> Stopping -> MaxRuntimeExceeded
 // Each state is a committed row before it is acted on. A stop lets the trainer finish its round and write the model so
 // far, which is uploaded; kStopGrace later everything is killed.
-// After a restart of the server (the row says what was under way): leftover processes are killed by their mark; a job
-// that was Uploading goes on with its packed model; one that was Stopping is ended; any other starts again from the
-// beginning with a transition Restarting, at most kLaunchesMax times, so that a job that takes the server down with it
-// cannot do so for ever. Training is deterministic, so the second attempt gives the same model.
-// Confined to its thread; JobControl is thread-safe.
+// A trainer that is interrupted (killed, or one of its instances hangs) is launched again, with a transition
+// Restarting, and goes on from its last checkpoint; so does a job after a restart of the server (the row says what was
+// under way): leftover processes are killed by their mark; one that was Uploading goes on with its packed model; one
+// that was Stopping is ended. There are at most kLaunchesMax launches, so that a job that takes the server down with it
+// cannot do so for ever. Training is deterministic: the model is that of a job that was never interrupted. Confined to
+// its thread; JobControl is thread-safe.
 #pragma once
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "jobs/channels.h"
+#include "jobs/checkpoint_sync.h"
 #include "jobs/job_queue.h"
 #include "jobs/job_spec.h"
 #include "jobs/launcher.h"
@@ -66,7 +69,12 @@ class JobRun {
     void PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan);
     Result<void> Train();
     Result<void> Upload();
-    Result<void> WatchTraining(TrainingRun& run, LogCapture& capture);
+    Result<LogCapture> OpenCapture();
+    LaunchRequest MakeLaunchRequest() const;
+    Result<ExitReport> RunOnce(LogCapture& capture);
+    Result<ExitReport> WatchTraining(TrainingRun& run, LogCapture& capture);
+    Result<void> Restart(const ExitReport& report, LogCapture& capture);
+    void StoreCheckpoints();
     Result<void> JudgeTraining(const ExitReport& report) const;
     Result<void> Stop();
     Result<void> Complete();
@@ -78,6 +86,7 @@ class JobRun {
     StopCause WantsStop() const;
     Error StopRequested() const { return Error(ErrorCode::kCancelled, "the job is being stopped"); }
     std::string FailureOfTrainer(const ExitReport& report) const;
+    std::string InterruptionOf(const ExitReport& report) const;
 
     const JobTools& tools_;
     meta::TrainingJob job_;
@@ -85,6 +94,7 @@ class JobRun {
     JobSpec spec_;
     WorkFolder folder_;
     std::vector<PipeFeed::Source> pipes_;  ///< of the channels in Pipe mode, for all instances
+    std::optional<CheckpointSync> checkpoints_;  ///< once the specification is read
     std::chrono::steady_clock::time_point deadline_;
     bool model_is_whole_ = false;  ///< the trainer ended well after writing its model
 };

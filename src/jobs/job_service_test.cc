@@ -45,7 +45,7 @@ TEST_F(JobServiceTest, WalksThroughEveryStageAndStoresTheModel) {
     const std::string root = run->request.instances[0].root;
     EXPECT_EQ(FilesOf(root + "/input/data/train").size(), 5u) << "the folder marker is no data";
     EXPECT_EQ(FilesOf(root + "/input/config"),
-              (Words{"hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"}));
+              (Words{"checkpointconfig.json", "hyperparameters.json", "inputdataconfig.json", "resourceconfig.json"}));
     run->Print(1, "[0]\ttrain-merror:0.5\tvalidation-merror:0.25\nnot a metric\n[1]\ttrain-merror:0.125");
     Succeed(*run);
     ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
@@ -225,6 +225,94 @@ TEST_F(JobServiceTest, ARestartRunsAJobAgainAndSweepsItsProcesses) {
     EXPECT_EQ(Stages(Find("a")), (Words{"Starting", "Downloading", "Training", "Restarting", "Starting", "Downloading",
                                         "Training", "Uploading", "Completed"}));
     EXPECT_FALSE(Create(Request("a"))) << "the name stays taken";
+}
+
+TEST_F(JobServiceTest, AnInterruptedTrainingGoesOnFromItsCheckpoint) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a", 2)));
+    const auto first = RunOf(0);
+    const std::string root = first->request.instances[0].root;
+    std::ofstream(root + "/checkpoints/xgboost-checkpoint.3") << "four rounds";
+    first->WriteFailure(1, "AlgorithmError: instance algo-2 (rank 1) has given no sign of life for 15 s");
+    first->End({.failed_instance = 1, .how = "exit code 75", .interrupted = true});
+    const auto second = RunOf(1);
+    EXPECT_EQ(second->request.instances[0].root, root);
+    EXPECT_NE(second->request.token, first->request.token);
+    EXPECT_TRUE(std::filesystem::exists(root + "/checkpoints/xgboost-checkpoint.3"));
+    EXPECT_FALSE(std::filesystem::exists(root + "/output/failure")) << "of the launch before";
+    Succeed(*second);
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    const meta::TrainingJob job = Find("a");
+    EXPECT_EQ(Stages(job), (Words{"Starting", "Downloading", "Training", "Restarting", "Training", "Uploading",
+                                  "Completed"}));
+    EXPECT_EQ(job.transitions[3].message,
+              "AlgorithmError: instance algo-2 (rank 1) has given no sign of life for 15 s. The training goes on from its "
+              "last checkpoint.");
+}
+
+TEST_F(JobServiceTest, ATrainingThatIsInterruptedAgainAndAgainFails) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    for (std::size_t launch = 0; launch < kLaunchesMax; ++launch) {
+        RunOf(launch)->End({.failed_instance = 1, .how = "ended by signal 9 (Killed)", .interrupted = true});
+    }
+    ASSERT_TRUE(Reaches("a", JobStage::kFailed));
+    EXPECT_EQ(launcher_.runs().size(), static_cast<std::size_t>(kLaunchesMax));
+    EXPECT_TRUE(Find("a").failure_reason.starts_with(
+        "AlgorithmError: algo-1 ended without saying why: ended by signal 9 (Killed)."))
+        << Find("a").failure_reason;
+}
+
+TEST_F(JobServiceTest, CheckpointsOutliveTheServer) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    const std::string checkpoint = RunOf(0)->request.instances[0].root + "/checkpoints/xgboost-checkpoint.3";
+    std::ofstream(checkpoint) << "four rounds";
+    service_.reset();
+    StartService();
+    const auto run = RunOf(1);
+    EXPECT_TRUE(std::filesystem::exists(checkpoint));
+    Succeed(*run);
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(Find("a").transitions[3].message, "The server was restarted. The job goes on from its last checkpoint.");
+}
+
+TEST_F(JobServiceTest, CheckpointsAreKeptAlikeWithS3) {
+    PutObject("ckpt/xgboost-checkpoint.1", "of another job");
+    const auto with_checkpoints = [](std::string request, const std::string& config) {
+        request.pop_back();
+        return request + R"(,"CheckpointConfig":)" + config + "}";
+    };
+    StartService();
+    ASSERT_TRUE(Create(with_checkpoints(Request("a"), R"({"S3Uri":"s3://data/ckpt"})")));
+    const auto run = RunOf(0);
+    const std::string folder = run->request.instances[0].root + "/checkpoints/";
+    std::ifstream downloaded(folder + "xgboost-checkpoint.1");
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(downloaded), {}), "of another job");
+    std::ofstream(folder + "xgboost-checkpoint.2") << "mine";
+    std::ofstream(folder + "xgboost-checkpoint.3.sagemaker-ignore") << "half";
+    const auto stored = [&](const std::string& name) {
+        const auto bytes = store_->ReadAll(Bucket("data"), *store::ObjectKey::Parse("ckpt/" + name), 1 << 20);
+        return bytes ? *bytes : std::string("none");
+    };
+    clock_.Advance(std::chrono::seconds(2));
+    EXPECT_TRUE(Eventually([&] { return stored("xgboost-checkpoint.2") == "mine"; })) << "while it runs";
+    std::filesystem::remove(folder + "xgboost-checkpoint.1");
+    std::ofstream(folder + "xgboost-checkpoint.4") << "the last";
+    Succeed(*run);
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(stored("xgboost-checkpoint.4"), "the last");
+    EXPECT_EQ(stored("xgboost-checkpoint.1"), "of another job");
+    EXPECT_EQ(stored("xgboost-checkpoint.3.sagemaker-ignore"), "none");
+
+    const auto elsewhere = Create(
+        with_checkpoints(Request("b"), R"({"S3Uri":"s3://data/ckpt","LocalPath":"/opt/ml/model"})"));
+    ASSERT_FALSE(elsewhere);
+    EXPECT_NE(elsewhere.error().ToString().find("LocalPath '/opt/ml/model' is not supported"), std::string::npos);
+    ASSERT_TRUE(Create(with_checkpoints(Request("c"), R"({"S3Uri":"s3://nowhere/ckpt"})")));
+    ASSERT_TRUE(Reaches("c", JobStage::kFailed));
+    EXPECT_EQ(Find("c").failure_reason,
+              "ClientError: CheckpointConfig.S3Uri s3://nowhere/ckpt: there is no such bucket.");
 }
 
 TEST_F(JobServiceTest, AJobThatTakesTheServerDownIsGivenUp) {

@@ -197,10 +197,24 @@ Result<void> ParseStopping(const json& request, JobSpec& spec) {
     return {};
 }
 
+Result<void> ParseCheckpoints(const json& request, JobSpec& spec) {
+    const json& config = Object(request, "CheckpointConfig");
+    if (config.empty()) return {};
+    std::string local_path = Text(config, "LocalPath", kContainerCheckpointFolder);
+    while (local_path.ends_with('/')) local_path.pop_back();
+    if (local_path != kContainerCheckpointFolder) {
+        return Refuse(
+            fmt::format("CheckpointConfig.LocalPath '{}' is not supported. Leave it out: the built-in "
+                        "algorithm writes to {}.",
+                        local_path, kContainerCheckpointFolder));
+    }
+    spec.checkpoints = TRY(Locate(Text(config, "S3Uri"), "CheckpointConfig.S3Uri"));
+    return {};
+}
+
 /// Members that have no effect on one's own machine. They are accepted and echoed, because SDKs send them without being
 /// asked, and the job's log says that nothing comes of them.
-constexpr std::array<std::pair<const char*, const char*>, 14> kUnusedMembers = {{
-    {"CheckpointConfig", "no checkpoints are written"},
+constexpr std::array<std::pair<const char*, const char*>, 13> kUnusedMembers = {{
     {"DebugHookConfig", "no tensors are saved"},
     {"DebugRuleConfigurations", "no rules are evaluated"},
     {"EnableInterContainerTrafficEncryption", "the instances speak through this machine's memory"},
@@ -211,7 +225,7 @@ constexpr std::array<std::pair<const char*, const char*>, 14> kUnusedMembers = {
     {"ProfilerConfig", "nothing is profiled"},
     {"ProfilerRuleConfigurations", "no rules are evaluated"},
     {"RemoteDebugConfig", "there is no remote access to the instances"},
-    {"RetryStrategy", "a job is taken up again only after a restart of the server"},
+    {"RetryStrategy", "a job whose processes die is taken up again at its last checkpoint, up to two times"},
     {"TensorBoardOutputConfig", "no TensorBoard data are written"},
     {"VpcConfig", "the instances are processes of this machine"},
 }};
@@ -243,6 +257,7 @@ Result<JobSpec> ParseJobSpec(const std::string& request_text) {
     spec.gzip_output = Text(output, "CompressionType", "GZIP") == "GZIP";
     TRY(ParseResources(request, spec));
     TRY(ParseStopping(request, spec));
+    TRY(ParseCheckpoints(request, spec));
     for (const char* member : {"ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig", "SessionChainingConfig"}) {
         if (IsPresent(request, member)) return Refuse(fmt::format("{} is not supported.", member));
     }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ namespace espalier::jobs {
 /// More instances than this are refused: each is a process on this machine.
 inline constexpr int kInstancesMax = 64;
 inline constexpr std::int64_t kDefaultMaxRuntimeSeconds = 86400;
+/// Where the trainer keeps its checkpoints, as it sees it.
+inline constexpr const char* kContainerCheckpointFolder = "/opt/ml/checkpoints";
 
 struct ChannelSpec {
     std::string name;
@@ -47,6 +50,7 @@ struct JobSpec {
     std::string instance_type;
     int num_instances = 1;
     std::int64_t max_runtime_seconds = kDefaultMaxRuntimeSeconds;
+    std::optional<store::S3Location> checkpoints;  ///< CheckpointConfig.S3Uri
     std::vector<std::string> unused_members;
 
     /// Where the model goes: "<output>/<job>/output/model.tar.gz", or "<output>/<job>/output/model/" without gzip.

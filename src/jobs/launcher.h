@@ -43,6 +43,8 @@ struct ExitReport {
     int failed_instance = 0;
     /// "ended by signal 9 (Killed)", "exit code 3": how, for a sentence about it. "" when all is well.
     std::string how = {};
+    /// It could not help it: a signal ended it, or it lost another instance. Starting again may go well.
+    bool interrupted = false;
 };
 
 class TrainingRun {

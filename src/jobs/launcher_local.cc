@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,7 @@ namespace {
 namespace filesystem = std::filesystem;
 
 constexpr const char* kTokenVariable = "ESPALIER_JOB_TOKEN";
+constexpr int kExitInstanceLost = 75;          // EX_TEMPFAIL, as espalier-train's header says
 constexpr std::chrono::seconds kKillTime{10};  // A killed process is gone in milliseconds unless the disk hangs.
 // A runaway log or model must not fill the disk; models are far below it.
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 30;
@@ -102,9 +104,12 @@ class LocalRun final : public TrainingRun {
   private:
     ExitReport Report(int status) const {
         if (status == 0) return {.succeeded = true};
-        if (request_.instances.size() == 1) return {.failed_instance = 1, .how = DescribeExit(status)};
-        const Culprit culprit = FindCulprit(request_.instances);
-        return {.failed_instance = culprit.number, .how = DescribeExit(culprit.number == 0 ? status : culprit.status)};
+        Culprit culprit = {.number = 1, .status = status};
+        if (request_.instances.size() > 1) culprit = FindCulprit(request_.instances);
+        if (culprit.number == 0) culprit.status = status;
+        return {.failed_instance = culprit.number,
+                .how = DescribeExit(culprit.status),
+                .interrupted = WIFSIGNALED(culprit.status) || WEXITSTATUS(culprit.status) == kExitInstanceLost};
     }
 
     ChildProcess child_;

@@ -92,6 +92,8 @@ TEST_F(LocalLauncherTest, TellsHowAnInstanceEnded) {
     const ExitReport killed = End(*Launch("kill -9 $$", 1));
     EXPECT_EQ(killed.how, "ended by signal 9 (Killed)");
     EXPECT_EQ(killed.failed_instance, 1);
+    EXPECT_TRUE(killed.interrupted);
+    EXPECT_TRUE(End(*Launch("exit 75", 1)).interrupted) << "another instance was lost";
 }
 
 TEST_F(LocalLauncherTest, AMissingTrainerIsTold) {
@@ -127,10 +129,12 @@ TEST_F(LocalLauncherTest, ADeadRankEndsAllAndIsNamed) {
     EXPECT_FALSE(report.succeeded);
     EXPECT_EQ(report.failed_instance, 2) << Read("mpirun.log");
     EXPECT_EQ(report.how, "ended by signal 9 (Killed)");
+    EXPECT_TRUE(report.interrupted);
     const auto by_code = Launch("[ $rank = 1 ] && exit 5; while true; do sleep 0.05; done", 2);
     const ExitReport code = End(*by_code);
     EXPECT_EQ(code.failed_instance, 1) << Read("mpirun.log");
     EXPECT_EQ(code.how, "exit code 5");
+    EXPECT_FALSE(code.interrupted) << "it has said why it ends";
 }
 
 TEST_F(LocalLauncherTest, NothingIsLeftOfARunThatIsDropped) {

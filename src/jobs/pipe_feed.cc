@@ -21,6 +21,7 @@ constexpr int kStopIntervalMs = 100;  // How late a full pipe notices the end.
 }  // namespace
 
 Result<std::unique_ptr<PipeFeed>> PipeFeed::Create(Source source) {
+    ::unlink(source.pipe_path.c_str());  // That of a launch before.
     if (::mkfifo(source.pipe_path.c_str(), 0600) != 0) return ErrnoError("make the pipe " + source.pipe_path, errno);
     std::unique_ptr<PipeFeed> feed(new PipeFeed(std::move(source)));
     feed->thread_ = std::thread([raw = feed.get()] { raw->Run(); });

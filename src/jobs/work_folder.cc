@@ -125,8 +125,16 @@ std::string WorkFolder::LogPath(int number) const {
 
 Result<void> WorkFolder::MakeEmpty(const JobSpec& spec) const {
     std::error_code error;
-    filesystem::remove_all(path_, error);
-    if (error) return FileError("remove " + path_, error);
+    const filesystem::path checkpoints = CheckpointFolder();
+    for (const filesystem::path& folder : {checkpoints.parent_path(), filesystem::path(path_)}) {
+        if (!filesystem::exists(folder, error)) continue;
+        for (const auto& entry : filesystem::directory_iterator(folder, error)) {
+            if (entry.path() == checkpoints || entry.path() == checkpoints.parent_path()) continue;
+            filesystem::remove_all(entry.path(), error);
+            if (error) return FileError("remove " + entry.path().string(), error);
+        }
+        if (error) return FileError("read " + folder.string(), error);
+    }
     for (int number = 1; number <= spec.num_instances; ++number) {
         for (const char* folder : {"input/config", "input/data", "model", "output/data", "checkpoints"}) {
             TRY(MakeFolders(fmt::format("{}/{}", InstanceRoot(number), folder)));
@@ -145,8 +153,21 @@ Result<void> WorkFolder::WriteConfiguration(const JobSpec& spec) const {
         TRY(WriteJson(folder + "hyperparameters.json", json(spec.hyperparameters)));
         TRY(WriteJson(folder + "inputdataconfig.json", InputDataConfig(spec)));
         TRY(WriteJson(folder + "resourceconfig.json", ResourceConfig(spec, number)));
+        TRY(WriteJson(folder + "checkpointconfig.json", json{{"LocalPath", kContainerCheckpointFolder}}));
     }
     return {};
+}
+
+void WorkFolder::ForgetFailures(const JobSpec& spec) const {
+    std::error_code error;
+    for (int number = 1; number <= spec.num_instances; ++number) {
+        filesystem::remove(InstanceRoot(number) + "/output/failure", error);
+    }
+}
+
+bool WorkFolder::HasCheckpoints() const {
+    std::error_code error;
+    return filesystem::directory_iterator(CheckpointFolder(), error) != filesystem::directory_iterator();
 }
 
 std::string WorkFolder::ReadFailure(int number) const {

@@ -1,11 +1,12 @@
 // The folder a job works in, and the files of the /opt/ml contract in it.
 //
 //   <jobs folder>/<job id>/
-//     algo-<n>/input/config/{hyperparameters,inputdataconfig,resourceconfig}.json
+//     algo-<n>/input/config/{hyperparameters,inputdataconfig,resourceconfig,checkpointconfig}.json
 //     algo-<n>/input/data/<channel>/…      hard links to blobs of the store; never written to
 //     algo-<n>/input/data/<channel>_0      in Pipe mode: the named pipe that the objects come through
 //     algo-<n>/input/pipe/<channel>/…      in Pipe mode: the same hard links, for the writer of the pipe
 //     algo-<n>/model/  algo-<n>/output/    written by espalier-train
+//     algo-1/checkpoints/                  written by espalier-train; kept when the job starts again
 //     algo-<n>.log                         standard output and error of the instance
 //     mpirun.log  model.tar.gz
 // It is made when the job starts to download and removed when the job has ended. Instances are numbered from 1, as in
@@ -34,11 +35,16 @@ class WorkFolder {
     std::string LogPath(int number) const;
     std::string LauncherLogPath() const { return path_ + "/mpirun.log"; }
     std::string ModelFolder() const { return InstanceRoot(1) + "/model"; }
+    std::string CheckpointFolder() const { return InstanceRoot(1) + "/checkpoints"; }
     std::string ModelArchivePath() const { return path_ + "/model.tar.gz"; }
 
-    /// Removes what an earlier attempt left and makes the empty folders of each instance.
+    /// Removes what an earlier attempt left, but for its checkpoints, and makes the empty folders of each instance.
     Result<void> MakeEmpty(const JobSpec& spec) const;
-    /// Writes the three configuration files of each instance.
+    /// Removes the failures that instances have told.
+    void ForgetFailures(const JobSpec& spec) const;
+    /// Whether the trainer has something to go on from.
+    bool HasCheckpoints() const;
+    /// Writes the configuration files of each instance.
     Result<void> WriteConfiguration(const JobSpec& spec) const;
     /// The text of output/failure of an instance as FitFailureReason leaves it; "" when there is none.
     std::string ReadFailure(int number) const;

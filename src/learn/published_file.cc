@@ -33,7 +33,8 @@ Result<void> PublishFile(std::string_view bytes, const std::string& staging, con
 Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path) {
     const std::filesystem::path target(path);
     const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
-    const std::string staging = fmt::format("{}/.{}.{}", folder, target.filename().string(), getpid());
+    // One name, so that what a killed process has left is overwritten.
+    const std::string staging = fmt::format("{}/.{}.staging", folder, target.filename().string());
     TRY_MSG(PublishFile(model::WriteModel(ensemble, format), staging, path), "write the model file");
     return {};
 }

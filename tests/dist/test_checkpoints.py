@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import tarfile
 
@@ -152,3 +153,20 @@ def test_a_checkpoint_folder_elsewhere_is_refused(tmp_path, files):
     (root / "input/config/checkpointconfig.json").write_text(json.dumps({"LocalPath": "/opt/ml/../../etc"}))
     finished = training.run(root)
     assert finished.code == 1 and "LocalPath '/opt/ml/../../etc' must be a folder under /opt/ml/" in finished.failure
+
+
+def test_a_rank_that_hangs_is_named_in_seconds(tmp_path, files):
+    roots = [write(tmp_path / host, HYPERPARAMETERS | {"num_round": "100000"}, files, hosts=HOSTS, host=host)
+             for host in HOSTS]
+    with subprocess.Popen(training.mpirun(roots, threads=1), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, **training.MPI_ENVIRONMENT}) as process:
+        for line in process.stdout:
+            if line.startswith("[3]\t"):
+                break
+        found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", str(roots[1])], capture_output=True, text=True)
+        os.kill(int(found.stdout.split()[0]), signal.SIGSTOP)
+        rest = process.stdout.read()
+        process.wait(timeout=training.TRAIN_SECONDS_MAX)
+    reason = "AlgorithmError: instance algo-2 (rank 1) has given no sign of life for 15 s"
+    assert process.returncode != 0 and reason in rest
+    assert (roots[0] / "output/failure").read_text() == reason

@@ -7,6 +7,7 @@ import random
 import tarfile
 import time
 
+import psutil
 from harness.clients import Clients
 from harness.jobs import IMAGE, ROLE
 
@@ -89,3 +90,19 @@ def model_bytes(clients: Clients, bucket: str, name: str) -> bytes:
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         assert members.getnames() == ["xgboost-model"]
         return members.extractfile("xgboost-model").read()
+
+
+def wait_for_trainer(server, number: int = 1) -> int:
+    """The process id of the trainer of instance `number`."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while True:
+        for process in server.children():
+            try:
+                command = process.cmdline()
+            except psutil.Error:
+                continue
+            if command and command[0].endswith("espalier-train") and any(
+                    argument.endswith(f"/algo-{number}") for argument in command):
+                return process.pid
+        assert time.monotonic() < deadline, f"the trainer of algo-{number} does not appear"
+        time.sleep(0.01)

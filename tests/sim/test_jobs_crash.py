@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -135,3 +137,23 @@ def test_a_dead_rank_ends_the_job_with_its_name(crashing):
     job = small_jobs.wait_for_end(clients, "long")
     assert job["TrainingJobStatus"] == "Failed"
     assert "algo-2" in job["FailureReason"] and "signal 9" in job["FailureReason"], job["FailureReason"]
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_killed_trainer_goes_on_and_gives_the_undisturbed_model(crashing, instances):
+    """The server lives, a training process is killed: the job restarts at its checkpoint and S3 has the checkpoints."""
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=2000))
+    small_jobs.wait_for_end(clients, "undisturbed")
+    clients.sagemaker.create_training_job(**small_jobs.request(
+        "data", "disturbed", rounds=2000, instances=instances, sharded=instances > 1,
+        CheckpointConfig={"S3Uri": "s3://data/checkpoints"}))
+    small_jobs.wait_for_stage(clients, "disturbed", "Training")
+    trainer = small_jobs.wait_for_trainer(server, instances)
+    os.kill(trainer, signal.SIGKILL)
+    job = small_jobs.wait_for_end(clients, "disturbed")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert "Restarting" in small_jobs.stages(job)
+    assert small_jobs.model_bytes(clients, "data", "disturbed") == small_jobs.model_bytes(clients, "data", "undisturbed")
+    keys = [entry["Key"] for entry in clients.s3.list_objects_v2(Bucket="data", Prefix="checkpoints/")["Contents"]]
+    assert "checkpoints/xgboost-checkpoint.1999" in keys
