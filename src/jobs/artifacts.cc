@@ -19,7 +19,8 @@ constexpr const char* kModelFile = "xgboost-model";
 
 bool HasModel(const WorkFolder& folder) {
     std::error_code error;
-    return filesystem::is_regular_file(folder.ModelFolder() + "/" + kModelFile, error);
+    const std::string path = folder.ModelFolder() + "/" + kModelFile;
+    return filesystem::is_regular_file(path, error) || filesystem::is_regular_file(path + "-0", error);
 }
 
 Result<void> PackModel(const JobSpec& spec, const WorkFolder& folder, UnixMillis now) {
@@ -53,6 +54,8 @@ Result<void> UploadFile(store::ObjectStore& store, const store::S3Location& targ
     return std::move(stored).error().Wrap("upload " + target.ToUri());
 }
 
+namespace {
+
 Result<void> UploadModel(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder) {
     const store::S3Location target = spec.ModelArtifacts();
     if (spec.gzip_output) return UploadFile(store, target, folder.ModelArchivePath(), "model");
@@ -60,6 +63,22 @@ Result<void> UploadModel(store::ObjectStore& store, const JobSpec& spec, const W
         TRY(UploadFile(store, target.Join(source.name), source.path, "model"));
     }
     return {};
+}
+
+Result<void> UploadOutputData(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder,
+                              UnixMillis now) {
+    const std::vector<ArchiveSource> sources = TRY(ListArchiveSources(folder.OutputDataFolder()));
+    if (sources.empty()) return {};
+    const std::string path = folder.path() + "/output.tar.gz";
+    TRY(WriteTarGz(path, sources, now));
+    return UploadFile(store, spec.output.Join(fmt::format("{}/output/output.tar.gz", spec.name)), path, "output");
+}
+
+}  // namespace
+
+Result<void> UploadArtifacts(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder, UnixMillis now) {
+    TRY(UploadModel(store, spec, folder));
+    return UploadOutputData(store, spec, folder, now);
 }
 
 }  // namespace espalier::jobs

@@ -1,8 +1,8 @@
 // The way of a finished model into the store.
 //
 // PackModel makes the archive in the work folder, complete and synced, before the job's row says Uploading, so that a
-// server that restarts in Uploading finds it and goes on. UploadModel puts it at the place DescribeTrainingJob names.
-// Errors are sentences for FailureReason ("ClientError: …"). Pure functions on files and the store.
+// server that restarts in Uploading finds it and goes on. UploadArtifacts puts it at the place DescribeTrainingJob
+// names. Errors are sentences for FailureReason ("ClientError: …"). Pure functions on files and the store.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@
 
 namespace espalier::jobs {
 
-/// Whether the trainer has left a model.
+/// Whether the trainer has left a model, or those of a cross-validation.
 bool HasModel(const WorkFolder& folder);
 
 /// Packs the model folder of the first instance into the work folder's model.tar.gz. Nothing when the job wants its
@@ -31,6 +31,7 @@ bool IsPacked(const JobSpec& spec, const WorkFolder& folder);
 Result<void> UploadFile(store::ObjectStore& store, const store::S3Location& target, const std::string& path,
                         std::string_view what);
 
-Result<void> UploadModel(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder);
+/// The model, and what the trainer has left in output/data as output.tar.gz.
+Result<void> UploadArtifacts(store::ObjectStore& store, const JobSpec& spec, const WorkFolder& folder, UnixMillis now);
 
 }  // namespace espalier::jobs

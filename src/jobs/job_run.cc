@@ -77,7 +77,7 @@ Result<void> JobRun::Walk() {
     }
     if (job_.stage == JobStage::kUploading && IsPacked(spec_, folder_)) {
         model_is_whole_ = true;
-        return UploadModel(*tools_.store, spec_, folder_);
+        return UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis());
     }
     TRY(Prepare());
     TRY(Download());
@@ -297,7 +297,7 @@ std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
 Result<void> JobRun::Upload() {
     TRY(PackModel(spec_, folder_, tools_.clock->WallMillis()));
     TRY(Enter(JobStage::kUploading, "Uploading generated training model"));
-    return UploadModel(*tools_.store, spec_, folder_);
+    return UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis());
 }
 
 Result<void> JobRun::EnterStopping() {
@@ -320,7 +320,7 @@ Result<void> JobRun::Stop() {
     }
     if (model_is_whole_) {
         if (!IsPacked(spec_, folder_)) TRY(PackModel(spec_, folder_, tools_.clock->WallMillis()));
-        TRY(UploadModel(*tools_.store, spec_, folder_));
+        TRY(UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis()));
     }
     meta::JobChange change = {.status = JobStatus::kStopped,
                               .stage = JobStage::kStopped,

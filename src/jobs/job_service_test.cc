@@ -243,11 +243,12 @@ TEST_F(JobServiceTest, AnInterruptedTrainingGoesOnFromItsCheckpoint) {
     Succeed(*second);
     ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
     const meta::TrainingJob job = Find("a");
-    EXPECT_EQ(Stages(job), (Words{"Starting", "Downloading", "Training", "Restarting", "Training", "Uploading",
-                                  "Completed"}));
-    EXPECT_EQ(job.transitions[3].message,
-              "AlgorithmError: instance algo-2 (rank 1) has given no sign of life for 15 s. The training goes on from its "
-              "last checkpoint.");
+    EXPECT_EQ(Stages(job),
+              (Words{"Starting", "Downloading", "Training", "Restarting", "Training", "Uploading", "Completed"}));
+    EXPECT_EQ(
+        job.transitions[3].message,
+        "AlgorithmError: instance algo-2 (rank 1) has given no sign of life for 15 s. The training goes on from its "
+        "last checkpoint.");
 }
 
 TEST_F(JobServiceTest, ATrainingThatIsInterruptedAgainAndAgainFails) {
@@ -305,8 +306,8 @@ TEST_F(JobServiceTest, CheckpointsAreKeptAlikeWithS3) {
     EXPECT_EQ(stored("xgboost-checkpoint.1"), "of another job");
     EXPECT_EQ(stored("xgboost-checkpoint.3.sagemaker-ignore"), "none");
 
-    const auto elsewhere = Create(
-        with_checkpoints(Request("b"), R"({"S3Uri":"s3://data/ckpt","LocalPath":"/opt/ml/model"})"));
+    const auto elsewhere =
+        Create(with_checkpoints(Request("b"), R"({"S3Uri":"s3://data/ckpt","LocalPath":"/opt/ml/model"})"));
     ASSERT_FALSE(elsewhere);
     EXPECT_NE(elsewhere.error().ToString().find("LocalPath '/opt/ml/model' is not supported"), std::string::npos);
     ASSERT_TRUE(Create(with_checkpoints(Request("c"), R"({"S3Uri":"s3://nowhere/ckpt"})")));

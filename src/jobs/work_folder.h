@@ -35,6 +35,7 @@ class WorkFolder {
     std::string LogPath(int number) const;
     std::string LauncherLogPath() const { return path_ + "/mpirun.log"; }
     std::string ModelFolder() const { return InstanceRoot(1) + "/model"; }
+    std::string OutputDataFolder() const { return InstanceRoot(1) + "/output/data"; }
     std::string CheckpointFolder() const { return InstanceRoot(1) + "/checkpoints"; }
     std::string ModelArchivePath() const { return path_ + "/model.tar.gz"; }
 

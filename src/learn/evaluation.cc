@@ -13,7 +13,7 @@ Result<Evaluation> Evaluation::Create(const TrainParams& params, const Objective
     return evaluation;
 }
 
-Result<std::vector<MetricValue>> Evaluation::Evaluate(const std::vector<PreparedSet>& sets, WorkerTeam& team,
+Result<std::vector<MetricValue>> Evaluation::Evaluate(std::span<const PreparedSet> sets, WorkerTeam& team,
                                                       collective::Comm& comm) {
     std::vector<MetricValue> all;
     for (std::size_t i = 0; i < sets.size(); ++i) {

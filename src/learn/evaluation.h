@@ -27,7 +27,7 @@ class Evaluation {
     static Result<Evaluation> Create(const TrainParams& params, const Objective& objective, std::size_t num_sets);
 
     /// Values of all sets, the first set's first, metrics in configured order.
-    Result<std::vector<MetricValue>> Evaluate(const std::vector<PreparedSet>& sets, WorkerTeam& team,
+    Result<std::vector<MetricValue>> Evaluate(std::span<const PreparedSet> sets, WorkerTeam& team,
                                               collective::Comm& comm);
 
     /// Of each data set.

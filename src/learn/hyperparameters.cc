@@ -65,9 +65,8 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
         return UserError(fmt::format("Hyperparameter {}: '{}' is not implemented by this build yet. {}", missing.name,
                                      missing.value, missing.instead));
     }
-    for (const std::string_view name : {"updater", "_kfold", "_nfold", "_num_cv_round"}) {
-        if (!reader.Has(name)) continue;
-        return UserError(fmt::format("Hyperparameter {} is not implemented by this build yet. Leave it out.", name));
+    if (reader.Has("updater")) {
+        return UserError("Hyperparameter updater is not implemented by this build yet. Leave it out.");
     }
     return {};
 }
@@ -251,6 +250,12 @@ Result<Hyperparameters> ParseHyperparameters(const HyperparameterList& list, con
     TRY(ReadTree(reader, out.train));
     TRY(ReadMetrics(reader, profile, out));
     out.csv_weights = reader.Is("csv_weights", "1");
+    reader.Set("_nfold", out.num_folds);
+    reader.Set("_kfold", out.num_folds);
+    reader.Set("_num_cv_round", out.num_fold_repeats);
+    if (out.num_folds == 0 && reader.Has("_num_cv_round")) {
+        out.warnings.emplace_back("Hyperparameter '_num_cv_round' has no effect: it needs _kfold.");
+    }
     out.saves_on_termination = reader.Is("save_model_on_termination", "true");
     reader.Set("nthread", out.num_threads);
     int verbosity = 1;

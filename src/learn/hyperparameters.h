@@ -26,6 +26,8 @@ struct Hyperparameters {
     int num_threads = 0;        ///< nthread; 0: not given
     bool prints_trees = false;  ///< a log line per tree: silent=0 on old images, verbosity >= 2 on later ones
     bool eval_metric_given = false;
+    int num_folds = 0;                  ///< _kfold; 0: no cross-validation
+    int num_fold_repeats = 1;           ///< _num_cv_round
     bool saves_on_termination = false;  ///< the model file is overwritten after each round
     std::vector<std::string> warnings;  ///< for the log
 };

@@ -12,7 +12,8 @@ enum class DrawPurpose : std::uint64_t {
     kColumnByTree = 2,
     kColumnByLevel = 3,
     kColumnByNode = 4,
-    kPair = 5
+    kPair = 5,
+    kFold = 6
 };
 
 /// A bijective mix of 64 bits in which every input bit changes about half of the output bits (the finaliser of

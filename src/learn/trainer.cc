@@ -42,7 +42,8 @@ class Job {
         objective_ = TRY(MakeObjective(params_));
         if (context_.start != nullptr) rounds_before_ = context_.start->rounds_before;
         Evaluation evaluation = TRY(Evaluation::Create(params_, *objective_, data_sets.size()));
-        EarlyStopping early_stopping(params_, data_sets.size(), evaluation.metrics(), rounds_before_);
+        EarlyStopping early_stopping(params_, data_sets.size() - num_unevaluated(), evaluation.metrics(),
+                                     rounds_before_);
         TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
         std::vector<std::vector<float>> margins;
         if (context_.start != nullptr) margins = TRY(StartMargins(data_sets));
@@ -61,6 +62,7 @@ class Job {
 
   private:
     model::TreeEnsemble& model() { return outcome_.model; }
+    std::size_t num_unevaluated() const { return context_.evaluates_training_set ? 0 : 1; }
 
     /// A model without trees, and margins as it predicts them: what is trained is what is served.
     Result<void> StartModel() {
@@ -153,7 +155,9 @@ class Job {
         outcome_.stopped_early = early_stopping.IsDue(outcome_.num_rounds_done - 1);
         for (int round = outcome_.num_rounds_done; round < params_.num_rounds && !outcome_.stopped_early; ++round) {
             TRY(booster->Boost(model()));
-            const std::vector<MetricValue> metrics = TRY(evaluation.Evaluate(data_.sets, context_.team, context_.comm));
+            const std::span<const PreparedSet> evaluated =
+                std::span<const PreparedSet>(data_.sets).subspan(num_unevaluated());
+            const std::vector<MetricValue> metrics = TRY(evaluation.Evaluate(evaluated, context_.team, context_.comm));
             if (context_.on_round) context_.on_round({round, metrics, TreesOfLastRound()});
             TRY(CompareRanks(round));
             ++outcome_.num_rounds_done;

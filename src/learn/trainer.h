@@ -63,6 +63,7 @@ struct TrainContext {
     /// Called once before the first round.
     std::function<void(const PreparedData&)> on_prepared = {};
     const TrainingStart* start = nullptr;
+    bool evaluates_training_set = true;  ///< false: only the sets after the first
     /// After on_round: the model so far, from which a job can go on. rounds are counted over the job's own.
     std::function<void(int round, const model::TreeEnsemble&)> on_model = {};
 };

@@ -16,6 +16,7 @@
 #include "data/row_place.h"
 #include "learn/channel_loader.h"
 #include "learn/checkpoint.h"
+#include "learn/cross_validation_run.h"
 #include "learn/instance_start.h"
 #include "learn/parquet_schema.h"
 #include "learn/pipe_channel.h"
@@ -62,6 +63,7 @@ class Instance {
         TRY(OpenCheckpoints());
         BadLabel bad_label;
         WorkerTeam team(num_threads_);
+        if (parameters_.num_folds > 0) return CrossValidate(sets, team);
         const TrainContext context{.team = team,
                                    .comm = comm_,
                                    .stop = options_.stop,
@@ -96,6 +98,7 @@ class Instance {
         }
         parameters_ = TRY(ParseHyperparameters(config_.hyperparameters, options_.profile));
         for (const std::string& warning : parameters_.warnings) log_.Warning(warning);
+        if (parameters_.num_folds > 0) TRY(CheckCrossValidation());
         if (alone()) {
             log_.Info(options_.profile.legacy ? "Running standalone xgboost training." : "Single node training.");
         } else {
@@ -104,6 +107,10 @@ class Instance {
         }
         num_threads_ = options_.num_threads > 0 ? options_.num_threads
                                                 : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+        if (parameters_.num_threads > num_threads_) {
+            log_.Warning(
+                fmt::format("Hyperparameter 'nthread' is lowered to {}, the cores of this instance.", num_threads_));
+        }
         if (parameters_.num_threads > 0) num_threads_ = std::min(num_threads_, parameters_.num_threads);
         num_threads_ = std::min(num_threads_, std::min(WorkerTeam::kThreadsMax, data::kLoadThreadsMax));
         TRY(FindChannels());
@@ -113,7 +120,9 @@ class Instance {
 
     /// Only rank 0 writes them: all ranks have the same model.
     Result<void> OpenCheckpoints() {
-        if (comm_.rank() != 0 || (config_.checkpoint_folder.empty() && !parameters_.saves_on_termination)) return {};
+        if (comm_.rank() != 0 || parameters_.num_folds > 0 ||
+            (config_.checkpoint_folder.empty() && !parameters_.saves_on_termination))
+            return {};
         std::error_code error;
         const std::string model_folder = options_.root + "/model";
         if (!config_.checkpoint_folder.empty()) std::filesystem::create_directories(config_.checkpoint_folder, error);
@@ -135,6 +144,20 @@ class Instance {
         if (const auto error = checkpoints_->TakeError(); error.has_value()) {
             log_.Warning(fmt::format("A checkpoint could not be written, training goes on: {}", error->ToString()));
         }
+    }
+
+    /// What a cross-validation does not go together with.
+    Result<void> CheckCrossValidation() const {
+        if (!alone()) {
+            return Error(ErrorCode::kInvalidArgument,
+                         "Cross-validation (_kfold) runs on one instance only. Set InstanceCount to 1.");
+        }
+        for (const ChannelConfig& channel : config_.channels) {
+            if (channel.name != kModelChannel) continue;
+            return Error(ErrorCode::kInvalidArgument,
+                         "Cross-validation (_kfold) does not go on from a model. Leave out the channel 'model'.");
+        }
+        return {};
     }
 
     Result<void> FindChannels() {
@@ -169,7 +192,41 @@ class Instance {
         } else if (options_.profile.legacy && alone()) {
             log_.Info(fmt::format("Path {}/input/data/validation does not exist!", options_.root));
         }
+        WarnAboutChannels(validation);
         return {};
+    }
+
+    /// The oldest image ends the job; later ones leave the instance out. Here it stays, with no rows of its own, and
+    /// the model is the same.
+    Result<void> TellNoData(const ChannelConfig& channel) {
+        if (options_.profile.legacy) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("No file found in path input/data/{}. If you are using ShardedByS3Key, make sure "
+                                     "every machine get at least one partition file",
+                                     channel.name));
+        }
+        if (channel.name != "train") {
+            log_.Info(fmt::format("Host {} does not have {} data.", config_.current_host, channel.name));
+            return {};
+        }
+        log_.Info(
+            fmt::format("Host {} does not have training data. Will broadcast to cluster and this host {} will not "
+                        "be used in distributed training. Please divide the training data across instances "
+                        "properly.",
+                        config_.current_host, config_.current_host));
+        log_.Info(fmt::format("Host {} not being used for distributed training.", config_.current_host));
+        return {};
+    }
+
+    /// Parameters whose effect hangs on the channels.
+    void WarnAboutChannels(const ChannelConfig* validation) {
+        if (parameters_.csv_weights && channels_[0].format != data::InputFormat::kCsv) {
+            log_.Warning("Hyperparameter 'csv_weights' has no effect: the data is not csv.");
+        }
+        if (validation == nullptr && parameters_.train.early_stopping_rounds > 0 &&
+            parameters_.train.early_stopping_rule == EarlyStoppingRule::kSaveBest) {
+            log_.Warning("Hyperparameter 'early_stopping_rounds' has no effect: there is no channel 'validation'.");
+        }
     }
 
     /// The train channel's content type counts for both, as in the images.
@@ -198,8 +255,7 @@ class Instance {
                                          channel.name == "train" ? "training" : channel.name,
                                          fmt::format("input/data/{}", channel.name)));
             }
-            log_.Info(fmt::format("Host {} does not have {} data. It takes part with no rows of its own.",
-                                  config_.current_host, channel.name == "train" ? "training" : channel.name));
+            TRY(TellNoData(channel));
         }
         channels_.push_back(std::move(found));
         return {};
@@ -251,6 +307,19 @@ class Instance {
                                     set.labeled.rows.num_features, set.labeled.rows.num_entries(),
                                     fmt::format("{}/input/data/{}", options_.root, set.name)));
         }
+    }
+
+    Result<void> CrossValidate(const std::vector<DataSet>& sets, WorkerTeam& team) {
+        BadLabel bad_label;
+        Result<void> done = RunCrossValidation({.parameters = parameters_,
+                                                .root = options_.root,
+                                                .team = team,
+                                                .comm = comm_,
+                                                .stop = options_.stop,
+                                                .modern_defaults = options_.profile.modern_default_metric},
+                                               sets, log_, &bad_label);
+        if (!done.has_value() && !bad_label.rule.empty()) return LabelError(bad_label);
+        return done;
     }
 
     /// Row counts of the images' logs, over all ranks; no rows at all is an error.
@@ -352,7 +421,11 @@ Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& c
 }
 
 std::string FailureReason(const Error& error) {
-    std::string reason = (IsUsersError(error.code()) ? "ClientError: " : "AlgorithmError: ") + error.ToString();
+    // A disk or a network that fails is the platform's.
+    const char* const whose = IsUsersError(error.code())       ? "ClientError: "
+                              : error.code() == ErrorCode::kIo ? "InternalServerError: "
+                                                               : "AlgorithmError: ";
+    std::string reason = whose + error.ToString();
     if (reason.size() > kFailureCharactersMax) {
         reason.resize(kFailureCharactersMax - 3);
         // Not in the middle of a UTF-8 character.

@@ -2,7 +2,7 @@
 //
 // Reads <root>/input/config/*.json and <root>/input/data/<channel>, prints the log the containers print, writes
 // <root>/model/xgboost-model, or on failure <root>/output/failure ("ClientError: …" for what the user can mend,
-// "AlgorithmError: …" for the rest, at most 1024 characters).
+// "AlgorithmError: …" for the rest, "InternalServerError: …" when a disk fails; at most 1024 characters).
 // Steps: configuration -> hyperparameters -> channels -> what to go on from (learn/instance_start.h) -> rows -> all
 // ranks agree that all is well -> train, rank 0 writes checkpoints (learn/checkpoint.h) -> rank 0 publishes the model.
 // Source: contracts/xgboost.md 1.5, 2.1, 2.2, 2.6, 3.1, 3.6. Runs on the calling thread plus its own workers.
@@ -30,7 +30,7 @@ struct InstanceOptions {
 Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock,
                          collective::Comm& comm);
 
-/// "ClientError: …" or "AlgorithmError: …", cut to 1024 characters.
+/// "ClientError: …", "AlgorithmError: …" or, for a disk that fails, "InternalServerError: …", cut to 1024 characters.
 std::string FailureReason(const Error& error);
 
 /// Writes <root>/output/failure, making the folder if need be. Best effort: a failure to write it is not reported.

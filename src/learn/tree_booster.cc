@@ -1,91 +1,76 @@
-#include "learn/booster.h"
+#include "learn/tree_booster.h"
+
 #include "learn/leaf_refit.h"
 
 namespace espalier::learn {
 
-namespace {
+TreeBooster::TreeBooster(const BoosterInput& input)
+    : input_(input), grad_(input.data.sets[0].margins.size()), hess_(grad_.size()) {
+    std::vector<const data::BinnedMatrix*> evals;
+    for (std::size_t i = 1; i < sets().size(); ++i) evals.push_back(&sets()[i].matrix);
+    grower_ = TreeGrower::Create({.params = input.params,
+                                  .layout = input.data.layout,
+                                  .train = sets()[0].matrix,
+                                  .evals = evals,
+                                  .row_segments = sets()[0].segments,
+                                  .total_rows = sets()[0].total_rows,
+                                  .team = input.team,
+                                  .comm = input.comm});
+}
 
-class TreeBooster final : public Booster {
-  public:
-    explicit TreeBooster(const BoosterInput& input)
-        : input_(input), grad_(input.data.sets[0].margins.size()), hess_(grad_.size()) {
-        std::vector<const data::BinnedMatrix*> evals;
-        for (std::size_t i = 1; i < sets().size(); ++i) evals.push_back(&sets()[i].matrix);
-        grower_ = TreeGrower::Create({.params = input.params,
-                                      .layout = input.data.layout,
-                                      .train = sets()[0].matrix,
-                                      .evals = evals,
-                                      .row_segments = sets()[0].segments,
-                                      .total_rows = sets()[0].total_rows,
-                                      .team = input.team,
-                                      .comm = input.comm});
+Result<void> TreeBooster::Boost(model::TreeEnsemble& model) {
+    std::vector<model::Tree> trees = TRY(GrowTrees(model.num_rounds()));
+    AddToMargins(trees);
+    Keep(std::move(trees), model);
+    return {};
+}
+
+Result<std::vector<model::Tree>> TreeBooster::GrowTrees(std::size_t round) {
+    const RowsView rows = sets()[0].View();
+    TRY(input_.objective.Gradients(rows, static_cast<int>(round), input_.team, input_.comm, grad_.data(), hess_.data()));
+    const std::vector<GroupScale> scales =
+        TRY(AgreeOnScales(grad_, hess_, num_groups(), sets()[0].total_rows, input_.team, input_.comm));
+    std::vector<model::Tree> trees = TRY(grower_->Grow(round, grad_, hess_, scales));
+    if (input_.objective.LeafQuantile(0).has_value()) {
+        TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted, *grower_, input_.team, input_.comm,
+                        trees));
     }
+    return trees;
+}
 
-    Result<void> Boost(model::TreeEnsemble& model) override {
-        const RowsView rows = sets()[0].View();
-        const auto round = static_cast<int>(model.num_rounds());
-        TRY(input_.objective.Gradients(rows, round, input_.team, input_.comm, grad_.data(), hess_.data()));
-        const std::vector<GroupScale> scales =
-            TRY(AgreeOnScales(grad_, hess_, num_groups(), sets()[0].total_rows, input_.team, input_.comm));
-        std::vector<model::Tree> trees = TRY(grower_->Grow(model.num_rounds(), grad_, hess_, scales));
-        if (input_.objective.LeafQuantile(0).has_value()) {
-            TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted, *grower_, input_.team,
-                            input_.comm, trees));
-        }
-        AddLeaves(sets()[0], grower_->train_partition(), trees);
-        for (std::size_t i = 1; i < sets().size(); ++i) AddLeaves(sets()[i], grower_->eval_partition(i - 1), trees);
-        Keep(std::move(trees), model);
-        return {};
-    }
+void TreeBooster::AddToMargins(const std::vector<model::Tree>& trees) {
+    for (std::size_t set = 0; set < sets().size(); ++set) AddLeaves(sets()[set], PartitionOf(set), trees);
+}
 
-  private:
-    struct LeafPlace {
-        std::uint32_t tree;
-        std::uint32_t node;
-    };
-
-    std::vector<PreparedSet>& sets() { return input_.data.sets; }
-    std::size_t num_groups() const { return static_cast<std::size_t>(input_.params.num_groups()); }
-    std::size_t parallel() const { return static_cast<std::size_t>(input_.params.num_parallel_tree); }
-
-    void AddLeaves(PreparedSet& set, const RowPartition& partition, const std::vector<model::Tree>& trees) {
-        const std::size_t num_rows = set.labels.size();
-        // Trees of one group follow each other, so that a row's margin is summed in tree order.
-        for (std::size_t nth = 0; nth < parallel(); ++nth) {
-            leaves_.clear();
-            for (std::size_t group = 0; group < num_groups(); ++group) {
-                const std::size_t tree = group * parallel() + nth;
-                for (std::size_t node = 0; node < trees[tree].num_nodes(); ++node) {
-                    if (trees[tree].is_leaf(node)) {
-                        leaves_.push_back({static_cast<std::uint32_t>(tree), static_cast<std::uint32_t>(node)});
-                    }
+void TreeBooster::AddLeaves(PreparedSet& set, const RowPartition& partition, const std::vector<model::Tree>& trees) {
+    const std::size_t num_rows = set.labels.size();
+    // Trees of one group follow each other, so that a row's margin is summed in tree order.
+    for (std::size_t nth = 0; nth < parallel(); ++nth) {
+        leaves_.clear();
+        for (std::size_t group = 0; group < num_groups(); ++group) {
+            const std::size_t tree = group * parallel() + nth;
+            for (std::size_t node = 0; node < trees[tree].num_nodes(); ++node) {
+                if (trees[tree].is_leaf(node)) {
+                    leaves_.push_back({static_cast<std::uint32_t>(tree), static_cast<std::uint32_t>(node)});
                 }
             }
-            input_.team.ForEach(leaves_.size(), [&](std::size_t i, int) {
-                const auto [tree, node] = leaves_[i];
-                const float value = trees[tree].split_conditions[node];
-                float* margins = set.margins.data() + tree / parallel() * num_rows;
-                for (const std::uint32_t row : partition.RowsOf(tree, node)) margins[row] += value;
-            });
         }
+        input_.team.ForEach(leaves_.size(), [&](std::size_t i, int) {
+            const auto [tree, node] = leaves_[i];
+            const float value = trees[tree].split_conditions[node];
+            float* margins = set.margins.data() + tree / parallel() * num_rows;
+            for (const std::uint32_t row : partition.RowsOf(tree, node)) margins[row] += value;
+        });
     }
+}
 
-    void Keep(std::vector<model::Tree> trees, model::TreeEnsemble& model) const {
-        for (std::size_t tree = 0; tree < trees.size(); ++tree) {
-            model.tree_info.push_back(static_cast<std::int32_t>(tree / parallel()));
-            model.trees.push_back(std::move(trees[tree]));
-        }
-        model.iteration_indptr.push_back(static_cast<std::int32_t>(model.trees.size()));
+void TreeBooster::Keep(std::vector<model::Tree> trees, model::TreeEnsemble& model) const {
+    for (std::size_t tree = 0; tree < trees.size(); ++tree) {
+        model.tree_info.push_back(static_cast<std::int32_t>(tree / parallel()));
+        model.trees.push_back(std::move(trees[tree]));
     }
-
-    const BoosterInput input_;
-    std::unique_ptr<TreeGrower> grower_;
-    std::vector<float> grad_;  ///< [groups x rows]
-    std::vector<float> hess_;  ///< [groups x rows]
-    std::vector<LeafPlace> leaves_;
-};
-
-}  // namespace
+    model.iteration_indptr.push_back(static_cast<std::int32_t>(model.trees.size()));
+}
 
 std::unique_ptr<Booster> MakeTreeBooster(const BoosterInput& input) {
     return std::make_unique<TreeBooster>(input);

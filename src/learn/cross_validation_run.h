@@ -1,0 +1,35 @@
+// A training instance's k-fold cross-validation: k trainings a repeat, each without one fold.
+//
+// Writes <root>/model/xgboost-model-<i> for each training and <root>/output/data/predictions.csv, and the log lines of
+// the images. Every training is evaluated on the whole train and validation sets, as the images do.
+// Source: contracts/xgboost.md 2.7. Runs on the calling thread and the team. One instance only.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/worker_team.h"
+#include "collective/comm.h"
+#include "learn/hyperparameters.h"
+#include "learn/trainer.h"
+#include "learn/training_log.h"
+
+namespace espalier::learn {
+
+struct CrossValidationInput {
+    const Hyperparameters& parameters;
+    const std::string& root;
+    WorkerTeam& team;
+    collective::Comm& comm;
+    const std::atomic<bool>* stop = nullptr;
+    bool modern_defaults = true;
+};
+
+/// sets: train, and validation if there is one. Train's errors, and DrawFolds'. A stop ends it after the training under
+/// way, with what is done so far.
+Result<void> RunCrossValidation(const CrossValidationInput& input, const std::vector<DataSet>& sets, TrainingLog& log,
+                                BadLabel* bad_label);
+
+}  // namespace espalier::learn
