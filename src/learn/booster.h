@@ -40,5 +40,9 @@ class Booster {
 
 /// gbtree: trees added to the sum of those before.
 std::unique_ptr<Booster> MakeTreeBooster(const BoosterInput& input);
+/// dart: trees some of which are dropped while others grow.
+std::unique_ptr<Booster> MakeDartBooster(const BoosterInput& input);
+/// gblinear: a weight per feature.
+std::unique_ptr<Booster> MakeLinearBooster(const BoosterInput& input);
 
 }  // namespace espalier::learn

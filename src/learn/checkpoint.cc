@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/encoding.h"
+#include "learn/model_rounds.h"
 #include "learn/published_file.h"
 #include "model/open_model.h"
 
@@ -63,9 +64,9 @@ Result<Checkpoint> ReadCheckpoint(const std::string& folder, int round) {
             return Error(ErrorCode::kCorruptData, fmt::format("{}: its checksum is wrong", checkpoint.path));
         }
     }
-    if (checkpoint.model.num_rounds() <= static_cast<std::size_t>(round)) {
+    if (RoundsOf(checkpoint.model) <= static_cast<std::size_t>(round)) {
         return Error(ErrorCode::kCorruptData, fmt::format("{}: it has {} rounds, its name says {}", checkpoint.path,
-                                                          checkpoint.model.num_rounds(), round + 1));
+                                                          RoundsOf(checkpoint.model), round + 1));
     }
     return checkpoint;
 }

@@ -76,7 +76,6 @@ class CrossValidation {
                                            log_.Metrics(report);
                                            last_round = report.metrics;
                                        },
-                                   .modern_defaults = input_.modern_defaults,
                                    .evaluates_training_set = false};
         TrainOutcome outcome = TRY(Train(input_.parameters.train, sets, context));
         stopped_ = outcome.stopped_by_flag;
@@ -99,7 +98,7 @@ class CrossValidation {
     }
 
     const CrossValidationInput& input_;
-    const data::LabeledRows none_;
+    const data::LabeledRows none_{};
     const data::LabeledRows& train_;
     const data::LabeledRows& validation_;
     TrainingLog& log_;

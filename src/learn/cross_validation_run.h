@@ -24,7 +24,6 @@ struct CrossValidationInput {
     WorkerTeam& team;
     collective::Comm& comm;
     const std::atomic<bool>* stop = nullptr;
-    bool modern_defaults = true;
 };
 
 /// sets: train, and validation if there is one. Train's errors, and DrawFolds'. A stop ends it after the training under

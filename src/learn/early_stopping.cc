@@ -11,7 +11,9 @@ EarlyStopping::EarlyStopping(const TrainParams& params, std::size_t num_sets,
     : rounds_(params.early_stopping_rounds),
       cuts_model_(params.early_stopping_rule == EarlyStoppingRule::kSaveBest),
       rounds_before_(rounds_before) {
+    const bool has_rounds_to_cut = params.booster != model::Booster::kGblinear;
     if (cuts_model_ && (num_sets < 2 || params.eval_metrics.empty())) rounds_ = 0;
+    cuts_model_ = cuts_model_ && has_rounds_to_cut;
     metric_idx_ = watched.size() - 1;
     for (std::size_t m = 0; m < watched.size(); ++m) {
         if (watched[m]->name() == params.early_stopping_metric) metric_idx_ = m;
@@ -51,6 +53,7 @@ void EarlyStopping::CutModel(model::TreeEnsemble& model) const {
     model.iteration_indptr.resize(static_cast<std::size_t>(best_round_ + rounds_before_) + 2);
     model.trees.resize(static_cast<std::size_t>(model.iteration_indptr.back()));
     model.tree_info.resize(model.trees.size());
+    if (!model.weight_drop.empty()) model.weight_drop.resize(model.trees.size());
 }
 
 }  // namespace espalier::learn

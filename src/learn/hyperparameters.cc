@@ -50,8 +50,6 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
         std::string_view instead;
     };
     static constexpr Missing kMissing[] = {
-        {"booster", "gblinear", "Use booster 'gbtree', or leave it out."},
-        {"booster", "dart", "Use booster 'gbtree', or leave it out."},
         {"tree_method", "exact", "Use tree_method 'hist', or leave it out."},
         {"tree_method", "approx", "Use tree_method 'hist', or leave it out."},
         {"tree_method", "gpu_hist", "Training runs on the CPU here: use tree_method 'hist', or leave it out."},
@@ -65,7 +63,7 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
         return UserError(fmt::format("Hyperparameter {}: '{}' is not implemented by this build yet. {}", missing.name,
                                      missing.value, missing.instead));
     }
-    if (reader.Has("updater")) {
+    if (reader.Has("updater") && !reader.Is("booster", "gblinear")) {
         return UserError("Hyperparameter updater is not implemented by this build yet. Leave it out.");
     }
     return {};
@@ -78,12 +76,7 @@ void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& wa
         std::string_view unless_objective = {};
     };
     static constexpr Idle kIdle[] = {
-        {"sample_type", "it belongs to booster dart"},
-        {"normalize_type", "it belongs to booster dart"},
-        {"rate_drop", "it belongs to booster dart"},
-        {"one_drop", "it belongs to booster dart"},
-        {"skip_drop", "it belongs to booster dart"},
-        {"lambda_bias", "it belongs to booster gblinear"},
+        {"lambda_bias", "the engine has dropped it: the bias of booster gblinear is not penalised"},
         {"tweedie_variance_power", "it belongs to objective reg:tweedie", "reg:tweedie"},
         {"aft_loss_distribution", "it belongs to objective survival:aft", "survival:aft"},
         {"aft_loss_distribution_scale", "it belongs to objective survival:aft", "survival:aft"},
@@ -134,6 +127,48 @@ Result<std::vector<float>> ReadQuantiles(const Reader& reader) {
 bool ScalesPositives(std::string_view objective) {
     return objective == "binary:logistic" || objective == "binary:logitraw" || objective == "reg:logistic" ||
            objective == "reg:gamma" || objective == "reg:squarederror" || objective == "reg:linear";
+}
+
+/// Parameters of another booster than the one asked for.
+void WarnAboutOtherBoosters(const Reader& reader, std::vector<std::string>& warnings) {
+    const auto warn_if_given = [&](std::string_view name, std::string_view whose) {
+        if (!reader.Has(name)) return;
+        warnings.push_back(fmt::format("Hyperparameter '{}' has no effect: it belongs to {}.", name, whose));
+    };
+    if (!reader.Is("booster", "dart")) {
+        for (const char* name : {"sample_type", "normalize_type", "rate_drop", "one_drop", "skip_drop"}) {
+            warn_if_given(name, "booster dart");
+        }
+    }
+    if (!reader.Is("booster", "gblinear")) return;
+    for (const char* name :
+         {"gamma", "max_depth", "min_child_weight", "subsample", "colsample_bytree", "colsample_bylevel",
+          "colsample_bynode", "tree_method", "grow_policy", "max_leaves", "max_bin", "num_parallel_tree",
+          "monotone_constraints", "interaction_constraints", "sampling_method"}) {
+        warn_if_given(name, "the boosters that grow trees");
+    }
+    if (reader.Has("max_delta_step") && !reader.Is("objective", "count:poisson")) {
+        warn_if_given("max_delta_step", "the boosters that grow trees");
+    }
+    if (!reader.Is("updater", "coord_descent")) {
+        warnings.emplace_back(
+            "Booster gblinear updates its weights in turn (updater 'coord_descent'): the model does not depend on the "
+            "number of threads.");
+    }
+}
+
+void ReadBooster(const Reader& reader, TrainParams& train) {
+    if (reader.Is("booster", "dart")) train.booster = model::Booster::kDart;
+    if (reader.Is("booster", "gblinear")) {
+        train.booster = model::Booster::kGblinear;
+        train.eta = 0.5F;
+        train.lambda = 0;
+    }
+    train.dart.weighted = reader.Is("sample_type", "weighted");
+    train.dart.forest = reader.Is("normalize_type", "forest");
+    train.dart.one_drop = reader.Is("one_drop", "1");
+    reader.Set("rate_drop", train.dart.rate_drop);
+    reader.Set("skip_drop", train.dart.skip_drop);
 }
 
 Result<void> ReadObjective(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
@@ -247,6 +282,8 @@ Result<Hyperparameters> ParseHyperparameters(const HyperparameterList& list, con
     TRY(RefuseWhatIsMissing(reader));
     WarnAboutWhatHasNoEffect(reader, out.warnings);
     TRY(ReadObjective(reader, profile, out));
+    ReadBooster(reader, out.train);
+    WarnAboutOtherBoosters(reader, out.warnings);
     TRY(ReadTree(reader, out.train));
     TRY(ReadMetrics(reader, profile, out));
     out.csv_weights = reader.Is("csv_weights", "1");

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "learn/checkpoint.h"
+#include "learn/model_rounds.h"
 #include "model/model_file.h"
 #include "model/open_model.h"
 
@@ -45,7 +46,7 @@ Result<std::optional<TrainingStart>> ReadStart(const std::string& root, const In
         if (checkpoint.has_value()) {
             log.Info(fmt::format("Checkpoint loaded from {}", checkpoint->path));
             log.Info(fmt::format("Resuming from iteration {}", checkpoint->round + 1));
-            const int rounds_before = static_cast<int>(checkpoint->model.num_rounds()) - (checkpoint->round + 1);
+            const int rounds_before = static_cast<int>(RoundsOf(checkpoint->model)) - (checkpoint->round + 1);
             return std::optional(TrainingStart{std::move(checkpoint->model), rounds_before});
         }
     }
@@ -54,7 +55,7 @@ Result<std::optional<TrainingStart>> ReadStart(const std::string& root, const In
     if (!has_channel) return std::optional<TrainingStart>();
     const std::string path = TRY(FindModelFile(fmt::format("{}/input/data/{}", root, kModelChannel)));
     model::OpenedModel opened = TRY_MSG(model::OpenModel(path), "read the model of channel 'model'");
-    const int num_rounds = static_cast<int>(opened.ensemble.num_rounds());
+    const int num_rounds = static_cast<int>(RoundsOf(opened.ensemble));
     log.Info(fmt::format("Training goes on from the model of channel 'model', which has {} rounds.", num_rounds));
     return std::optional(TrainingStart{std::move(opened.ensemble), num_rounds});
 }

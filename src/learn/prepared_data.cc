@@ -84,6 +84,15 @@ std::vector<std::uint32_t> QueryBegins(const std::vector<std::uint64_t>& query_i
     return begins;
 }
 
+/// Cut points from the values of all ranks.
+Result<data::BinLayout> AgreeOnLayout(const TrainParams& params, const data::TrainingRows& train, const Shape& shape,
+                                      WorkerTeam& team, collective::Comm& comm) {
+    std::vector<data::ValueSummary> summaries = data::SummarizeValues(
+        train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
+    TRY(MergeOverRanks(summaries, comm));
+    return data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, params.max_bin), shape.total_rows[0]);
+}
+
 }  // namespace
 
 std::size_t PreparedData::memory_bytes() const {
@@ -124,18 +133,14 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
     }
     PreparedData prepared;
     prepared.num_features = shape.num_features;
+    const bool bins = params.booster != model::Booster::kGblinear;
     auto begin = SteadyClock::now();
     const BinnedJob* made = options.made;
     if (made != nullptr) {
-        CHECK(comm.size() == 1 && made->sets.size() == data_sets.size());
+        CHECK(bins && comm.size() == 1 && made->sets.size() == data_sets.size());
         prepared.layout = made->layout;
-    } else {
-        const data::TrainingRows& train = data_sets[0].labeled;
-        std::vector<data::ValueSummary> summaries = data::SummarizeValues(
-            train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
-        TRY(MergeOverRanks(summaries, comm));
-        prepared.layout =
-            data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, params.max_bin), shape.total_rows[0]);
+    } else if (bins) {
+        prepared.layout = TRY(AgreeOnLayout(params, data_sets[0].labeled, shape, team, comm));
     }
     prepared.cuts_seconds = SecondsSince(begin);
     begin = SteadyClock::now();
@@ -146,9 +151,14 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
         data::TrainingRows& labeled = data_sets[i].labeled;
         PreparedSet& set = prepared.sets.emplace_back();
         const auto use = i == 0 ? data::BinnedMatrix::Use::kTraining : data::BinnedMatrix::Use::kEvaluation;
-        set.matrix = made != nullptr ? made->sets[i].matrix
-                                     : data::BinnedMatrix::Create(labeled.rows, prepared.layout, use, team, store);
-        TRY(store.status());
+        if (made != nullptr) {
+            set.matrix = made->sets[i].matrix;
+        } else if (bins) {
+            set.matrix = data::BinnedMatrix::Create(labeled.rows, prepared.layout, use, team, store);
+            TRY(store.status());
+        } else {
+            set.rows = data::Expand(labeled.rows);
+        }
         set.name = data_sets[i].name;
         set.labels = std::move(labeled.labels);
         set.weights = std::move(labeled.weights);

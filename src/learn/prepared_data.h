@@ -47,6 +47,8 @@ struct PreparedSet {
     std::vector<RowSegment> segments;
     std::uint64_t total_rows = 0;
     data::BinnedMatrix matrix;
+    data::FeatureRows rows;                       ///< gblinear, which needs values, not bins; else released
+    std::vector<std::vector<float>> leaf_values;  ///< dart: [trees][rows] what each tree says of each row
 
     RowsView View() const {
         return {labels.size(), margins.data(), labels.data(), weights.empty() ? nullptr : weights.data(),

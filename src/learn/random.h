@@ -13,7 +13,9 @@ enum class DrawPurpose : std::uint64_t {
     kColumnByLevel = 3,
     kColumnByNode = 4,
     kPair = 5,
-    kFold = 6
+    kFold = 6,
+    kDartDrop = 7,
+    kDartOnce = 8
 };
 
 /// A bijective mix of 64 bits in which every input bit changes about half of the output bits (the finaliser of

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/algorithm_image.h"
+#include "model/tree_ensemble.h"
 
 namespace espalier::learn {
 
@@ -43,6 +44,15 @@ enum class EarlyStoppingRule {
 /// How wide the histogram's sums are. kAuto decides by the number of rows of all ranks; see gradient_scale.h.
 enum class HistogramWidth { kAuto, kPacked, kWide };
 
+/// dart's own parameters.
+struct DartParams {
+    bool weighted = false;  ///< sample_type: trees are dropped by weight, else all alike
+    bool forest = false;    ///< normalize_type: the new trees weigh like a dropped forest, else like one tree of it
+    float rate_drop = 0;
+    float skip_drop = 0;
+    bool one_drop = false;
+};
+
 struct TrainParams {
     int num_rounds = 1;
     std::string objective = "reg:squarederror";
@@ -60,6 +70,9 @@ struct TrainParams {
 
     TreeMethod tree_method = TreeMethod::kHist;
     PruningRule pruning_rule = PruningRule::kBefore;
+    model::Booster booster = model::Booster::kGbtree;
+    DartParams dart;
+
     float eta = 0.3F;
     float gamma = 0;
     float lambda = 1;

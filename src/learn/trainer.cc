@@ -6,8 +6,9 @@
 #include "learn/base_score.h"
 #include "learn/booster.h"
 #include "learn/early_stopping.h"
+#include "learn/model_rounds.h"
+#include "learn/start_values.h"
 #include "model/links.h"
-#include "model/predictor.h"
 
 namespace espalier::learn {
 
@@ -45,14 +46,14 @@ class Job {
         EarlyStopping early_stopping(params_, data_sets.size() - num_unevaluated(), evaluation.metrics(),
                                      rounds_before_);
         TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
-        std::vector<std::vector<float>> margins;
-        if (context_.start != nullptr) margins = TRY(StartMargins(data_sets));
+        std::vector<StartValues> start_values;
+        if (context_.start != nullptr) start_values = TRY(PredictStart(params_, context_.start->model, data_sets));
         data_ = TRY(PrepareData(params_, data_sets, context_.team, context_.comm, context_.bins));
         outcome_.bin_memory_bytes = data_.memory_bytes();
         if (context_.on_prepared) context_.on_prepared(data_);
         TRY(objective_->Prepare(data_.sets[0].View(), context_.team, context_.comm));
         if (context_.start != nullptr) {
-            TRY(GoOn(std::move(margins), early_stopping));
+            TRY(GoOn(std::move(start_values), early_stopping));
         } else {
             TRY(StartModel());
         }
@@ -71,6 +72,7 @@ class Job {
             TRY(FindBaseScore(params_, *objective_, train.View(), data_.weighted, context_.team, context_.comm));
         model().objective = std::string(objective_->name());
         model().objective_params = objective_->ModelParams();
+        model().booster = params_.booster;
         model().num_class = params_.num_class > 1 ? params_.num_class : 0;
         model().num_target = model().num_class > 0 ? 1 : params_.num_groups();
         model().num_feature = static_cast<std::uint32_t>(data_.num_features);
@@ -84,49 +86,7 @@ class Job {
         return {};
     }
 
-    /// Block by block: as floats the rows of a whole set may be more than the memory.
-    static void PredictRows(const model::Predictor& predictor, const data::CompactRows& rows,
-                            std::span<float> margins) {
-        if (rows.num_rows() == 0) return;
-        const std::size_t num_groups = margins.size() / rows.num_rows();
-        data::BlockDecoder decoder;
-        data::FeatureRows block_rows;
-        for (std::size_t block = 0; block < rows.num_blocks(); ++block) {
-            block_rows.Clear();
-            data::ExpandBlock(rows, block, decoder, block_rows);
-            const std::size_t size = num_groups * block_rows.num_rows();
-            predictor.PredictMargins(block_rows, margins.subspan(num_groups * rows.first_row(block), size));
-        }
-    }
-
-    /// What the start model says of each row, group-major: the sums are those the rounds before made. Rows' values are
-    /// still there.
-    Result<std::vector<std::vector<float>>> StartMargins(const std::vector<DataSet>& data_sets) const {
-        const model::TreeEnsemble& start = context_.start->model;
-        const auto num_groups = static_cast<std::size_t>(params_.num_groups());
-        if (start.num_groups() != num_groups) {
-            return Error(ErrorCode::kInvalidArgument,
-                         fmt::format("the model to go on from gives {} values per row, this training {}: objective and "
-                                     "num_class must be those it was trained with",
-                                     start.num_groups(), num_groups));
-        }
-        const auto predictor = TRY(model::Predictor::Create(start));
-        std::vector<std::vector<float>> all;
-        for (const DataSet& set : data_sets) {
-            const std::size_t num_rows = set.labeled.rows.num_rows();
-            std::vector<float> by_row(num_rows * num_groups);
-            PredictRows(*predictor, set.labeled.rows, by_row);
-            std::vector<float>& by_group = all.emplace_back(by_row.size());
-            for (std::size_t row = 0; row < num_rows; ++row) {
-                for (std::size_t group = 0; group < num_groups; ++group) {
-                    by_group[group * num_rows + row] = by_row[row * num_groups + group];
-                }
-            }
-        }
-        return all;
-    }
-
-    Result<void> GoOn(std::vector<std::vector<float>> margins, EarlyStopping& early_stopping) {
+    Result<void> GoOn(std::vector<StartValues> values, EarlyStopping& early_stopping) {
         model() = context_.start->model;
         if (data_.num_features > model().num_feature) {
             return Error(ErrorCode::kInvalidArgument,
@@ -137,8 +97,15 @@ class Job {
         model().objective = std::string(objective_->name());
         model().objective_params = objective_->ModelParams();
         model().num_parallel_tree = params_.num_parallel_tree;
-        for (std::size_t i = 0; i < margins.size(); ++i) data_.sets[i].margins = std::move(margins[i]);
-        outcome_.num_rounds_done = static_cast<int>(model().num_rounds()) - rounds_before_;
+        if (params_.booster == model::Booster::kDart && model().weight_drop.empty()) {
+            model().weight_drop.assign(model().trees.size(), 1.0F);
+        }
+        model().booster = params_.booster;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            data_.sets[i].margins = std::move(values[i].margins);
+            data_.sets[i].leaf_values = std::move(values[i].leaf_values);
+        }
+        outcome_.num_rounds_done = static_cast<int>(RoundsOf(model())) - rounds_before_;
         if (outcome_.num_rounds_done > 0) {
             early_stopping.Restore(model());
         } else {
@@ -176,12 +143,16 @@ class Job {
 
     std::span<const model::Tree> TreesOfLastRound() {
         const std::vector<std::int32_t>& indptr = model().iteration_indptr;
+        if (indptr.size() < 2) return {};  // gblinear has none.
         return std::span<const model::Tree>(model().trees).subspan(static_cast<std::size_t>(indptr[indptr.size() - 2]));
     }
 
     /// Whether any rank was told to stop; kInternal when the ranks' models differ.
     Result<void> CompareRanks(int round) {
         for (const model::Tree& tree : TreesOfLastRound()) hash_ = HashOf(hash_, tree);
+        for (const std::vector<float>* weights : {&model().weight_drop, &model().linear_weights}) {
+            hash_ = HashOf(hash_, weights->data(), weights->size() * sizeof(float));
+        }
         const bool told = context_.stop != nullptr && context_.stop->load(std::memory_order_relaxed);
         std::vector<std::int64_t> shared = {told ? 1 : 0, 0, 0};
         const bool compares =
@@ -225,7 +196,14 @@ class Job {
 }  // namespace
 
 std::unique_ptr<Booster> Booster::Create(const BoosterInput& input) {
-    return MakeTreeBooster(input);
+    switch (input.params.booster) {
+        case model::Booster::kDart:
+            return MakeDartBooster(input);
+        case model::Booster::kGblinear:
+            return MakeLinearBooster(input);
+        default:
+            return MakeTreeBooster(input);
+    }
 }
 
 Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data_sets, const TrainContext& context,

@@ -86,6 +86,8 @@ Trained TrainOn(const TrainParams& params, std::vector<DataSet> sets, int thread
     EXPECT_TRUE(outcome.has_value()) << outcome.error().ToString();
     if (!outcome.has_value()) return trained;
     Append(trained.bytes, outcome->model.base_score);
+    Append(trained.bytes, outcome->model.weight_drop);
+    Append(trained.bytes, outcome->model.linear_weights);
     for (const model::Tree& tree : outcome->model.trees) {
         Append(trained.bytes, tree.left_children);
         Append(trained.bytes, tree.split_indices);
@@ -376,6 +378,69 @@ TEST(Resume, EndsWithTheBytesOfATrainingThatNeverDied) {
     params.num_parallel_tree = 2;
     params.eval_metrics = {"mlogloss"};
     for (const int num_ranks : {1, 2}) ExpectSameModelFromEachRound(params, num_ranks);
+}
+
+TrainParams ParamsOf(model::Booster booster) {
+    TrainParams params;
+    params.objective = "multi:softprob";
+    params.num_class = 3;
+    params.num_rounds = 8;
+    params.max_depth = 3;
+    params.booster = booster;
+    params.dart = {.weighted = true, .rate_drop = 0.4F, .one_drop = true};
+    params.eval_metrics = {"mlogloss"};
+    if (booster == model::Booster::kGblinear) {
+        params.lambda = 0.01F;
+        params.alpha = 0.005F;
+    }
+    return params;
+}
+
+class EachBooster : public testing::TestWithParam<model::Booster> {};
+
+TEST_P(EachBooster, ThreadsAndRanksDoNotChangeTheModel) {
+    const TrainParams params = ParamsOf(GetParam());
+    const data::LabeledRows train = MakeRows(9000, 3, 1, true);
+    const data::LabeledRows eval = MakeRows(300, 3, 2);
+    const Trained alone = TrainAlone(params, train, eval, 1);
+    const Trained threads = TrainAlone(params, train, eval, 3);
+    EXPECT_TRUE(threads.bytes == alone.bytes);
+    EXPECT_EQ(threads.metrics, alone.metrics);
+    for (const std::size_t cut : {std::size_t{4000}, std::size_t{0}}) {
+        for (const Trained& rank : TrainOnTwoRanks(params, train, eval, cut)) {
+            EXPECT_TRUE(rank.bytes == alone.bytes) << cut;
+            EXPECT_EQ(rank.metrics, alone.metrics);
+        }
+    }
+    EXPECT_LT(alone.metrics[alone.metrics.size() - 2], alone.metrics[0]) << "it learns";
+}
+
+TEST_P(EachBooster, GoOnFromTheirCheckpoints) {
+    for (const int num_ranks : {1, 2}) ExpectSameModelFromEachRound(ParamsOf(GetParam()), num_ranks);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EachBooster, testing::Values(model::Booster::kDart, model::Booster::kGblinear),
+                         [](const auto& info) { return info.param == model::Booster::kDart ? "dart" : "gblinear"; });
+
+TEST(Boosters, AModelOfGbtreeGoesOnAsDart) {
+    TrainParams params = ParamsOf(model::Booster::kGbtree);
+    const data::LabeledRows train = MakeRows(300, 3, 1);
+    const TrainingStart start{TrainAlone(params, train, train, 1).outcome.model, 8};
+    const auto go_on = [&](model::Booster booster) {
+        params.booster = booster;
+        WorkerTeam team(1);
+        collective::SelfComm comm;
+        std::vector<DataSet> sets = {{"train", train, {}}};
+        return Train(params, sets, {.team = team, .comm = comm, .start = &start});
+    };
+    const auto dart = go_on(model::Booster::kDart);
+    ASSERT_TRUE(dart.has_value()) << dart.error().ToString();
+    EXPECT_EQ(dart->model.weight_drop.size(), dart->model.trees.size());
+    EXPECT_EQ(dart->model.num_rounds(), 16U);
+    const auto linear = go_on(model::Booster::kGblinear);
+    ASSERT_FALSE(linear.has_value());
+    EXPECT_NE(linear.error().ToString().find("was trained with booster 'gbtree': set booster to 'gbtree'"),
+              std::string::npos);
 }
 
 TEST(Resume, EarlyStoppingRemembersItsBestRound) {

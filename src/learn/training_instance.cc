@@ -152,6 +152,11 @@ class Instance {
             return Error(ErrorCode::kInvalidArgument,
                          "Cross-validation (_kfold) runs on one instance only. Set InstanceCount to 1.");
         }
+        if (parameters_.train.objective.starts_with("rank:")) {
+            return Error(ErrorCode::kInvalidArgument,
+                         "Cross-validation (_kfold) does not keep the rows of a query together, which ranking needs. "
+                         "Leave _kfold out.");
+        }
         for (const ChannelConfig& channel : config_.channels) {
             if (channel.name != kModelChannel) continue;
             return Error(ErrorCode::kInvalidArgument,
@@ -311,13 +316,9 @@ class Instance {
 
     Result<void> CrossValidate(const std::vector<DataSet>& sets, WorkerTeam& team) {
         BadLabel bad_label;
-        Result<void> done = RunCrossValidation({.parameters = parameters_,
-                                                .root = options_.root,
-                                                .team = team,
-                                                .comm = comm_,
-                                                .stop = options_.stop,
-                                                .modern_defaults = options_.profile.modern_default_metric},
-                                               sets, log_, &bad_label);
+        Result<void> done = RunCrossValidation(
+            {.parameters = parameters_, .root = options_.root, .team = team, .comm = comm_, .stop = options_.stop},
+            sets, log_, &bad_label);
         if (!done.has_value() && !bad_label.rule.empty()) return LabelError(bad_label);
         return done;
     }

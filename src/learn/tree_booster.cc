@@ -27,7 +27,8 @@ Result<void> TreeBooster::Boost(model::TreeEnsemble& model) {
 
 Result<std::vector<model::Tree>> TreeBooster::GrowTrees(std::size_t round) {
     const RowsView rows = sets()[0].View();
-    TRY(input_.objective.Gradients(rows, static_cast<int>(round), input_.team, input_.comm, grad_.data(), hess_.data()));
+    TRY(input_.objective.Gradients(rows, static_cast<int>(round), input_.team, input_.comm, grad_.data(),
+                                   hess_.data()));
     const std::vector<GroupScale> scales =
         TRY(AgreeOnScales(grad_, hess_, num_groups(), sets()[0].total_rows, input_.team, input_.comm));
     std::vector<model::Tree> trees = TRY(grower_->Grow(round, grad_, hess_, scales));

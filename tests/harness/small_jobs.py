@@ -92,8 +92,8 @@ def model_bytes(clients: Clients, bucket: str, name: str) -> bytes:
         return members.extractfile("xgboost-model").read()
 
 
-def wait_for_trainer(server, number: int = 1) -> int:
-    """The process id of the trainer of instance `number`."""
+def wait_for_trainer(server, number: int = 1, *, but_not=()) -> int:
+    """The process id of the trainer of instance `number`, none of `but_not`."""
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     while True:
         for process in server.children():
@@ -101,7 +101,7 @@ def wait_for_trainer(server, number: int = 1) -> int:
                 command = process.cmdline()
             except psutil.Error:
                 continue
-            if command and command[0].endswith("espalier-train") and any(
+            if process.pid not in but_not and command and command[0].endswith("espalier-train") and any(
                     argument.endswith(f"/algo-{number}") for argument in command):
                 return process.pid
         assert time.monotonic() < deadline, f"the trainer of algo-{number} does not appear"

@@ -115,6 +115,85 @@ def test_an_orderly_stop_takes_the_instances_along_and_the_job_goes_on_later(cra
     assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
 
 
+def test_a_rank_that_dies_again_and_again_ends_the_job_with_its_name(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    streams = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": "long/algo-1"}
+    deadline = time.monotonic() + END_SECONDS_MAX
+    killed: set[int] = set()
+    for _ in range(3):
+        rank = small_jobs.wait_for_trainer(server, 2, but_not=killed)
+        seen = None
+        while True:  # Once rounds are being trained, both ranks have long been joined.
+            stream = clients.logs.describe_log_streams(**streams)["logStreams"][0]["logStreamName"]
+            lines = clients.logs.get_log_events(logGroupName=streams["logGroupName"], logStreamName=stream,
+                                                startFromHead=False)
+            rounds = [event["message"] for event in lines["events"] if "train-merror" in event["message"]]
+            if rounds and seen is not None and rounds[-1] != seen:
+                break
+            seen = rounds[-1] if rounds else ""
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        killed.add(rank)
+        os.kill(rank, signal.SIGKILL)
+    job = small_jobs.wait_for_end(clients, "long")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert small_jobs.stages(job).count("Restarting") == 2
+    assert "algo-2" in job["FailureReason"] and "signal 9" in job["FailureReason"], job["FailureReason"]
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_no_training_process_outlives_a_killed_server(crashing, instances):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=instances, sharded=True))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    server.kill9()
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while server.children():
+        assert time.monotonic() < deadline, [process.cmdline() for process in server.children()]
+        time.sleep(0.05)
+    server.start()
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    clients.sagemaker.stop_training_job(TrainingJobName="long")
+    assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_stop_survives_the_kill(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long"))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    clients.sagemaker.stop_training_job(TrainingJobName="long")
+    kill_and_restart(server)
+    job = small_jobs.wait_for_end(clients, "long")
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+
+
+def test_a_job_that_is_there_at_every_crash_is_given_up(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long"))
+    for _ in range(3):
+        small_jobs.wait_for_stage(clients, "long", "Training")
+        deadline = time.monotonic() + END_SECONDS_MAX
+        while not [p for p in server.children() if "espalier-train" in p.name()]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        kill_and_restart(server)
+    job = small_jobs.wait_for_end(clients, "long")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("InternalServerError: The server ended 3 times while this job was running")
+
+
+def test_an_orderly_stop_takes_the_instances_along_and_the_job_goes_on_later(crashing):
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    server.restart()  # Fails when a process is left behind.
+    small_jobs.wait_for_stage(clients, "long", "Training")
+    clients.sagemaker.stop_training_job(TrainingJobName="long")
+    assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
+
+
 def test_a_dead_rank_ends_the_job_with_its_name(crashing):
     server, clients = crashing
     clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
