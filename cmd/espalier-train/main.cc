@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
             result = std::move(recognised).error();
         }
     }
-    options.profile = learn::ProfileOf(version);
+    options.profile = ProfileOf(version);
     if (result.has_value()) result = Run(options, mpi);
     int code = 0;
     if (!result.has_value()) {

@@ -253,7 +253,7 @@ Result<void> Train(const TrainCommandOptions& options) {
     const auto begin = SteadyClock::now();
     TRY(CheckModelTarget(options.model));
     const auto list = TRY(SplitPairs(options.hyperparameters));
-    learn::VersionProfile profile = learn::ProfileOf(AlgorithmVersion::k3_2_0);
+    VersionProfile profile = ProfileOf(AlgorithmVersion::k3_2_0);
     profile.engine_names = true;
     const auto parameters = TRY(learn::ParseHyperparameters(list, profile));
     for (const std::string& warning : parameters.warnings)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/version_profile.h"
 #include "data/content_type.h"
 #include "data/csv.h"
 #include "data/libsvm.h"
@@ -59,7 +60,7 @@ struct StyleChoice {
 StyleChoice ChooseStyle(const ServedModel& served, std::string_view accept) {
     if (served.is_batch) return {.style = ReplyStyle::kBatchLines, .status = 200, .message = ""};
     // Older images do not look at Accept at all.
-    if (served.version < AlgorithmVersion::k1_2_2) return {};
+    if (!ProfileOf(served.version).looks_at_accept) return {};
     std::string_view type = MediaType(accept);
     if (type.empty() || type == "*/*") type = MediaType(served.default_accept);
     if (type == "text/csv") return {.style = ReplyStyle::kCsvLines, .status = 200, .message = ""};

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/version_profile.h"
 #include "learn/train_params.h"
-#include "learn/version_profile.h"
 
 namespace espalier::learn {
 

@@ -175,16 +175,6 @@ TEST(Hyperparameters, TheTuningMetricIsWatched) {
     EXPECT_EQ(parsed->train.early_stopping_metric, "auc");
 }
 
-TEST(VersionProfile, EveryTag) {
-    EXPECT_TRUE(ProfileOf(kLegacy).legacy);
-    EXPECT_TRUE(ProfileOf(k0_90_2).six_digit_numbers);
-    EXPECT_FALSE(ProfileOf(k1_0_1).six_digit_numbers);
-    EXPECT_EQ(ProfileOf(k1_7_1).base_score_rule, BaseScoreRule::kHalf);
-    EXPECT_EQ(ProfileOf(k3_0_5).base_score_rule, BaseScoreRule::kEstimated);
-    EXPECT_EQ(ProfileOf(k3_2_0).base_score_rule, BaseScoreRule::kEstimatedVector);
-    EXPECT_EQ(ProfileOf(k1_2_1).early_stopping_rule, EarlyStoppingRule::kKeepAll);
-}
-
 TEST(HyperparameterTable, NamesAppearWithTheirVersions) {
     EXPECT_EQ(FindRule("monotone_constraints", k0_90_2), nullptr);
     EXPECT_NE(FindRule("monotone_constraints", k1_0_1), nullptr);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/algorithm_image.h"
+#include "base/version_profile.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::learn {
@@ -26,19 +27,6 @@ enum class TreeMethod {
 enum class PruningRule {
     kBefore,      ///< hist and approx from 1.6 on: a split below gamma is not made
     kAfterwards,  ///< up to 1.5: grown first, pruned then. exact always does so.
-};
-
-/// How the intercept is found when the user gives none (contracts/xgboost.md 4.2).
-enum class BaseScoreRule {
-    kHalf,             ///< 0.5, up to xgboost 1.7
-    kEstimated,        ///< 3.0: estimated from the labels, but 0.5 for multi:*
-    kEstimatedVector,  ///< 3.1 on: for multi:* one intercept per class
-};
-
-/// Which rounds the model keeps and what stops it (contracts/xgboost.md 3.3).
-enum class EarlyStoppingRule {
-    kKeepAll,   ///< up to 1.2: last metric of the last data set, the whole model is kept
-    kSaveBest,  ///< 1.3 on: needs validation data and an explicit metric; the model is cut after the best round
 };
 
 /// How wide the histogram's sums are. kAuto decides by the number of rows of all ranks; see gradient_scale.h.

@@ -13,9 +13,9 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/version_profile.h"
 #include "collective/comm.h"
 #include "learn/instance_config.h"
-#include "learn/version_profile.h"
 
 namespace espalier::learn {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/version_profile.h"
 #include "learn/trainer.h"
-#include "learn/version_profile.h"
 
 namespace espalier::learn {
 

@@ -1,0 +1,50 @@
+// What differs between the built-in images: one table with a row for each, which training, the control plane and
+// hosting all read. Names and ranges of hyperparameters by version are learn/hyperparameter_table.h's.
+// Source: contracts/xgboost.md section 0, 1, 3, 4.2. Pinned by version_profile_test.cc. Pure functions.
+#pragma once
+
+#include <span>
+
+#include "base/algorithm_image.h"
+
+namespace espalier {
+
+/// How the intercept is found when the user gives none.
+enum class BaseScoreRule {
+    kHalf,             ///< 0.5, up to xgboost 1.7
+    kEstimated,        ///< 3.0: estimated from the labels, but 0.5 for multi:*
+    kEstimatedVector,  ///< 3.1 on: for multi:* one intercept per class
+};
+
+/// Which rounds the model keeps and what stops it.
+enum class EarlyStoppingRule {
+    kKeepAll,   ///< up to 1.2: last metric of the last data set, the whole model is kept
+    kSaveBest,  ///< 1.3 on: needs validation data and an explicit metric; the model is cut after the best round
+};
+
+/// Channels in Pipe mode: never, for every format but libsvm, or no longer.
+enum class PipeRule { kNever, kNotLibsvm, kNoLonger };
+
+struct VersionProfile {
+    AlgorithmVersion version = AlgorithmVersion::k3_2_0;
+    bool legacy = false;             ///< 0.72: its own rules, texts and log lines; unknown names are ignored
+    bool aliases = true;             ///< learning_rate and friends are renamed
+    bool six_digit_numbers = false;  ///< metric lines print %g instead of %.5f
+    bool csv_weights_on_validation = true;
+    bool looks_at_accept = true;  ///< replies follow the Accept header; CSV has a line per record, not one for all
+    bool sorts_metrics = true;    ///< tuning metric and eval_metric are merged and sorted
+    PipeRule pipe_rule = PipeRule::kNoLonger;
+    EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
+    BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
+    /// No image is imitated: what only the engine knows is taken too (reg:quantileerror, quantile_alpha, metrics as
+    /// pre@5).
+    bool engine_names = false;
+};
+
+/// The row of an image.
+const VersionProfile& ProfileOf(AlgorithmVersion version);
+
+/// All of them, oldest first.
+std::span<const VersionProfile> VersionProfiles();
+
+}  // namespace espalier
