@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/version_profile.h"
 #include "data/content_type.h"
 #include "data/data_files.h"
-#include "learn/version_profile.h"
 
 namespace espalier::learn {
 
