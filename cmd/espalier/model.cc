@@ -13,14 +13,18 @@
 #include <vector>
 
 #include "espalier/commands.h"
+#include "model/importance.h"
 #include "model/open_model.h"
 
 namespace espalier::cmd {
 namespace {
 
+using model::Importance;
 using model::OpenedModel;
 using model::Tree;
 using model::TreeEnsemble;
+
+using Importances = std::map<std::int32_t, Importance>;
 
 struct ShowOptions {
     std::string path;
@@ -28,18 +32,10 @@ struct ShowOptions {
     std::size_t top = 10;
 };
 
-struct Importance {
-    std::int32_t feature = 0;
-    double total_gain = 0;
-    std::uint64_t weight = 0;  ///< splits on the feature
-    double gain() const { return total_gain / static_cast<double>(weight); }
-};
-
 struct Shape {
     std::size_t num_nodes = 0;
     std::size_t num_leaves = 0;
     int depth = 0;
-    std::map<std::int32_t, Importance> features;
 };
 
 void AddTree(const Tree& tree, Shape& shape) {
@@ -54,10 +50,6 @@ void AddTree(const Tree& tree, Shape& shape) {
             ++shape.num_leaves;
             continue;
         }
-        Importance& importance = shape.features[tree.split_indices[at]];
-        importance.feature = tree.split_indices[at];
-        importance.total_gain += static_cast<double>(tree.loss_changes[at]);
-        ++importance.weight;
         open.emplace_back(tree.left_children[at], depth + 1);
         open.emplace_back(tree.right_children[at], depth + 1);
     }
@@ -86,26 +78,24 @@ std::string_view BoosterName(model::Booster booster) {
     return booster == model::Booster::kGblinear ? "gblinear" : "gbtree";
 }
 
-void PrintImportances(const TreeEnsemble& model, const Shape& shape, const ShowOptions& options) {
-    std::vector<Importance> ranked;
-    for (const auto& [feature, importance] : shape.features) ranked.push_back(importance);
-    auto value = [&](const Importance& importance) {
-        if (options.by == "weight") return static_cast<double>(importance.weight);
-        return options.by == "gain" ? importance.gain() : importance.total_gain;
-    };
+void PrintImportances(const TreeEnsemble& model, const Importances& importances, const ShowOptions& options) {
+    std::vector<std::pair<std::int32_t, Importance>> ranked(importances.begin(), importances.end());
     std::stable_sort(ranked.begin(), ranked.end(),
-                     [&](const Importance& a, const Importance& b) { return value(a) > value(b); });
+                     [&](const auto& a, const auto& b) { return a.second.by(options.by) > b.second.by(options.by); });
     ranked.resize(std::min(ranked.size(), options.top));
     if (ranked.empty()) return;
     std::size_t width = 7;
-    for (const Importance& importance : ranked) {
-        width = std::max(width, FeatureName(model, importance.feature).size());
-    }
-    fmt::print("\ntop features by {} (gain: mean loss reduction of a split; weight: number of splits)\n", options.by);
-    fmt::print("  {:<{}}  {:>12}  {:>12}  {:>8}\n", "feature", width, "gain", "total_gain", "weight");
-    for (const Importance& importance : ranked) {
-        fmt::print("  {:<{}}  {:>12.6g}  {:>12.6g}  {:>8}\n", FeatureName(model, importance.feature), width,
-                   importance.gain(), importance.total_gain, importance.weight);
+    for (const auto& [feature, importance] : ranked) width = std::max(width, FeatureName(model, feature).size());
+    fmt::print(
+        "\ntop features by {} (gain: mean loss reduction of a split; cover: mean sum of hessians; weight: number of "
+        "splits)\n",
+        options.by);
+    fmt::print("  {:<{}}  {:>12}  {:>12}  {:>12}  {:>12}  {:>8}\n", "feature", width, "gain", "total_gain", "cover",
+               "total_cover", "weight");
+    for (const auto& [feature, importance] : ranked) {
+        fmt::print("  {:<{}}  {:>12.6g}  {:>12.6g}  {:>12.6g}  {:>12.6g}  {:>8}\n", FeatureName(model, feature), width,
+                   importance.gain(), importance.total_gain, importance.cover(), importance.total_cover,
+                   importance.weight);
     }
 }
 
@@ -114,11 +104,12 @@ Result<void> Show(const ShowOptions& options) {
     const TreeEnsemble& model = opened.ensemble;
     Shape shape;
     for (const Tree& tree : model.trees) AddTree(tree, shape);
+    const Importances importances = model::FeatureImportances(model);
     fmt::print("model       {}{}\n", options.path, opened.member.empty() ? "" : ", member " + opened.member);
     fmt::print("format      {}, {}\n", model::ToString(opened.format), FormatSize(opened.size_bytes));
     fmt::print("objective   {}\n", model.objective);
     if (model.num_class > 1) fmt::print("classes     {}\n", model.num_class);
-    fmt::print("features    {}, of which {} are used in splits\n", model.num_feature, shape.features.size());
+    fmt::print("features    {}, of which {} are used in splits\n", model.num_feature, importances.size());
     if (model.num_target > 1) fmt::print("targets     {}\n", model.num_target);
     fmt::print("booster     {}\n", BoosterName(model.booster));
     if (model.booster == model::Booster::kGblinear) {
@@ -130,7 +121,7 @@ Result<void> Show(const ShowOptions& options) {
     }
     fmt::print("base score  {}\n", FormatBaseScore(model));
     for (const auto& [name, value] : model.attributes) fmt::print("attribute   {} = {}\n", name, value);
-    PrintImportances(model, shape, options);
+    PrintImportances(model, importances, options);
     if (std::fflush(stdout) != 0) return ErrnoError("write to the standard output", errno);
     return {};
 }
@@ -196,17 +187,18 @@ void AddModel(CLI::App& app, int& exit_code) {
 
     auto show_options = std::make_shared<ShowOptions>();
     CLI::App* show = command->add_subcommand("show", "Objective, size, rounds, trees and the features that matter");
-    show->add_option("FILE", show_options->path, "an XGBoost model (JSON or UBJSON), or a model.tar.gz")->required();
+    show->add_option("FILE", show_options->path, "a model file (XGBoost, LightGBM text, ONNX), or a model.tar.gz")
+        ->required();
     show->add_option("--top", show_options->top, "how many features to list")->capture_default_str();
     show->add_option("--by", show_options->by, "what ranks them")
-        ->check(CLI::IsMember({"gain", "total_gain", "weight"}))
+        ->check(CLI::IsMember({"gain", "total_gain", "cover", "total_cover", "weight"}))
         ->capture_default_str();
     show->footer("Example:\n  espalier model show model.tar.gz --top 5 --by weight");
     show->callback([show_options, &exit_code] { exit_code = Report("show", Show(*show_options)); });
 
     auto convert_options = std::make_shared<ConvertOptions>();
     CLI::App* convert = command->add_subcommand("convert", "Write a model as XGBoost JSON or UBJSON");
-    convert->add_option("IN", convert_options->from, "an XGBoost model (JSON or UBJSON), or a model.tar.gz")
+    convert->add_option("IN", convert_options->from, "a model file (XGBoost, LightGBM text, ONNX), or a model.tar.gz")
         ->required();
     convert->add_option("OUT", convert_options->to, "the file to write: NAME.json or NAME.ubj")->required();
     convert->add_option("--schema", convert_options->schema, "the oldest release of xgboost that must load it")

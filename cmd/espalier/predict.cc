@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <span>
@@ -15,10 +16,9 @@
 #include "data/load_rows.h"
 #include "espalier/commands.h"
 #include "hosting/number_text.h"
-#include "model/links.h"
-#include "model/objective_table.h"
 #include "model/open_model.h"
 #include "model/predictor.h"
+#include "model/row_outputs.h"
 
 namespace espalier::cmd {
 namespace {
@@ -28,17 +28,16 @@ struct PredictOptions {
     std::vector<std::string> data;
     std::string content_type;
     std::string output;
+    std::string rounds;
     bool labeled = false;
     int threads = 0;
 };
 
-enum class Output { kStock, kLabel, kProbability, kMargin };
-
 // Applies the model to block after block and prints. Confined to the thread that holds the loader's turn.
 class RowPrinter {
   public:
-    RowPrinter(std::shared_ptr<const model::Predictor> predictor, Output output)
-        : predictor_(std::move(predictor)), output_(output), groups_(predictor_->ensemble().num_groups()) {}
+    RowPrinter(std::shared_ptr<const model::Predictor> predictor, model::RowOutputs outputs)
+        : predictor_(std::move(predictor)), outputs_(std::move(outputs)) {}
 
     Result<void> Print(const data::FeatureRows& rows) {
         std::uint32_t known = predictor_->ensemble().num_feature;
@@ -51,9 +50,9 @@ class RowPrinter {
                     rows.num_features - 1, known, known - 1,
                     rows.num_features == known + 1 ? " If the first CSV column is a label, add --labeled." : ""));
         }
-        Compute(rows);
+        TRY(outputs_.Compute(rows, values_));
         text_.clear();
-        std::size_t per_row = rows.num_rows() == 0 ? 1 : values_.size() / rows.num_rows();
+        std::size_t per_row = outputs_.per_row();
         for (std::size_t i = 0; i < values_.size(); ++i) {
             hosting::AppendPythonFloat(text_, values_[i]);
             text_ += (i + 1) % per_row == 0 ? '\n' : ',';
@@ -65,50 +64,27 @@ class RowPrinter {
     }
 
   private:
-    void Compute(const data::FeatureRows& rows) {
-        if (output_ == Output::kStock) return predictor_->PredictInto(rows, values_);
-        values_.resize(rows.num_rows() * groups_);
-        predictor_->PredictMargins(rows, values_);
-        if (output_ == Output::kMargin) return;
-        if (output_ == Output::kProbability) return predictor_->MarginsToProbabilities(values_);
-        if (groups_ == 1) {
-            // A margin above 0 is a probability above one half.
-            for (float& value : values_) value = value > 0 ? 1.0F : 0.0F;
-            return;
-        }
-        for (std::size_t row = 0; row < rows.num_rows(); ++row) {
-            std::span<const float> margins = std::span<const float>(values_).subspan(row * groups_, groups_);
-            values_[row] = static_cast<float>(model::ArgMax(margins));
-        }
-        values_.resize(rows.num_rows());
-    }
-
     std::shared_ptr<const model::Predictor> predictor_;
-    Output output_;
-    std::size_t groups_;
+    model::RowOutputs outputs_;
     std::vector<float> values_;
     std::string text_;
 };
 
-Result<Output> ChooseOutput(const std::string& name, const model::TreeEnsemble& ensemble) {
-    if (name.empty()) return Output::kStock;
-    if (name == "margin") return Output::kMargin;
-    model::Link link = model::FindObjective(ensemble.objective)->link;
-    bool multi = link == model::Link::kArgmax || link == model::Link::kSoftmax;
-    bool binary = ensemble.objective.starts_with("binary:") || ensemble.objective == "reg:logistic";
-    if (name == "label" && !multi && !binary) {
-        return Error(ErrorCode::kInvalidArgument, fmt::format("--output label: {} predicts numbers, not classes. Leave "
-                                                              "--output out to get them.",
-                                                              ensemble.objective));
+// "5:20", "5:" or ":20"
+Result<void> KeepRounds(const std::string& text, model::TreeEnsemble& ensemble) {
+    std::size_t bounds[2] = {0, 0};
+    std::size_t colon = text.find(':');
+    auto parse = [](std::string_view part, std::size_t& value) {
+        auto [stop, status] = std::from_chars(part.data(), part.data() + part.size(), value);
+        return part.empty() || (status == std::errc() && stop == part.data() + part.size());
+    };
+    bool good = colon != std::string::npos && parse(std::string_view(text).substr(0, colon), bounds[0]) &&
+                parse(std::string_view(text).substr(colon + 1), bounds[1]);
+    if (!good) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("--rounds {}: write the first round and the one after the last, as 0:10", text));
     }
-    if (name == "probability" && !multi && link != model::Link::kSigmoid) {
-        return Error(
-            ErrorCode::kInvalidArgument,
-            fmt::format("--output probability: {} gives no probabilities. Leave --output out to get its prediction, "
-                        "or ask for --output margin.",
-                        ensemble.objective));
-    }
-    return name == "label" ? Output::kLabel : Output::kProbability;
+    return model::KeepRounds(ensemble, bounds[0], bounds[1]);
 }
 
 Result<void> Predict(const PredictOptions& options) {
@@ -119,8 +95,10 @@ Result<void> Predict(const PredictOptions& options) {
         options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     std::vector<data::DataFile> files = TRY(data::FindDataFiles(options.data));
     if (files.empty()) return Error(ErrorCode::kInvalidArgument, "there is no data: the files are empty");
-    auto predictor = TRY(model::Predictor::Create(TRY(model::OpenModel(options.model)).ensemble));
-    RowPrinter printer(predictor, TRY(ChooseOutput(options.output, predictor->ensemble())));
+    model::TreeEnsemble ensemble = TRY(model::OpenModel(options.model)).ensemble;
+    if (!options.rounds.empty()) TRY(KeepRounds(options.rounds, ensemble));
+    auto predictor = TRY(model::Predictor::Create(std::move(ensemble)));
+    RowPrinter printer(predictor, TRY_MSG(model::RowOutputs::Create(predictor, options.output), "--output"));
     std::uint64_t total_bytes = 0;
     for (const data::DataFile& file : files) total_bytes += file.size_bytes;
     ProgressBar bar("predicting", total_bytes);
@@ -138,15 +116,21 @@ void AddPredict(CLI::App& app, int& exit_code) {
     auto options = std::make_shared<PredictOptions>();
     CLI::App* command = app.add_subcommand("predict", "Apply a model to rows in files; one line a row on stdout");
     command
-        ->add_option("--model", options->model, "an XGBoost model (JSON or UBJSON), or a model.tar.gz with one inside")
+        ->add_option("--model", options->model,
+                     "a model file (XGBoost, LightGBM text, ONNX), or a model.tar.gz with one inside")
         ->required();
     command->add_option("--data", options->data, "files or folders of rows; gzip is recognised")->required();
     command->add_option("--content-type", options->content_type, "text/libsvm (the default) or text/csv");
     command
-        ->add_option("--output", options->output,
-                     "label: the class; probability: of class 1, or of every class, joined by commas;\n"
-                     "margin: the sum of the trees. Without it: what stock Booster.predict returns")
-        ->check(CLI::IsMember({"label", "probability", "margin"}));
+        ->add_option(
+            "--output", options->output,
+            "label: the class; probability: of class 1, or of every class, joined by commas;\n"
+            "margin: the sum of the trees; leaf: the node each tree ends in; contributions: what each feature\n"
+            "adds to the margin (TreeSHAP), then the mean; interactions: the same for each pair of features,\n"
+            "row by row of a square. Several outputs follow one another. Without it: what stock\n"
+            "Booster.predict returns")
+        ->check(CLI::IsMember({"label", "probability", "margin", "leaf", "contributions", "interactions"}));
+    command->add_option("--rounds", options->rounds, "only these rounds of the model: FIRST:END, as 0:10 or 5:");
     command->add_flag("--labeled", options->labeled,
                       "the first CSV column is a label: leave it out (libsvm labels always are)");
     command->add_option("--threads", options->threads, "threads that read the text; default: all cores")

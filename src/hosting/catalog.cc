@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "hosting/selectable_inference.h"
 #include "meta/arn.h"
 #include "store/s3_location.h"
 
@@ -34,13 +35,45 @@ struct RefusedVariable {
     std::string_view why;
 };
 constexpr RefusedVariable kRefusedVariables[] = {
-    {"SAGEMAKER_INFERENCE_OUTPUT", "",
-     "selectable inference is not available; predictions come as the model gives them"},
     {"SAGEMAKER_PROGRAM", "", "script mode is not available; the built-in algorithm serves the model"},
     {"SAGEMAKER_SUBMIT_DIRECTORY", "", "script mode is not available; the built-in algorithm serves the model"},
     {"SAGEMAKER_MULTI_MODEL", "false", "multi-model endpoints are not available; create one model per archive"},
     {"SAGEMAKER_BATCH", "false", "it belongs to batch transform, not to an endpoint"},
 };
+
+using Environment = std::map<std::string, std::string>;
+
+std::string ValueOf(const Environment& environment, const std::string& name) {
+    auto found = environment.find(name);
+    return found == environment.end() ? std::string() : found->second;
+}
+
+Result<void> CheckVariables(const Environment& environment, AlgorithmVersion version) {
+    for (const RefusedVariable& refused : kRefusedVariables) {
+        const std::string value = ValueOf(environment, std::string(refused.name));
+        if (value.empty() || value == refused.harmless_value) continue;
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("The environment variable {} cannot be honoured: {}.", refused.name, refused.why));
+    }
+    if (version < AlgorithmVersion::k1_0_1 && !ValueOf(environment, "SAGEMAKER_INFERENCE_OUTPUT").empty())
+        return Error(
+            ErrorCode::kInvalidArgument,
+            "The environment variable SAGEMAKER_INFERENCE_OUTPUT cannot be honoured: images before 1.0 have no "
+            "selectable inference.");
+    return {};
+}
+
+/// 0 when the variable is not set.
+Result<std::uint64_t> ContentBytesMax(const Environment& environment) {
+    auto found = environment.find("MAX_CONTENT_LENGTH");
+    if (found == environment.end()) return std::uint64_t{0};
+    const std::string& text = found->second;
+    std::uint64_t bytes = 0;
+    auto end = std::from_chars(text.data(), text.data() + text.size(), bytes);
+    if (!text.empty() && end.ec == std::errc() && end.ptr == text.data() + text.size() && bytes > 0) return bytes;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("The environment variable MAX_CONTENT_LENGTH must be a number of bytes: \"{}\".", text));
+}
 
 }  // namespace
 
@@ -50,26 +83,17 @@ Error NoSuchResource(meta::ResourceKind kind, const meta::Scope& scope, std::str
 }
 
 Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment) {
-    ServedModel served;
-    served.version = TRY(RecogniseAlgorithmImage(image));
-    for (const RefusedVariable& refused : kRefusedVariables) {
-        auto found = environment.find(std::string(refused.name));
-        if (found == environment.end() || found->second.empty() || found->second == refused.harmless_value) continue;
-        return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("The environment variable {} cannot be honoured: {}.", refused.name, refused.why));
-    }
-    if (auto found = environment.find("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"); found != environment.end())
-        served.default_accept = found->second;
-    if (auto found = environment.find("MAX_CONTENT_LENGTH"); found != environment.end()) {
-        const std::string& text = found->second;
-        auto end = std::from_chars(text.data(), text.data() + text.size(), served.content_bytes_max);
-        if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size() ||
-            served.content_bytes_max == 0)
-            return Error(
-                ErrorCode::kInvalidArgument,
-                fmt::format("The environment variable MAX_CONTENT_LENGTH must be a number of bytes: \"{}\".", text));
-    }
-    return served;
+    const AlgorithmVersion version = TRY(RecogniseAlgorithmImage(image));
+    TRY(CheckVariables(environment, version));
+    const std::uint64_t content_bytes_max = TRY(ContentBytesMax(environment));
+    const std::string accept = ValueOf(environment, "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT");
+    const std::string ensemble = ValueOf(environment, "SAGEMAKER_INFERENCE_ENSEMBLE");
+    return ServedModel{.model = nullptr,
+                       .version = version,
+                       .default_accept = accept.empty() ? "text/csv" : accept,
+                       .content_bytes_max = content_bytes_max,
+                       .selected_keys = ParseSelectedKeys(ValueOf(environment, "SAGEMAKER_INFERENCE_OUTPUT")),
+                       .whole_ensemble = ensemble.empty() || ensemble == "true"};
 }
 
 Catalog::Catalog(const Options& options)

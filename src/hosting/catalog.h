@@ -24,7 +24,7 @@ namespace espalier::hosting {
 Error NoSuchResource(meta::ResourceKind kind, const meta::Scope& scope, std::string_view name);
 
 /// The container settings that are taken from a model's environment. kInvalidArgument for a value that is none, or for
-/// a variable that asks for something this server does not do (script mode, selectable inference, multi-model).
+/// a variable that asks for something this server does not do (script mode, multi-model).
 Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment);
 
 class Catalog {

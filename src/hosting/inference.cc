@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/version_profile.h"
 #include "data/content_type.h"
 #include "data/csv.h"
 #include "data/libsvm.h"
+#include "data/recordio.h"
 #include "hosting/number_text.h"
+#include "hosting/reply_format.h"
+#include "hosting/selectable_inference.h"
+#include "model/row_outputs.h"
 
 namespace espalier::hosting {
 namespace {
@@ -18,72 +25,13 @@ namespace {
 // entries, and every thread of the server may keep one.
 constexpr std::size_t kKeptEntriesMax = 512 << 10;
 
-constexpr std::string_view kCsvType = "text/csv; charset=utf-8";
-constexpr std::string_view kJsonType = "application/json";
-constexpr std::string_view kJsonLinesType = "application/jsonlines";
 constexpr std::string_view kErrorType = "text/html; charset=utf-8";
-
-enum class ReplyStyle {
-    kCommaJoined,  ///< images up to 1.2-1: one line without an end, rows of several values as Python lists
-    kCsvLines,     ///< from 1.2-2 on: a line for each row
-    kBatchLines,   ///< in a batch transform: a line for each row, several values as a Python list
-    kJson,
-    kJsonLines,
-};
 
 ContainerReply Fail(int status, std::string message) {
     return {.status = status, .content_type = kErrorType, .body = std::move(message)};
 }
 
-std::string Lower(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    return lower;
-}
-
-/// The media type of an Accept header: what stands before the first ';', without blanks.
-std::string_view MediaType(std::string_view accept) {
-    std::string_view type = accept.substr(0, accept.find(';'));
-    while (!type.empty() && (type.front() == ' ' || type.front() == '\t')) type.remove_prefix(1);
-    while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-    return type;
-}
-
-/// The reply style an image uses for that Accept header; a status and a message when it cannot.
-struct StyleChoice {
-    ReplyStyle style = ReplyStyle::kCommaJoined;
-    int status = 200;
-    std::string message;
-};
-
-StyleChoice ChooseStyle(const ServedModel& served, std::string_view accept) {
-    if (served.is_batch) return {.style = ReplyStyle::kBatchLines, .status = 200, .message = ""};
-    // Older images do not look at Accept at all.
-    if (!ProfileOf(served.version).looks_at_accept) return {};
-    std::string_view type = MediaType(accept);
-    if (type.empty() || type == "*/*") type = MediaType(served.default_accept);
-    if (type == "text/csv") return {.style = ReplyStyle::kCsvLines, .status = 200, .message = ""};
-    const std::string lower = Lower(type);
-    if (lower == "text/csv") return {.style = ReplyStyle::kCsvLines, .status = 200, .message = ""};
-    if (lower == "application/json") return {.style = ReplyStyle::kJson, .status = 200, .message = ""};
-    if (lower == "application/jsonlines") return {.style = ReplyStyle::kJsonLines, .status = 200, .message = ""};
-    if (lower == "application/x-recordio-protobuf") {
-        return {.style = ReplyStyle::kCsvLines,
-                .status = 500,
-                .message =
-                    "Accept type application/x-recordio-protobuf cannot be produced without selectable "
-                    "inference, which this server does not have."};
-    }
-    return {.style = ReplyStyle::kCsvLines,
-            .status = 406,
-            .message = fmt::format("Accept type {} is not supported. Please use supported accept types: "
-                                   "['application/json', 'application/jsonlines', 'application/x-recordio-protobuf', "
-                                   "'text/csv'].",
-                                   type)};
-}
-
-/// One row's values: `7.0`, or `[0.1, 0.9]` when there are several.
+/// One row's values as older images write them: `7.0`, or `[0.1, 0.9]` when there are several.
 template <typename AppendNumber>
 void AppendPythonValue(std::string& out, std::span<const float> values, AppendNumber&& append) {
     if (values.size() == 1) return append(out, values[0]);
@@ -95,81 +43,211 @@ void AppendPythonValue(std::string& out, std::span<const float> values, AppendNu
     out += ']';
 }
 
-void AppendRow(std::string& out, ReplyStyle style, std::span<const float> values, bool is_first) {
-    switch (style) {
-        case ReplyStyle::kCommaJoined:
-            if (!is_first) out += ',';
-            AppendPythonValue(out, values, AppendPythonFloat);
-            return;
-        case ReplyStyle::kBatchLines:
-            AppendPythonValue(out, values, AppendPythonFloat);
-            out += '\n';
-            return;
-        case ReplyStyle::kCsvLines:
-            for (std::size_t i = 0; i < values.size(); ++i) {
-                if (i > 0) out += ',';
-                AppendPythonFloat(out, values[i]);
-            }
-            out += '\n';
-            return;
-        case ReplyStyle::kJson:
-        case ReplyStyle::kJsonLines:
-            if (style == ReplyStyle::kJson && !is_first) out += ", ";
-            out += "{\"score\": ";
-            AppendPythonValue(out, values, AppendPythonJsonFloat);
-            out += '}';
-            if (style == ReplyStyle::kJsonLines) out += '\n';
-            return;
+/// Without a form: a line for each row in a batch transform, else all rows on one line.
+void AppendRow(std::string& out, const ServedModel& served, std::optional<ReplyForm> form,
+               std::span<const float> values, bool is_first) {
+    if (!form) {
+        if (!is_first && !served.is_batch) out += ',';
+        AppendPythonValue(out, values, AppendPythonFloat);
+        if (served.is_batch) out += '\n';
+        return;
     }
+    if (*form == ReplyForm::kCsv) {
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            if (i > 0) out += ',';
+            AppendPythonFloat(out, values[i]);
+        }
+        out += '\n';
+        return;
+    }
+    if (*form == ReplyForm::kJson && !is_first) out += ", ";
+    out += "{\"score\": ";
+    AppendPythonValue(out, values, AppendPythonJsonFloat);
+    out += '}';
+    if (*form == ReplyForm::kJsonLines) out += '\n';
 }
 
-ContainerReply Encode(std::span<const float> predictions, std::size_t outputs_per_row, ReplyStyle style) {
+/// Plain predictions. Without a form: as images up to 1.2-1 and batch transforms answer, whatever Accept says.
+ContainerReply Encode(const ServedModel& served, std::span<const float> predictions, std::size_t per_row,
+                      std::optional<ReplyForm> form) {
     // A class takes 4 characters with its separator, a probability about 20.
     constexpr std::size_t kTypicalNumberBytes = 20;
-    ContainerReply reply{.status = 200, .content_type = kCsvType, .body = {}};
-    reply.body.reserve(predictions.size() * (outputs_per_row == 1 ? kTypicalNumberBytes / 2 : kTypicalNumberBytes));
-    if (style == ReplyStyle::kJson) reply.body += "{\"predictions\": [";
-    for (std::size_t begin = 0; begin < predictions.size(); begin += outputs_per_row)
-        AppendRow(reply.body, style, predictions.subspan(begin, outputs_per_row), begin == 0);
-    if (style == ReplyStyle::kJson) reply.body += "]}";
-    if (style == ReplyStyle::kJson) reply.content_type = kJsonType;
-    if (style == ReplyStyle::kJsonLines) reply.content_type = kJsonLinesType;
+    ContainerReply reply{.status = 200, .content_type = ContentTypeOf(form.value_or(ReplyForm::kCsv)), .body = {}};
+    reply.body.reserve(predictions.size() * (per_row == 1 ? kTypicalNumberBytes / 2 : kTypicalNumberBytes));
+    if (form == ReplyForm::kJson) reply.body += "{\"predictions\": [";
+    for (std::size_t begin = 0; begin < predictions.size(); begin += per_row)
+        AppendRow(reply.body, served, form, predictions.subspan(begin, per_row), begin == 0);
+    if (form == ReplyForm::kJson) reply.body += "]}";
     return reply;
+}
+
+ContainerReply EncodeSelected(const ServedModel& served, std::span<const float> predictions, std::size_t per_row,
+                              ReplyForm form) {
+    const model::TreeEnsemble& ensemble = served.model->predictors[0]->ensemble();
+    if (Result<void> checked = CheckSelectable(ensemble.objective); !checked)
+        return Fail(500, checked.error().message());
+    RecordReply reply(form);
+    for (std::size_t begin = 0; begin < predictions.size(); begin += per_row) {
+        reply.Add(SelectFields(served.selected_keys, ensemble.objective, static_cast<std::size_t>(ensemble.num_class),
+                               predictions.subspan(begin, per_row)));
+    }
+    std::string body = reply.Take();
+    if (served.is_batch && form == ReplyForm::kCsv) body += '\n';
+    return {.status = 200, .content_type = ContentTypeOf(form), .body = std::move(body)};
+}
+
+ContainerReply EncodeOutput(const ServedModel& served, const model::RowOutputs& outputs, std::span<const float> values,
+                            std::string_view name, ReplyForm form) {
+    std::size_t per_row = outputs.per_row();
+    if (form == ReplyForm::kCsv) return Encode(served, values, per_row, form);
+    RecordReply reply(form);
+    for (std::size_t begin = 0; begin < values.size(); begin += per_row) {
+        std::span<const float> row = values.subspan(begin, per_row);
+        reply.Add(std::vector<ReplyField>{{name, {row.begin(), row.end()}, per_row > 1}});
+    }
+    return {.status = 200, .content_type = ContentTypeOf(form), .body = reply.Take()};
+}
+
+/// The models that answer.
+std::span<const std::shared_ptr<const model::Predictor>> Answering(const ServedModel& served) {
+    std::span<const std::shared_ptr<const model::Predictor>> all = served.model->predictors;
+    return served.whole_ensemble ? all : all.first(1);
+}
+
+/// One answer of several [models x values]: the mean, or the value that most give, the least of equally many.
+std::vector<float> Combine(const std::vector<std::vector<float>>& answers, bool by_majority) {
+    std::vector<float> combined(answers[0].size());
+    std::vector<float> votes(answers.size());
+    for (std::size_t i = 0; i < combined.size(); ++i) {
+        float sum = 0;
+        for (std::size_t each = 0; each < answers.size(); ++each) sum += votes[each] = answers[each][i];
+        combined[i] = sum / static_cast<float>(answers.size());
+        if (!by_majority) continue;
+        std::sort(votes.begin(), votes.end());
+        std::ptrdiff_t most = 0;
+        for (float vote : votes) {
+            std::ptrdiff_t count = std::count(votes.begin(), votes.end(), vote);
+            if (count > most) combined[i] = vote;
+            most = std::max(most, count);
+        }
+    }
+    return combined;
+}
+
+std::vector<float> PredictAll(const ServedModel& served, const data::FeatureRows& rows) {
+    auto models = Answering(served);
+    if (models.size() == 1) return models[0]->Predict(rows);
+    std::vector<std::vector<float>> answers;
+    for (const auto& each : models) answers.push_back(each->Predict(rows));
+    const std::string& objective = models[0]->ensemble().objective;
+    return Combine(answers, objective == "multi:softmax" || objective == "binary:hinge");
+}
+
+/// `output=NAME` of the Accept header.
+ContainerReply InferOutput(const ServedModel& served, const data::FeatureRows& rows, const AcceptedReply& accepted) {
+    auto models = Answering(served);
+    std::vector<std::vector<float>> answers(models.size());
+    Result<model::RowOutputs> outputs = model::RowOutputs::Create(models[0], accepted.output);
+    for (std::size_t each = 0; each < models.size() && outputs; ++each) {
+        outputs = model::RowOutputs::Create(models[each], accepted.output);
+        if (!outputs) break;
+        if (models.size() > 1 && outputs->output() == model::Output::kLeaf)
+            return Fail(406, "Accept parameter output=leaf: several models have no leaf in common.");
+        if (Result<void> done = outputs->Compute(rows, answers[each]); !done)
+            return Fail(400, fmt::format("Unable to evaluate payload provided: {}", done.error().message()));
+    }
+    if (!outputs) return Fail(406, fmt::format("Accept parameter output: {}", outputs.error().message()));
+    std::vector<float> values =
+        models.size() == 1 ? std::move(answers[0]) : Combine(answers, outputs->output() == model::Output::kLabel);
+    return EncodeOutput(served, *outputs, values, accepted.output, accepted.form);
+}
+
+bool IsRecordIo(std::string_view content_type) {
+    constexpr std::string_view kType = "application/x-recordio-protobuf";
+    return content_type.substr(0, content_type.find(';')) == kType;
+}
+
+/// Empty, or why the image would not predict from so many columns (contracts/xgboost.md 6.4).
+std::string ColumnIssue(const LoadedModel& loaded, std::string_view format, std::size_t columns) {
+    const std::size_t known = loaded.predictors[0]->ensemble().num_feature;
+    if (!loaded.pickled) {
+        if (columns <= known) return {};
+        return fmt::format(
+            "Number of columns does not match number of features in booster. The payload has {} columns, "
+            "the model was trained on {}.",
+            columns, known);
+    }
+    if (format == "libsvm") {
+        if (columns <= known + 1) return {};
+        return fmt::format("Feature size of libsvm inference data {} is larger than feature size of trained model {}.",
+                           columns, known);
+    }
+    if (columns == known || columns + 1 == known) return {};
+    return fmt::format("Feature size of {} inference data {} is not consistent with feature size of trained model {}.",
+                       format, columns, known);
 }
 
 bool IsBlank(std::string_view body) {
     return body.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-ContainerReply InferInto(data::FeatureRows& rows, const ServedModel& served, std::string_view content_type,
+/// Empty, or the answer to a payload that cannot be read.
+std::optional<ContainerReply> ReadPayload(std::string_view content_type, std::string_view body, data::LabeledRows& rows,
+                                          std::string_view& format) {
+    Result<void> parsed;
+    if (IsRecordIo(content_type)) {
+        format = "recordio-protobuf";
+        parsed = data::ParseRecordIoRequest(body, rows);
+        if (parsed) return std::nullopt;
+        return Fail(415,
+                    fmt::format("Loading {} data failed with Exception, please ensure data is in {} format: <class "
+                                "'ValueError'> {}",
+                                format, format, parsed.error().message()));
+    }
+    Result<data::InputFormat> found = data::ParseRequestContentType(content_type);
+    if (!found) return Fail(415, found.error().message());
+    format = data::ToString(*found);
+    parsed = *found == data::InputFormat::kCsv ? data::ParseCsvRequest(body, rows.rows)
+                                               : data::ParseLibsvmRequest(body, rows.rows);
+    if (parsed) return std::nullopt;
+    return Fail(415, fmt::format("Loading {} data failed with Exception, please ensure data is in {} format:\n "
+                                 "<class 'ValueError'>\n {}",
+                                 format, format, parsed.error().message()));
+}
+
+ContainerReply InferInto(data::LabeledRows& rows, const ServedModel& served, std::string_view content_type,
                          std::string_view accept, std::string_view body) {
-    Result<data::InputFormat> format = data::ParseRequestContentType(content_type);
-    if (!format) return Fail(415, format.error().message());
-    Result<void> parsed =
-        *format == data::InputFormat::kCsv ? data::ParseCsvRequest(body, rows) : data::ParseLibsvmRequest(body, rows);
-    if (!parsed) {
-        const std::string_view name = data::ToString(*format);
-        return Fail(415, fmt::format("Loading {} data failed with Exception, please ensure data is in {} format:\n "
-                                     "<class 'ValueError'>\n {}",
-                                     name, name, parsed.error().message()));
+    std::string_view format;
+    if (std::optional<ContainerReply> refused = ReadPayload(content_type, body, rows, format))
+        return *std::move(refused);
+    if (std::string issue = ColumnIssue(*served.model, format, rows.rows.num_features); !issue.empty())
+        return Fail(400, fmt::format("Unable to evaluate payload provided: {}", issue));
+    const bool forms =
+        (served.version >= AlgorithmVersion::k1_2_2 && !served.is_batch) || !served.selected_keys.empty();
+    // Older images do not look at Accept at all; only the parameter of ours counts there.
+    if (!forms && accept.find("output") == std::string_view::npos)
+        return Encode(served, PredictAll(served, rows.rows), served.model->predictors[0]->outputs_per_row(),
+                      std::nullopt);
+    Result<AcceptedReply> accepted = ParseAccept(accept, served.default_accept);
+    if (accepted && !accepted->output.empty()) return InferOutput(served, rows.rows, *accepted);
+    const std::vector<float> predictions = PredictAll(served, rows.rows);
+    const std::size_t per_row = served.model->predictors[0]->outputs_per_row();
+    if (!forms) return Encode(served, predictions, per_row, std::nullopt);
+    if (!accepted) return Fail(406, accepted.error().message());
+    if (!served.selected_keys.empty()) return EncodeSelected(served, predictions, per_row, accepted->form);
+    if (accepted->form == ReplyForm::kRecordIo) {
+        return Fail(500,
+                    "Accept type application/x-recordio-protobuf cannot be produced without selectable inference: set "
+                    "SAGEMAKER_INFERENCE_OUTPUT in the model's environment, or ask for output=NAME.");
     }
-    const model::Predictor& predictor = *served.model->predictor;
-    if (rows.num_features > predictor.ensemble().num_feature) {
-        return Fail(400, fmt::format("Unable to evaluate payload provided: Number of columns does not match number of "
-                                     "features in booster. The payload has {} columns, the model was trained on {}.",
-                                     rows.num_features, predictor.ensemble().num_feature));
-    }
-    const std::vector<float> predictions = predictor.Predict(rows);
-    StyleChoice choice = ChooseStyle(served, accept);
-    if (choice.status != 200) return Fail(choice.status, std::move(choice.message));
-    return Encode(predictions, predictor.outputs_per_row(), choice.style);
+    return Encode(served, predictions, per_row, accepted->form);
 }
 
 }  // namespace
 
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body) {
-    thread_local data::FeatureRows rows;
+    thread_local data::LabeledRows rows;
     if (served.content_bytes_max != 0 && body.size() > served.content_bytes_max) {
         return Fail(413, fmt::format("The data value transmitted exceeds the capacity limit: {} bytes, at most {} "
                                      "(MAX_CONTENT_LENGTH of the model)",
@@ -178,8 +256,8 @@ ContainerReply Infer(const ServedModel& served, std::string_view content_type, s
     if (body.empty()) return {.status = 204, .content_type = "", .body = {}};
     if (IsBlank(body)) return Fail(415, "The payload holds only blanks: there is no row to predict.");
     ContainerReply reply = InferInto(rows, served, content_type, accept, body);
-    if (rows.values.capacity() > kKeptEntriesMax || rows.row_offsets.capacity() > kKeptEntriesMax)
-        rows = data::FeatureRows();
+    if (rows.rows.values.capacity() > kKeptEntriesMax || rows.rows.row_offsets.capacity() > kKeptEntriesMax)
+        rows = data::LabeledRows();
     return reply;
 }
 

@@ -2,8 +2,10 @@
 //
 // The images differ in how they answer; the checks come in their order: empty body (204), payload or content type
 // (415), prediction (400), Accept (406). Statuses and texts are the containers' own, because clients see them inside
-// ModelError. A warm call allocates the reply and nothing else of size: rows are decoded into a buffer of the thread.
-// Source: contracts/xgboost.md section 6 (aws/sagemaker-xgboost-container); pinned by tests/clients/test_invoke.py.
+// ModelError. An archive with several models (k-fold) answers with their mean, or with the class that most of them
+// give. `Accept: TYPE; output=NAME` asks any image for one of model/row_outputs.h (docs/guide.md). A warm plain call
+// allocates the reply and nothing else of size: rows are decoded into a buffer of the thread. Source:
+// contracts/xgboost.md section 6 (aws/sagemaker-xgboost-container); pinned by tests/clients/test_invoke.py.
 // Thread-safe.
 #pragma once
 
@@ -11,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/algorithm_image.h"
 #include "hosting/loaded_model.h"
@@ -23,7 +26,10 @@ struct ServedModel {
     AlgorithmVersion version = AlgorithmVersion::kLegacy;
     std::string default_accept = "text/csv";  ///< SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT
     std::uint64_t content_bytes_max = 0;      ///< MAX_CONTENT_LENGTH; 0 = the platform's limit alone counts
-    bool is_batch = false;                    ///< in a batch transform: a line for each row, whatever the image
+    std::vector<std::string> selected_keys;   ///< SAGEMAKER_INFERENCE_OUTPUT: what each row's answer holds
+    bool whole_ensemble =
+        true;               ///< SAGEMAKER_INFERENCE_ENSEMBLE: all models of the archive answer, not the first alone
+    bool is_batch = false;  ///< in a batch transform: a line for each row, whatever the image
 };
 
 struct ContainerReply {

@@ -17,15 +17,21 @@ constexpr ArchiveLimits kModelArchiveLimits = {.total_bytes_max = std::uint64_t{
 
 Result<std::shared_ptr<const LoadedModel>> LoadModel(std::span<const char> archive) {
     const std::vector<ArchiveMember> members = TRY(ReadTarGz(archive, kModelArchiveLimits));
-    const ArchiveMember* file = TRY(model::FindModelMember(members));
-    auto in_member = [&](Error error) {
-        return std::move(error).Wrap(fmt::format("its member \"{}\" cannot be read as a model", file->name));
-    };
-    Result<model::TreeEnsemble> ensemble = model::ReadModel(file->bytes);
-    if (!ensemble) return in_member(std::move(ensemble).error());
-    Result<std::shared_ptr<const model::Predictor>> predictor = model::Predictor::Create(std::move(*ensemble));
-    if (!predictor) return in_member(std::move(predictor).error());
-    return std::make_shared<const LoadedModel>(LoadedModel{.predictor = std::move(*predictor), .member = file->name});
+    LoadedModel loaded;
+    for (const ArchiveMember* file : TRY(model::FindModelMembers(members))) {
+        const std::string context = fmt::format("its member \"{}\" cannot be read as a model", file->name);
+        model::TreeEnsemble ensemble = TRY_MSG(model::ReadModel(file->bytes), context);
+        if (loaded.predictors.empty()) {
+            loaded.pickled = TRY(model::DetectModelFormat(file->bytes)) == model::ModelFormat::kPickle;
+        } else if (const model::TreeEnsemble& first = loaded.predictors[0]->ensemble();
+                   first.objective != ensemble.objective || first.num_groups() != ensemble.num_groups()) {
+            return Error(ErrorCode::kCorruptData,
+                         fmt::format("its models do not belong together: \"{}\" is for {} and the first for {}",
+                                     file->name, ensemble.objective, first.objective));
+        }
+        loaded.predictors.push_back(TRY_MSG(model::Predictor::Create(std::move(ensemble)), context));
+    }
+    return std::make_shared<const LoadedModel>(std::move(loaded));
 }
 
 }  // namespace espalier::hosting

@@ -1,13 +1,12 @@
-// A model ready to predict, out of a model.tar.gz.
+// The models ready to predict out of a model.tar.gz: one, or those of a k-fold training job.
 //
-// Which member is the model: model::FindModelMember. Any format that the model module reads will do. Immutable and
+// Which members are models: model::FindModelMembers. Any format that the model module reads will do. Immutable and
 // thread-safe once loaded.
 #pragma once
 
 #include <memory>
 #include <span>
-#include <string>
-#include <string_view>
+#include <vector>
 
 #include "base/archive.h"
 #include "base/result.h"
@@ -16,8 +15,10 @@
 namespace espalier::hosting {
 
 struct LoadedModel {
-    std::shared_ptr<const model::Predictor> predictor;
-    std::string member;  ///< the archive's member it was read from
+    /// In the order of their names; at least one, with the same outputs a row.
+    std::vector<std::shared_ptr<const model::Predictor>> predictors;
+    /// The first of them came as a pickle: the images check the number of columns more strictly then.
+    bool pickled = false;
 };
 
 /// kCorruptData, kInvalidArgument or kResourceLimit with a sentence that names what is wrong: the archive, its lack of

@@ -1,5 +1,6 @@
 // Trees laid out for walking: shallow ones as complete binary trees without child pointers, deep ones as node arrays
-// with siblings side by side; both over a dense row of the features the model uses.
+// with siblings side by side; both over a dense row of the features the model uses. Many rows at once go through
+// kernels/plane_forest.h where all trees are shallow: the same sums, bit for bit.
 //
 // Nouns: column = a used feature's place in the dense row; block = up to kRowsPerBlock dense rows, missing = quiet NaN.
 // A row goes left iff value < condition, or its value is missing and the node's default is left; categorical nodes as
@@ -8,11 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "data/feature_rows.h"
 #include "model/category_set.h"
+#include "model/plane_compiler.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::model {
@@ -24,11 +27,18 @@ class Forest {
 
     /// Adds each tree's leaf to margins [rows x groups] f32 row-major, in tree order.
     void AddLeaves(const data::FeatureRows& rows, std::span<float> margins) const;
+    /// The same for dense rows: values [margins / groups x num_values] of features 0 to num_values - 1, missing = NaN.
+    void AddLeavesDense(std::span<const float> values, std::size_t num_values, std::span<float> margins) const;
 
     std::size_t num_columns() const { return num_columns_; }
 
   private:
     static constexpr std::size_t kRowsPerBlock = 64;
+    /// Below, comparing every condition of the forest costs more than walking.
+    static constexpr std::size_t kPlaneRowsMin = 24;
+    static constexpr std::size_t kPickedTogether = 16;
+    /// Rows in flight at once hide the latency of each other's loads.
+    static constexpr std::size_t kWalkedTogether = 8;
     /// Complete trees of depth 6 take 63 nodes of 8 bytes and 64 leaves; one level more doubles that.
     static constexpr int kCompleteDepthMax = 6;
     static constexpr std::uint32_t kDefaultLeft = 0x80000000U;
@@ -63,7 +73,18 @@ class Forest {
     void AddLinked(const Tree& tree, float weight, CompiledTree& compiled);
     LinkedNode LinkedLeaf(const Tree& tree, float weight, std::size_t node);
     std::uint32_t SplitColumn(const Tree& tree, std::size_t node) const;
+    void FillColumns(const data::FeatureRows& rows, std::size_t first, std::size_t count, float* values) const;
+    void ScatterColumns(const data::FeatureRows& rows, std::size_t first, std::size_t count, float* values) const;
+    bool IsDense(const data::FeatureRows& rows, std::size_t row) const;
+    void PickColumns(const float* const* rows, std::size_t count, const float* next, std::size_t next_floats,
+                     float* values) const;
     void FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const;
+    /// Fills values [columns x kPlaneStride] with rows first to first + count.
+    template <typename Fill>
+    void AddLeavesByPlanes(std::size_t num_rows, std::span<float> margins, const Fill& fill) const;
+    void WalkBlock(const float* block, std::size_t num_rows, float* margins) const;
+    void WalkRow(const float* row, float* margins) const;
+    /// num_rows: a multiple of kWalkedTogether.
     void WalkComplete(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const;
     void WalkLinked(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const;
 
@@ -77,6 +98,7 @@ class Forest {
     std::vector<LinkedNode> linked_nodes_;
     std::vector<CategorySet> category_sets_;
     std::vector<float> leaf_vectors_;
+    std::optional<PlaneProgram> planes_;
 };
 
 }  // namespace espalier::model

@@ -31,6 +31,21 @@ class LinearModel {
         }
     }
 
+    /// The same for dense rows [margins / groups x num_values].
+    void AddDenseWeights(std::span<const float> values, std::size_t num_values, std::span<float> margins) const {
+        std::size_t bias = weights_.size() - num_groups_;
+        for (std::size_t row = 0; row < margins.size() / num_groups_; ++row) {
+            std::span<float> sums = margins.subspan(row * num_groups_, num_groups_);
+            for (std::size_t group = 0; group < num_groups_; ++group) sums[group] += weights_[bias + group];
+            for (std::size_t feature = 0; feature < num_values && feature * num_groups_ < bias; ++feature) {
+                float value = values[row * num_values + feature];
+                if (value != value) continue;
+                for (std::size_t group = 0; group < num_groups_; ++group)
+                    sums[group] += value * weights_[feature * num_groups_ + group];
+            }
+        }
+    }
+
   private:
     std::span<const float> weights_;
     std::size_t num_groups_;

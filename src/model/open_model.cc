@@ -63,21 +63,29 @@ std::string ListNames(const std::vector<ArchiveMember>& members) {
     return names;
 }
 
-}  // namespace
-
-Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members) {
-    const ArchiveMember* only = nullptr;
-    std::size_t candidates = 0;
-    for (const ArchiveMember& member : members) {
-        if (member.name == kModelFileName) return &member;
-        if (member.name.find('/') != std::string::npos || member.name.starts_with('.')) continue;
-        only = &member;
-        ++candidates;
-    }
-    if (candidates == 1) return only;
+Error NoModel(const std::vector<ArchiveMember>& members) {
     return Error(ErrorCode::kCorruptData,
                  fmt::format("there is no model file in it: it should hold \"{}\" at its top level, and holds {}",
                              kModelFileName, ListNames(members)));
+}
+
+}  // namespace
+
+Result<std::vector<const ArchiveMember*>> FindModelMembers(const std::vector<ArchiveMember>& members) {
+    std::vector<const ArchiveMember*> found;
+    for (const ArchiveMember& member : members) {
+        if (member.name == kModelFileName) return std::vector<const ArchiveMember*>{&member};
+        if (member.name.find('/') == std::string::npos && !member.name.starts_with('.')) found.push_back(&member);
+    }
+    if (found.empty()) return NoModel(members);
+    std::sort(found.begin(), found.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+    return found;
+}
+
+Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members) {
+    std::vector<const ArchiveMember*> found = TRY(FindModelMembers(members));
+    if (found.size() != 1) return NoModel(members);
+    return found[0];
 }
 
 Result<OpenedModel> OpenModel(const std::string& path) {

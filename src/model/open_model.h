@@ -31,6 +31,10 @@ inline constexpr std::string_view kModelFileName = "xgboost-model";
 /// holds instead. The member is borrowed.
 Result<const ArchiveMember*> FindModelMember(const std::vector<ArchiveMember>& members);
 
+/// All models of an archive for an endpoint: kModelFileName alone, else every regular file at the top level whose name
+/// does not start with a dot, by name, as k-fold training jobs leave them. kCorruptData when there is none.
+Result<std::vector<const ArchiveMember*>> FindModelMembers(const std::vector<ArchiveMember>& members);
+
 /// Of an archive FindModelMember's is read.
 /// kNotFound, kIo, kResourceLimit (over kModelFileBytesMax), and what ReadTarGz and ReadModel say, with the path.
 Result<OpenedModel> OpenModel(const std::string& path);

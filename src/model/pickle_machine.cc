@@ -211,11 +211,12 @@ Result<void> PickleMachine::PushTextLine(char operation) {
 
 Result<void> PickleMachine::Remember(std::uint64_t key) {
     if (stack_.empty()) return cursor_.Fail("a value is missing on the stack");
-    if (key > memo_.size() || values_left_ == 0)
-        return cursor_.Fail("a value is kept under a number that leaves a gap");
-    if (key == memo_.size()) {
-        memo_.emplace_back();
-        --values_left_;
+    // An optimised pickle leaves gaps.
+    if (key >= memo_.size()) {
+        std::uint64_t added = key + 1 - memo_.size();
+        if (added > values_left_) return cursor_.Fail("a value is kept under too great a number");
+        values_left_ -= static_cast<std::size_t>(added);
+        memo_.resize(static_cast<std::size_t>(key) + 1);
     }
     memo_[static_cast<std::size_t>(key)] = stack_.back();
     return {};

@@ -1,9 +1,12 @@
 #include "model/predictor.h"
 
 #include <algorithm>
+#include <limits>
+#include <mutex>
 #include <utility>
 
 #include "base/check.h"
+#include "model/category_set.h"
 #include "model/forest.h"
 #include "model/linear_model.h"
 #include "model/links.h"
@@ -11,6 +14,30 @@
 
 namespace espalier::model {
 namespace {
+
+// NaN: the row has no such feature.
+float ValueOf(const data::FeatureRows& rows, std::size_t row, std::uint32_t feature) {
+    auto begin = rows.feature_idx.begin() + static_cast<std::ptrdiff_t>(rows.row_offsets[row]);
+    auto end = rows.feature_idx.begin() + static_cast<std::ptrdiff_t>(rows.row_offsets[row + 1]);
+    auto found = std::lower_bound(begin, end, feature);
+    if (found == end || *found != feature) return std::numeric_limits<float>::quiet_NaN();
+    return rows.values[static_cast<std::size_t>(found - rows.feature_idx.begin())];
+}
+
+std::int32_t FindLeaf(const Tree& tree, const data::FeatureRows& rows, std::size_t row) {
+    std::int32_t node = 0;
+    while (!tree.is_leaf(static_cast<std::size_t>(node))) {
+        auto at = static_cast<std::size_t>(node);
+        float value = ValueOf(rows, row, static_cast<std::uint32_t>(tree.split_indices[at]));
+        bool left = tree.default_left[at] != 0;
+        if (value == value) {
+            left = tree.is_categorical(at) ? !CategorySet(tree.CategoriesOf(at)).Contains(value)
+                                           : value < tree.split_conditions[at];
+        }
+        node = left ? tree.left_children[at] : tree.right_children[at];
+    }
+    return node;
+}
 
 class EnsemblePredictor final : public Predictor {
   public:
@@ -23,16 +50,25 @@ class EnsemblePredictor final : public Predictor {
     const TreeEnsemble& ensemble() const override { return ensemble_; }
 
     void PredictMargins(const data::FeatureRows& rows, std::span<float> margins) const override {
-        std::size_t groups = base_margins_.size();
-        CHECK(margins.size() == rows.num_rows() * groups, "{} margins for {} rows of {} groups", margins.size(),
-              rows.num_rows(), groups);
-        for (std::size_t i = 0; i < margins.size(); i += groups) {
-            std::copy(base_margins_.begin(), base_margins_.end(), margins.begin() + static_cast<std::ptrdiff_t>(i));
-        }
+        CHECK(margins.size() == rows.num_rows() * base_margins_.size(), "{} margins for {} rows of {} groups",
+              margins.size(), rows.num_rows(), base_margins_.size());
+        FillBase(margins);
         if (ensemble_.booster == Booster::kGblinear) {
-            LinearModel(ensemble_.linear_weights, groups).AddWeights(rows, margins);
+            LinearModel(ensemble_.linear_weights, base_margins_.size()).AddWeights(rows, margins);
         } else {
             forest_.AddLeaves(rows, margins);
+        }
+    }
+
+    void PredictDenseMargins(std::span<const float> values, std::size_t num_values,
+                             std::span<float> margins) const override {
+        CHECK(values.size() * base_margins_.size() == num_values * margins.size(),
+              "{} margins for {} values in rows of {}", margins.size(), values.size(), num_values);
+        FillBase(margins);
+        if (ensemble_.booster == Booster::kGblinear) {
+            LinearModel(ensemble_.linear_weights, base_margins_.size()).AddDenseWeights(values, num_values, margins);
+        } else {
+            forest_.AddLeavesDense(values, num_values, margins);
         }
     }
 
@@ -75,13 +111,36 @@ class EnsemblePredictor final : public Predictor {
         }
     }
 
+    void PredictLeaves(const data::FeatureRows& rows, std::span<float> leaves) const override {
+        std::size_t num_trees = ensemble_.trees.size();
+        for (std::size_t row = 0; row < rows.num_rows(); ++row) {
+            for (std::size_t tree = 0; tree < num_trees; ++tree) {
+                leaves[row * num_trees + tree] = static_cast<float>(FindLeaf(ensemble_.trees[tree], rows, row));
+            }
+        }
+    }
+
+    Result<std::shared_ptr<const Explainer>> Explain() const override {
+        std::lock_guard lock(explainer_mutex_);
+        if (explainer_ == nullptr) explainer_ = TRY(Explainer::Create(ensemble_));
+        return explainer_;
+    }
+
     std::size_t outputs_per_row() const override { return link_ == Link::kArgmax ? 1 : base_margins_.size(); }
 
   private:
+    void FillBase(std::span<float> margins) const {
+        for (std::size_t i = 0; i < margins.size(); i += base_margins_.size()) {
+            std::copy(base_margins_.begin(), base_margins_.end(), margins.begin() + static_cast<std::ptrdiff_t>(i));
+        }
+    }
+
     TreeEnsemble ensemble_;
     std::vector<float> base_margins_;  // [groups]
     Link link_;
     Forest forest_;
+    mutable std::mutex explainer_mutex_;
+    mutable std::shared_ptr<const Explainer> explainer_;  // points into ensemble_
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "data/feature_rows.h"
+#include "model/explainer.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::model {
@@ -24,6 +25,11 @@ class Predictor {
     /// Rows may have fewer or more features than the model; a feature the model does not know is ignored.
     virtual void PredictMargins(const data::FeatureRows& rows, std::span<float> margins) const = 0;
 
+    /// The same for dense rows: values [rows x num_values] f32 row-major of features 0 to num_values - 1, missing =
+    /// NaN.
+    virtual void PredictDenseMargins(std::span<const float> values, std::size_t num_values,
+                                     std::span<float> margins) const = 0;
+
     /// What stock Booster.predict returns: [rows] for multi:softmax (the class as a float), else [rows x groups].
     virtual std::vector<float> Predict(const data::FeatureRows& rows) const = 0;
 
@@ -33,6 +39,12 @@ class Predictor {
     /// The objective's link applied in place to margins [rows x groups]: probabilities for logistic and multi:* (also
     /// multi:softmax, whose Predict gives classes), e^margin for counts and rates, 0 or 1 for hinge.
     virtual void MarginsToProbabilities(std::span<float> margins) const = 0;
+
+    /// The node that each tree sends each row to: leaves [rows x trees] as floats, as stock's pred_leaf. No hot path.
+    virtual void PredictLeaves(const data::FeatureRows& rows, std::span<float> leaves) const = 0;
+
+    /// Made at the first call and kept. What Explainer::Create says.
+    virtual Result<std::shared_ptr<const Explainer>> Explain() const = 0;
 
     /// Number of values a row has in Predict: 1 for multi:softmax, else the groups.
     virtual std::size_t outputs_per_row() const = 0;

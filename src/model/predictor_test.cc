@@ -98,19 +98,31 @@ std::vector<float> PlainMargins(const TreeEnsemble& model, const data::FeatureRo
     return margins;
 }
 
-// Shallow (complete) and deep (linked) trees, chains among them; row counts around the block and the group of rows.
+std::vector<float> Dense(const data::FeatureRows& rows) {
+    std::vector<float> dense(rows.num_rows() * rows.num_features, std::numeric_limits<float>::quiet_NaN());
+    for (std::size_t r = 0; r < rows.num_rows(); ++r) {
+        for (std::uint64_t e = rows.row_offsets[r]; e < rows.row_offsets[r + 1]; ++e)
+            dense[r * rows.num_features + rows.feature_idx[e]] = rows.values[e];
+    }
+    return dense;
+}
+
+// Planes (all trees shallow), complete and deep (linked) trees, chains among them; row counts around the blocks.
 TEST(PredictorTest, AgreesWithThePlainWalkBitForBit) {
-    for (std::size_t max_nodes : {1U, 3U, 31U, 400U}) {
+    for (std::size_t max_nodes : {1U, 3U, 15U, 31U, 400U}) {
         for (std::int32_t num_class : {0, 3}) {
             TreeEnsemble model = RandomModel(static_cast<unsigned>(max_nodes), 7, max_nodes, 20, num_class);
             auto predictor = Predictor::Create(model);
             ASSERT_TRUE(predictor) << predictor.error().ToString();
-            for (std::size_t num_rows : {0U, 1U, 7U, 8U, 9U, 64U, 65U, 130U}) {
+            for (std::size_t num_rows : {0U, 1U, 7U, 8U, 9U, 64U, 65U, 130U, 256U, 300U}) {
                 for (std::uint32_t num_features : {0U, 5U, 20U, 40U}) {
                     data::FeatureRows rows = RandomRows(static_cast<unsigned>(num_rows), num_rows, num_features);
                     std::vector<float> margins(num_rows * model.num_groups());
                     (*predictor)->PredictMargins(rows, margins);
-                    EXPECT_EQ(margins, PlainMargins(model, rows)) << max_nodes << " " << num_rows;
+                    const std::vector<float> expected = PlainMargins(model, rows);
+                    EXPECT_EQ(margins, expected) << max_nodes << " " << num_rows;
+                    (*predictor)->PredictDenseMargins(Dense(rows), num_features, margins);
+                    EXPECT_EQ(margins, expected) << max_nodes << " " << num_rows << " dense";
                 }
             }
         }

@@ -184,4 +184,29 @@ Result<void> CheckEnsemble(const TreeEnsemble& ensemble) {
     return {};
 }
 
+Result<void> KeepRounds(TreeEnsemble& ensemble, std::size_t begin, std::size_t end) {
+    bool linear = ensemble.booster == Booster::kGblinear;
+    std::size_t num_rounds = linear ? static_cast<std::size_t>(ensemble.boosted_rounds) : ensemble.num_rounds();
+    if (end == 0) end = num_rounds;
+    if (begin >= end || end > num_rounds || (linear && (begin != 0 || end != num_rounds))) {
+        return Error(ErrorCode::kInvalidArgument, fmt::format("there are no rounds {} to {} in a {}model of {} rounds",
+                                                              begin, end, linear ? "gblinear " : "", num_rounds));
+    }
+    if (linear) return {};
+    std::vector<std::int32_t>& starts = ensemble.iteration_indptr;
+    auto first = static_cast<std::ptrdiff_t>(starts[begin]);
+    auto last = static_cast<std::ptrdiff_t>(starts[end]);
+    auto keep = [&](auto& of_trees) {
+        of_trees.erase(of_trees.begin() + last, of_trees.end());
+        of_trees.erase(of_trees.begin(), of_trees.begin() + first);
+    };
+    keep(ensemble.trees);
+    keep(ensemble.tree_info);
+    if (ensemble.booster == Booster::kDart) keep(ensemble.weight_drop);
+    starts = std::vector<std::int32_t>(starts.begin() + static_cast<std::ptrdiff_t>(begin),
+                                       starts.begin() + static_cast<std::ptrdiff_t>(end) + 1);
+    for (std::int32_t& start : starts) start -= static_cast<std::int32_t>(first);
+    return {};
+}
+
 }  // namespace espalier::model

@@ -108,4 +108,8 @@ struct TreeEnsemble {
 /// linear in the nodes.
 Result<void> CheckEnsemble(const TreeEnsemble& ensemble);
 
+/// Leaves only the rounds from begin to before end (0: the last one). kInvalidArgument unless there are such rounds; a
+/// gblinear model has all of them or none.
+Result<void> KeepRounds(TreeEnsemble& ensemble, std::size_t begin, std::size_t end);
+
 }  // namespace espalier::model

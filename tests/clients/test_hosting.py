@@ -137,7 +137,7 @@ HOSTILE = {
     "truncated": (GOOD[:len(GOOD) // 2], "the archive is truncated"),
     "bad_crc": (GOOD[:-8] + b"\0\0\0\0" + GOOD[-4:], "the archive's gzip data are corrupt (incorrect data check)"),
     "no_model": (models.archive({"code/inference.py": b""}), "there is no model file in it"),
-    "two_models": (models.archive({"a": b"x", "b": b"y"}), "holds a, b"),
+    "two_files": (models.archive({"a": b"x", "b": b"y"}), 'its member "a" cannot be read as a model'),
     "no_json": (models.archive({"xgboost-model": b"{\"learner\": 7}"}), "its member \"xgboost-model\" cannot be read as a model"),
     "pickle": (models.archive({"xgboost-model": b"\x80\x04\x95abc."}), "its member \"xgboost-model\" cannot be read as a model"),
     "symlink": (tar_with(info("xgboost-model", tarfile.SYMTYPE, "/etc/passwd")), "member \"xgboost-model\" is a symbolic link"),

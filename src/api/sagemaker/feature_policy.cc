@@ -29,8 +29,8 @@ constexpr EchoedMember kEchoedByCreateModel[] = {
     {"EnableNetworkIsolation", "true by construction: the built-in algorithm opens no connection"},
     {"*.ContainerHostname", "a name for pipelines; one container has no use for it"},
     {"*.Environment",
-     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT and MAX_CONTENT_LENGTH act; script mode, multi-model and "
-     "selectable inference are refused; others are the user's own"},
+     "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_INFERENCE_OUTPUT, SAGEMAKER_INFERENCE_ENSEMBLE and "
+     "MAX_CONTENT_LENGTH act; script mode and multi-model are refused; others are the user's own"},
 };
 
 constexpr RefusedMember kRefusedByCreateEndpointConfig[] = {
