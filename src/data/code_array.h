@@ -44,6 +44,10 @@ class CodeArray {
     std::uint32_t operator[](std::size_t i) const {
         return Visit([i](const auto& codes) { return static_cast<std::uint32_t>(codes[i]); });
     }
+    /// The upper bits of `code` are lost where they do not fit.
+    void Set(std::size_t i, std::uint32_t code) {
+        Visit([=](auto& codes) { codes[i] = static_cast<CodeOf<decltype(codes)>>(code); });
+    }
     /// The first code, of code_bytes() each: for loops that write many columns at a time.
     void* data() {
         return Visit([](auto& codes) { return static_cast<void*>(codes.data()); });
@@ -51,7 +55,7 @@ class CodeArray {
     std::size_t code_bytes() const {
         return Visit([](const auto& codes) { return sizeof(codes[0]); });
     }
-    /// The upper bits of `code` are lost where they do not fit.
+    /// All of them, as Set does.
     void Fill(std::uint32_t code) {
         Visit([=](auto& codes) { std::fill(codes.begin(), codes.end(), static_cast<CodeOf<decltype(codes)>>(code)); });
     }

@@ -257,4 +257,8 @@ FeatureRows Expand(const CompactRows& rows) {
     return all;
 }
 
+LabeledRows Expand(const TrainingRows& rows) {
+    return {Expand(rows.rows), rows.labels, rows.weights, rows.query_ids};
+}
+
 }  // namespace espalier::data

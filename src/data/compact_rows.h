@@ -150,5 +150,6 @@ void ExpandBlock(const CompactRows& rows, std::size_t block, BlockDecoder& decod
 
 /// All rows with every value as a float: 8 bytes an entry. For what needs values after binning, and for tests.
 FeatureRows Expand(const CompactRows& rows);
+LabeledRows Expand(const TrainingRows& rows);
 
 }  // namespace espalier::data

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "data/compact_rows.h"
 #include "learn/cross_validation.h"
 #include "learn/published_file.h"
 #include "model/predictor.h"
@@ -16,7 +17,9 @@ namespace {
 class CrossValidation {
   public:
     CrossValidation(const CrossValidationInput& input, const std::vector<DataSet>& sets, TrainingLog& log)
-        : input_(input), train_(sets[0].labeled), validation_(sets.size() > 1 ? sets[1].labeled : none_), log_(log) {}
+        : input_(input), train_(data::Expand(sets[0].labeled)), log_(log) {
+        if (sets.size() > 1) validation_ = data::Expand(sets[1].labeled);
+    }
 
     Result<void> Run() {
         const Hyperparameters& parameters = input_.parameters;
@@ -98,9 +101,8 @@ class CrossValidation {
     }
 
     const CrossValidationInput& input_;
-    const data::LabeledRows none_{};
-    const data::LabeledRows& train_;
-    const data::LabeledRows& validation_;
+    const data::LabeledRows train_;
+    data::LabeledRows validation_;
     TrainingLog& log_;
     bool stopped_ = false;
     std::vector<std::vector<MetricValue>> last_rounds_;  ///< [trainings]
