@@ -253,7 +253,7 @@ def test_a_model_archive_and_what_show_says(tmp_path):
     gains = booster.get_score(importance_type="gain")
     listed = [line.split() for line in shown.stdout.split("weight\n")[-1].splitlines()]
     assert [row[0] for row in listed] == sorted(weights, key=lambda name: (-weights[name], int(name[1:])))[:3]
-    for name, gain, _, weight in listed:
+    for name, gain, _, _, _, weight in listed:
         assert int(weight) == weights[name]
         assert float(gain) == pytest.approx(gains[name], rel=1e-5)
 
