@@ -343,7 +343,8 @@ std::uint32_t BinBuilder::CodeOf(const BlockView& block, std::size_t entry) cons
 }
 
 void BinBuilder::FillSparseColumns(std::vector<BinnedColumn>& columns) {
-    const bool any = std::any_of(columns.begin(), columns.end(), [](const BinnedColumn& c) { return c.sparse; });
+    const bool any = std::any_of(columns.begin(), columns.end(),
+                                 [](const BinnedColumn& c) { return c.sparse && c.rows.size() > 0; });
     if (!any) return;
     // Rows must rise in a column, so each part of the features goes through all blocks by itself.
     std::vector<std::uint64_t> places(num_features_, 0);
@@ -362,6 +363,7 @@ void BinBuilder::FillSparseColumns(std::vector<BinnedColumn>& columns) {
                 const auto* last = block.features + block.entry_offsets[r + 1];
                 const auto* at = std::lower_bound(block.features + block.entry_offsets[r], last, begin);
                 for (; at < last && *at < end; ++at) {
+                    if (!columns[*at].sparse) continue;
                     put(*at, CodeOf(block, static_cast<std::size_t>(at - block.features)), row);
                 }
                 for (std::uint32_t run = block.run_offsets[r]; run < block.run_offsets[r + 1]; ++run) {

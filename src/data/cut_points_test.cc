@@ -104,7 +104,7 @@ TEST(BinnedMatrix, TilesAreOfTheNarrowestKind) {
     EXPECT_EQ(kind_of(3, 256, 256, false), Kind::kDense8);
     EXPECT_EQ(kind_of(3, 200, 256, true), Kind::kDense8);
     EXPECT_EQ(kind_of(3, 64, 256, false), Kind::kDense16) << "four times the cells would be padding";
-    EXPECT_EQ(kind_of(3, 300, 256, true), Kind::kDense16) << "256 bins and missing do not fit a byte";
+    EXPECT_EQ(kind_of(3, 300, 2400, true), Kind::kDense16) << "300 bins do not fit a byte";
     EXPECT_EQ(kind_of(13, 2400, 2400, false), Kind::kDense16);
     EXPECT_EQ(kind_of(1, 60'000, kMaxBinLimit, true), Kind::kSparse16);
     EXPECT_EQ(kind_of(1, 70'000, kMaxBinLimit, true), Kind::kSparse32);

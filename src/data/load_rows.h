@@ -2,8 +2,8 @@
 //
 // Steps: files are read in order and cut into blocks of about kTextBlockBytes at line ends; threads parse blocks;
 // parsed blocks are put into file order. The borders of blocks do not depend on the number of threads, nor does the
-// result. gzip is undone on the way. Parquet and RecordIO are read by readers of their own, in order. One pass, memory = the result + a few blocks per thread. Thread-compatible: a
-// call starts its own threads and joins them.
+// result. gzip is undone on the way. Parquet and RecordIO are read by readers of their own, in order. One pass, memory
+// = the result + a few blocks per thread. Thread-compatible: a call starts its own threads and joins them.
 #pragma once
 
 #include <functional>

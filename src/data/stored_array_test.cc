@@ -38,7 +38,7 @@ TEST(StoredArrayTest, WhatTheHeapMayNotTakeLiesInScratchFiles) {
     ArrayStore nowhere(folder, 10);
     StoredArray<int> array = nowhere.Make<int>(100);
     array[99] = 1;
-    EXPECT_EQ(nowhere.status().error().code(), ErrorCode::kIo);
+    EXPECT_EQ(nowhere.status().error().code(), ErrorCode::kNotFound);
 }
 
 }  // namespace

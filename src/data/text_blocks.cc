@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-
 namespace espalier::data {
 
 Result<void> TextBlockReader::Open() {

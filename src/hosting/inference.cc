@@ -222,8 +222,7 @@ ContainerReply InferInto(data::LabeledRows& rows, const ServedModel& served, std
         return *std::move(refused);
     if (std::string issue = ColumnIssue(*served.model, format, rows.rows.num_features); !issue.empty())
         return Fail(400, fmt::format("Unable to evaluate payload provided: {}", issue));
-    const bool forms =
-        (ProfileOf(served.version).looks_at_accept && !served.is_batch) || !served.selected_keys.empty();
+    const bool forms = (ProfileOf(served.version).looks_at_accept && !served.is_batch) || !served.selected_keys.empty();
     // Older images do not look at Accept at all; only the parameter of ours counts there.
     if (!forms && accept.find("output") == std::string_view::npos)
         return Encode(served, PredictAll(served, rows.rows), served.model->predictors[0]->outputs_per_row(),

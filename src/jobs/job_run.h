@@ -93,7 +93,7 @@ class JobRun {
     JobControl& control_;
     JobSpec spec_;
     WorkFolder folder_;
-    std::vector<PipeFeed::Source> pipes_;  ///< of the channels in Pipe mode, for all instances
+    std::vector<PipeFeed::Source> pipes_;        ///< of the channels in Pipe mode, for all instances
     std::optional<CheckpointSync> checkpoints_;  ///< once the specification is read
     std::chrono::steady_clock::time_point deadline_;
     bool model_is_whole_ = false;  ///< the trainer ended well after writing its model

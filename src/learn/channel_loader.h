@@ -28,7 +28,7 @@ struct ChannelFiles {
     std::vector<std::string> paths;  ///< folders or files
     data::InputFormat format = data::InputFormat::kLibsvm;
     bool csv_weights = false;
-    bool ignores_weights = false;       ///< every row counts the same, whatever weight it has
+    bool ignores_weights = false;                           ///< every row counts the same, whatever weight it has
     std::vector<data::DataFile> files;                      ///< found in the paths
     std::vector<data::ParquetColumn> parquet_columns = {};  ///< AgreeOnParquetColumns; Parquet only
     std::uint64_t size_bytes() const;

@@ -8,7 +8,16 @@ std::vector<std::string> Seeds() {
 }
 
 std::vector<std::string> Words() {
-    return {"TreeEnsembleClassifier", "class_ids", "class_weights", "BRANCH_GTE", "BRANCH_LT", "LOGISTIC", "SOFTMAX", "AVERAGE", "n_targets", "ZipMap"};
+    return {"TreeEnsembleClassifier",
+            "class_ids",
+            "class_weights",
+            "BRANCH_GTE",
+            "BRANCH_LT",
+            "LOGISTIC",
+            "SOFTMAX",
+            "AVERAGE",
+            "n_targets",
+            "ZipMap"};
 }
 
 }  // namespace espalier::fuzz

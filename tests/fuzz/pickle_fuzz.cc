@@ -8,7 +8,24 @@ std::vector<std::string> Seeds() {
 }
 
 std::vector<std::string> Words() {
-    return {"(", ")", "]", "}", "u", "e", "s", "a", "t", "R", "b", "N", "K\x01", "h\x02", "q\x09", "copy_reg\n_reconstructor\n", "__builtin__\nbytearray\n", "CONFIG-offset:"};
+    return {"(",
+            ")",
+            "]",
+            "}",
+            "u",
+            "e",
+            "s",
+            "a",
+            "t",
+            "R",
+            "b",
+            "N",
+            "K\x01",
+            "h\x02",
+            "q\x09",
+            "copy_reg\n_reconstructor\n",
+            "__builtin__\nbytearray\n",
+            "CONFIG-offset:"};
 }
 
 }  // namespace espalier::fuzz

@@ -47,7 +47,10 @@ def test_a_kill_at_many_moments_loses_no_job(crashing):
         with pytest.raises(ClientError) as taken:
             clients.sagemaker.create_training_job(**small_jobs.request("data", name))
         assert taken.value.response["Error"]["Code"] == "ResourceInUse"
-    assert not list((server.data_dir / "jobs").iterdir()), "work folders are removed"
+    deadline = time.monotonic() + END_SECONDS_MAX
+    while list((server.data_dir / "jobs").iterdir()):  # A folder goes just after its job has ended.
+        assert time.monotonic() < deadline, "work folders are removed"
+        time.sleep(0.02)
 
 
 def test_a_job_killed_while_training_gives_the_undisturbed_model(crashing):
@@ -192,30 +195,6 @@ def test_an_orderly_stop_takes_the_instances_along_and_the_job_goes_on_later(cra
     small_jobs.wait_for_stage(clients, "long", "Training")
     clients.sagemaker.stop_training_job(TrainingJobName="long")
     assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
-
-
-def test_a_dead_rank_ends_the_job_with_its_name(crashing):
-    server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
-    small_jobs.wait_for_stage(clients, "long", "Training")
-    deadline = time.monotonic() + END_SECONDS_MAX
-    ranks = []
-    while not ranks:
-        assert time.monotonic() < deadline
-        ranks = [p for p in server.children() if p.name() == "espalier-train" and "/algo-2" in " ".join(p.cmdline())]
-        time.sleep(0.02)
-    streams = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": "long/algo-1"}
-    while True:  # Once rounds are being trained, both ranks have long been joined.
-        stream = clients.logs.describe_log_streams(**streams)["logStreams"][0]["logStreamName"]
-        lines = clients.logs.get_log_events(logGroupName=streams["logGroupName"], logStreamName=stream, startFromHead=True)
-        if any("train-merror" in event["message"] for event in lines["events"]):
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    ranks[0].kill()
-    job = small_jobs.wait_for_end(clients, "long")
-    assert job["TrainingJobStatus"] == "Failed"
-    assert "algo-2" in job["FailureReason"] and "signal 9" in job["FailureReason"], job["FailureReason"]
 
 
 @pytest.mark.parametrize("instances", [1, 2])
