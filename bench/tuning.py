@@ -118,7 +118,7 @@ def share_one_load(clients: Clients, arguments: argparse.Namespace) -> None:
         streams = {"logGroupName": "/aws/sagemaker/TrainingJobs", "logStreamNamePrefix": row["TrainingJobName"] + "/"}
         stream = clients.logs.describe_log_streams(**streams)["logStreams"][0]["logStreamName"]
         lines = clients.logs.get_log_events(logGroupName=streams["logGroupName"], logStreamName=stream, startFromHead=True)
-        loads += not any("binned data" in event["message"] and "reused" in event["message"] for event in lines["events"])
+        loads += not any("Binned data taken from" in event["message"] for event in lines["events"])
     lasted = [(row["TrainingEndTime"] - row["TrainingStartTime"]).total_seconds() for row in rows]
     print(f"{len(rows)} trials on {arguments.rows} rows of MNIST: {len(rows)} fits, {loads} loads, {seconds:.1f} s in all; "
           f"the first trial took {lasted[0]:.2f} s, the median of the others {statistics.median(lasted[1:]):.2f} s")

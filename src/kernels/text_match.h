@@ -1,4 +1,4 @@
-// How far two texts agree, eight bytes at a time: long runs of the expected text cost a byte a third of a cycle.
+// How far two texts agree, eight bytes at a time.
 // Contract: both texts are readable up to 7 bytes behind `size_max`, or behind their first difference. Thread-safe.
 #pragma once
 
