@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/artifacts.h"
+#include "jobs/shared_bins.h"
 
 namespace espalier::jobs {
 namespace {
@@ -123,6 +124,9 @@ Result<void> JobRun::Download() {
         }
         TRY(std::move(downloaded));
         if (channel.pipe) PlanPipes(channel, *plan);
+    }
+    if (!job_.tuning_job.empty()) {
+        TRY(ShareBins(spec_, folder_, SharedBinsFolder(tools_.folder, job_.scope, job_.tuning_job)));
     }
     return checkpoints_->Download(cancelled);
 }

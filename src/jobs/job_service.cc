@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/channels.h"
+#include "jobs/shared_bins.h"
 #include "jobs/work_folder.h"
 
 namespace espalier::jobs {
@@ -82,6 +83,13 @@ Result<std::vector<double>> JobService::MetricValues(const meta::TrainingJob& jo
     for (const meta::MetricPoint& point : TRY(metrics_.Points(job.scope, job.name, metric, 0, kAnyTime)))
         values.push_back(point.value);
     return values;
+}
+
+void JobService::ForgetSharedBins(const meta::Scope& scope, const std::string& tuning_job) {
+    const std::string folder = SharedBinsFolder(options_.folder, scope, tuning_job);
+    std::error_code error;
+    filesystem::remove_all(folder, error);
+    if (error) LOG_WARN("shared bins not removed", {"path", folder}, {"error", error.message()});
 }
 
 Result<meta::TrainingJob> JobService::Create(const CreateJob& request) {

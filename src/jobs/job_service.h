@@ -74,6 +74,9 @@ class JobService {
     /// The values of a metric so far, one for each round.
     Result<std::vector<double>> MetricValues(const meta::TrainingJob& job, const std::string& metric);
 
+    /// Removes what the trials of a tuning job share; they have all ended.
+    void ForgetSharedBins(const meta::Scope& scope, const std::string& tuning_job);
+
     JobListeners& listeners() { return listeners_; }
 
   private:

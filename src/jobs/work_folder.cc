@@ -147,6 +147,12 @@ Result<void> WorkFolder::MakeEmpty(const JobSpec& spec) const {
     return {};
 }
 
+Result<void> WorkFolder::WriteSharing(const std::string& bins_folder,
+                                      const std::map<std::string, std::string>& identities) const {
+    return WriteJson(InstanceRoot(1) + "/input/config/espalier.json",
+                     {{"binned_cache_folder", bins_folder}, {"data_identity", identities}});
+}
+
 Result<void> WorkFolder::WriteConfiguration(const JobSpec& spec) const {
     for (int number = 1; number <= spec.num_instances; ++number) {
         const std::string folder = InstanceRoot(number) + "/input/config/";

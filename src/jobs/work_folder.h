@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ class WorkFolder {
     bool HasCheckpoints() const;
     /// Writes the configuration files of each instance.
     Result<void> WriteConfiguration(const JobSpec& spec) const;
+    /// espalier.json of the first instance: where bins are shared, and a name for each channel's data.
+    Result<void> WriteSharing(const std::string& bins_folder,
+                              const std::map<std::string, std::string>& identities) const;
     /// The text of output/failure of an instance as FitFailureReason leaves it; "" when there is none.
     std::string ReadFailure(int number) const;
     /// Removes everything. Failures are logged: the folder is swept at the next start.

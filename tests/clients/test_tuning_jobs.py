@@ -251,3 +251,19 @@ def test_lists_of_tuning_jobs_and_trials_sort_filter_and_page(tuned, bucket, uni
     with pytest.raises(ClientError, match="NextToken"):
         tuned.sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
             HyperParameterTuningJobName=names[1], MaxResults=1, NextToken=token)
+
+
+def test_trials_share_one_parsed_and_binned_copy(server, tuned, bucket, unique):
+    """Whoever comes first reads the text; the others, also those that run beside it, map what it left."""
+    name = "T-" + short(unique)
+    job = tunings.run(tuned, tunings.request(bucket, name, trials=4, parallel=2))
+    assert job["TrainingJobStatusCounters"]["Completed"] == 4
+    group = "/aws/sagemaker/TrainingJobs"
+    loads = 0
+    for row in tunings.trials(tuned, name):
+        streams = tuned.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=row["TrainingJobName"] + "/")
+        events = tuned.logs.get_log_events(logGroupName=group, logStreamName=streams["logStreams"][0]["logStreamName"],
+                                           startFromHead=True)["events"]
+        loads += not any("Binned data taken from" in event["message"] for event in events)
+    assert loads == 1
+    assert not list((server.data_dir / "jobs").glob("bins-*"))

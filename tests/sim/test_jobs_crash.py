@@ -147,57 +147,6 @@ def test_a_rank_that_dies_again_and_again_ends_the_job_with_its_name(crashing):
 
 
 @pytest.mark.parametrize("instances", [1, 2])
-def test_no_training_process_outlives_a_killed_server(crashing, instances):
-    server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=instances, sharded=True))
-    small_jobs.wait_for_stage(clients, "long", "Training")
-    server.kill9()
-    deadline = time.monotonic() + END_SECONDS_MAX
-    while server.children():
-        assert time.monotonic() < deadline, [process.cmdline() for process in server.children()]
-        time.sleep(0.05)
-    server.start()
-    small_jobs.wait_for_stage(clients, "long", "Training")
-    clients.sagemaker.stop_training_job(TrainingJobName="long")
-    assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
-
-
-def test_a_stop_survives_the_kill(crashing):
-    server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long"))
-    small_jobs.wait_for_stage(clients, "long", "Training")
-    clients.sagemaker.stop_training_job(TrainingJobName="long")
-    kill_and_restart(server)
-    job = small_jobs.wait_for_end(clients, "long")
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-
-
-def test_a_job_that_is_there_at_every_crash_is_given_up(crashing):
-    server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long"))
-    for _ in range(3):
-        small_jobs.wait_for_stage(clients, "long", "Training")
-        deadline = time.monotonic() + END_SECONDS_MAX
-        while not [p for p in server.children() if "espalier-train" in p.name()]:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        kill_and_restart(server)
-    job = small_jobs.wait_for_end(clients, "long")
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("InternalServerError: The server ended 3 times while this job was running")
-
-
-def test_an_orderly_stop_takes_the_instances_along_and_the_job_goes_on_later(crashing):
-    server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.endless("data", "long", instances=2, sharded=True))
-    small_jobs.wait_for_stage(clients, "long", "Training")
-    server.restart()  # Fails when a process is left behind.
-    small_jobs.wait_for_stage(clients, "long", "Training")
-    clients.sagemaker.stop_training_job(TrainingJobName="long")
-    assert small_jobs.wait_for_end(clients, "long")["TrainingJobStatus"] == "Stopped"
-
-
-@pytest.mark.parametrize("instances", [1, 2])
 def test_a_killed_trainer_goes_on_and_gives_the_undisturbed_model(crashing, instances):
     """The server lives, a training process is killed: the job restarts at its checkpoint and S3 has the checkpoints."""
     server, clients = crashing

@@ -93,6 +93,7 @@ Result<bool> TuningRun::Advance() {
             if (!IsTerminal(trial.status)) TRY(StopTrial(trial));
         }
         if (num_running() > 0) return false;
+        tools_.training->ForgetSharedBins(job_.scope, job_.name);
         TRY(tools_.jobs->End(job_.id, ending->status, ending->failure_reason, tools_.clock->WallMillis()));
         tools_.changed(job_.id);
         return true;
