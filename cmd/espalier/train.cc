@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -26,6 +27,7 @@
 #include "learn/channel_loader.h"
 #include "learn/hyperparameters.h"
 #include "learn/published_file.h"
+#include "learn/python_text.h"
 #include "learn/trainer.h"
 #include "learn/training_instance.h"
 #include "learn/training_log.h"
@@ -39,6 +41,8 @@ struct TrainCommandOptions {
     std::vector<std::string> train;
     std::vector<std::string> validation;
     std::string content_type;
+    std::string feature_types;
+    std::string feature_weights;
     std::string model;
     std::string timings;
     std::vector<std::string> hyperparameters;
@@ -65,6 +69,39 @@ Result<learn::HyperparameterList> SplitPairs(const std::vector<std::string>& pai
         list.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
     }
     return list;
+}
+
+/// "q,c,c": a type for each feature of the rows.
+Result<std::vector<data::FeatureType>> ReadFeatureTypes(const std::string& text) {
+    std::vector<data::FeatureType> types;
+    if (text.empty()) return types;
+    for (const std::string& name : learn::SplitCommas(text)) {
+        if (name != "q" && name != "c") {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("--feature-types: '{}' is no type: write q for numbers and c for numbers of "
+                                     "categories, one per feature, for example q,c,c",
+                                     name));
+        }
+        types.push_back(name == "c" ? data::FeatureType::kCategorical : data::FeatureType::kNumeric);
+    }
+    return types;
+}
+
+/// "1,0.5,2": a weight for each feature.
+Result<std::vector<float>> ReadFeatureWeights(const std::string& text) {
+    std::vector<float> weights;
+    if (text.empty()) return weights;
+    for (const std::string& number : learn::SplitCommas(text)) {
+        const auto weight = learn::ParsePythonFloat(number);
+        if (!weight.has_value() || !(*weight >= 0) || !std::isfinite(*weight)) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("--feature-weights: '{}' is no weight: write numbers from 0 on, one per feature, "
+                                     "for example 1,0.5,2",
+                                     number));
+        }
+        weights.push_back(static_cast<float>(*weight));
+    }
+    return weights;
 }
 
 /// A flag that takes several values also takes the NAME=VALUE words behind it; they are given back here. A file whose
@@ -128,11 +165,13 @@ class LocalInstance {
 
     Result<InstanceOutcome> Run() {
         const auto begin = SteadyClock::now();
+        const std::vector<data::FeatureType> types = TRY(ReadFeatureTypes(options_.feature_types));
         std::vector<learn::DataSet> sets;
         Result<void> loaded;
         for (const learn::ChannelFiles& channel : channels_) {
             auto set = Load(channel);
             if (set.has_value()) {
+                if (!types.empty()) set->labeled.feature_types = types;
                 sets.push_back(std::move(*set));
             } else if (loaded.has_value()) {
                 loaded = std::move(set).error();
@@ -255,7 +294,9 @@ Result<void> Train(const TrainCommandOptions& options) {
     const auto list = TRY(SplitPairs(options.hyperparameters));
     VersionProfile profile = ProfileOf(AlgorithmVersion::k3_2_0);
     profile.engine_names = true;
-    const auto parameters = TRY(learn::ParseHyperparameters(list, profile));
+    auto parameters = TRY(learn::ParseHyperparameters(list, profile));
+    TRY(ReadFeatureTypes(options.feature_types));
+    parameters.train.feature_weights = TRY(ReadFeatureWeights(options.feature_weights));
     for (const std::string& warning : parameters.warnings)
         std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
     const auto channels = TRY(FindChannels(options, parameters.csv_weights));
@@ -305,6 +346,10 @@ void AddTrain(CLI::App& app, int& exit_code) {
         ->expected(1, -1);
     train->add_option("--content-type", options->content_type,
                       "libsvm (default) or csv (the first column is the label)");
+    train->add_option("--feature-types", options->feature_types,
+                      "a type for each feature, q for numbers or c for numbers of categories: q,c,c");
+    train->add_option("--feature-weights", options->feature_weights,
+                      "a weight for each feature in the column samples: 1,0.5,2");
     train->add_option("--model", options->model, "where the model goes: .json for JSON, any other name for UBJSON")
         ->required();
     train->add_option("--instances", options->instances, "split the files over this many instances, run as threads")

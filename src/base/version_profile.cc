@@ -10,21 +10,23 @@ using enum AlgorithmVersion;
 using enum BaseScoreRule;
 using enum EarlyStoppingRule;
 using enum PipeRule;
+constexpr PruningRule kBefore = PruningRule::kBefore;
+constexpr PruningRule kAfterwards = PruningRule::kAfterwards;
 
 // clang-format off
 constexpr VersionProfile kProfiles[] = {
-    // version  legacy aliases 6 digits weights accept sorts  pipe        early stop  base score
-    {kLegacy,   true,  false,  true,    false,  false, false, kNever,     kKeepAll,   kHalf},
-    {k0_90_1,   false, false,  true,    false,  false, false, kNotLibsvm, kKeepAll,   kHalf},
-    {k0_90_2,   false, true,   true,    false,  false, false, kNotLibsvm, kKeepAll,   kHalf},
-    {k1_0_1,    false, true,   false,   false,  false, false, kNotLibsvm, kKeepAll,   kHalf},
-    {k1_2_1,    false, true,   false,   true,   false, false, kNotLibsvm, kKeepAll,   kHalf},
-    {k1_2_2,    false, true,   false,   true,   true,  false, kNotLibsvm, kKeepAll,   kHalf},
-    {k1_3_1,    false, true,   false,   true,   true,  false, kNotLibsvm, kSaveBest,  kHalf},
-    {k1_5_1,    false, true,   false,   true,   true,  false, kNotLibsvm, kSaveBest,  kHalf},
-    {k1_7_1,    false, true,   false,   true,   true,  true,  kNotLibsvm, kSaveBest,  kHalf},
-    {k3_0_5,    false, true,   false,   true,   true,  true,  kNotLibsvm, kSaveBest,  kEstimated},
-    {k3_2_0,    false, true,   false,   true,   true,  true,  kNoLonger,  kSaveBest,  kEstimatedVector},
+    // version  legacy aliases 6 digits weights accept auto  by grad pruning      sorts  pipe        early stop  base score
+    {kLegacy,   true,  false,  true,    false,  false, false, false,   kAfterwards, false, kNever,     kKeepAll,   kHalf},
+    {k0_90_1,   false, false,  true,    false,  false, false, false,   kAfterwards, false, kNotLibsvm, kKeepAll,   kHalf},
+    {k0_90_2,   false, true,   true,    false,  false, false, false,   kAfterwards, false, kNotLibsvm, kKeepAll,   kHalf},
+    {k1_0_1,    false, true,   false,   false,  false, false, false,   kAfterwards, false, kNotLibsvm, kKeepAll,   kHalf},
+    {k1_2_1,    false, true,   false,   true,   false, false, false,   kAfterwards, false, kNotLibsvm, kKeepAll,   kHalf},
+    {k1_2_2,    false, true,   false,   true,   true,  false, false,   kAfterwards, false, kNotLibsvm, kKeepAll,   kHalf},
+    {k1_3_1,    false, true,   false,   true,   true,  false, false,   kAfterwards, false, kNotLibsvm, kSaveBest,  kHalf},
+    {k1_5_1,    false, true,   false,   true,   true,  false, false,   kAfterwards, false, kNotLibsvm, kSaveBest,  kHalf},
+    {k1_7_1,    false, true,   false,   true,   true,  false, false,   kBefore,     true,  kNotLibsvm, kSaveBest,  kHalf},
+    {k3_0_5,    false, true,   false,   true,   true,  true,  false,   kBefore,     true,  kNotLibsvm, kSaveBest,  kEstimated},
+    {k3_2_0,    false, true,   false,   true,   true,  true,  true,    kBefore,     true,  kNoLonger,  kSaveBest,  kEstimatedVector},
 };
 // clang-format on
 

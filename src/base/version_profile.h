@@ -25,14 +25,24 @@ enum class EarlyStoppingRule {
 /// Channels in Pipe mode: never, for every format but libsvm, or no longer.
 enum class PipeRule { kNever, kNotLibsvm, kNoLonger };
 
+/// Splits have to change the loss by gamma, or they are taken back afterwards (contracts/xgboost.md 4.3).
+enum class PruningRule {
+    kNever,       ///< an exact grower named without the pruner: gamma has no effect
+    kBefore,      ///< hist and approx from 1.6 on: a split below gamma is not made
+    kAfterwards,  ///< up to 1.5, and exact always: grown first, pruned then
+};
+
 struct VersionProfile {
     AlgorithmVersion version = AlgorithmVersion::k3_2_0;
     bool legacy = false;             ///< 0.72: its own rules, texts and log lines; unknown names are ignored
     bool aliases = true;             ///< learning_rate and friends are renamed
     bool six_digit_numbers = false;  ///< metric lines print %g instead of %.5f
     bool csv_weights_on_validation = true;
-    bool looks_at_accept = true;  ///< replies follow the Accept header; CSV has a line per record, not one for all
-    bool sorts_metrics = true;    ///< tuning metric and eval_metric are merged and sorted
+    bool looks_at_accept = true;      ///< replies follow the Accept header; CSV has a line per record, not one for all
+    bool auto_is_hist = true;         ///< tree_method auto; else exact or approx, by what is asked for
+    bool samples_by_gradient = true;  ///< sampling_method gradient_based works on a CPU
+    PruningRule pruning_rule = PruningRule::kBefore;
+    bool sorts_metrics = true;  ///< tuning metric and eval_metric are merged and sorted
     PipeRule pipe_rule = PipeRule::kNoLonger;
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
     BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;

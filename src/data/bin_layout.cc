@@ -62,6 +62,7 @@ void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile
         const std::int32_t skipped = dense ? BinLayout::kNothingSkipped : shape.most_frequent_bin;
         const bool missing_cell = shape.has_missing && (dense || skipped != BinLayout::kNothingSkipped);
         layout.skipped_bin.push_back(skipped);
+        layout.has_missing.push_back(shape.has_missing ? 1 : 0);
         layout.has_missing_cell.push_back(missing_cell ? 1 : 0);
         const std::uint32_t cells = layout.cuts.num_bins(feature) + (missing_cell ? 1 : 0);
         num_cells += cells;

@@ -52,6 +52,7 @@ struct BinLayout {
     std::vector<std::uint32_t> cell_offsets = {0};  ///< [features + 1]
     std::vector<std::int32_t> skipped_bin;          ///< [features] bin whose entries are not listed, or kNothingSkipped
     std::vector<std::uint8_t> has_missing_cell;     ///< [features]
+    std::vector<std::uint8_t> has_missing;          ///< [features] a row of some rank lacks the feature
     std::vector<Tile> tiles;
 
     std::size_t num_features() const { return skipped_bin.size(); }

@@ -205,7 +205,10 @@ CompactRows CompactRows::FromRows(const FeatureRows& rows) {
 }
 
 TrainingRows::TrainingRows(const LabeledRows& labeled)
-    : labels(labeled.labels), weights(labeled.weights), query_ids(labeled.query_ids) {
+    : labels(labeled.labels),
+      weights(labeled.weights),
+      query_ids(labeled.query_ids),
+      feature_types(labeled.rows.feature_types) {
     CompactEncoder encoder(rows.dictionary());
     rows.num_features = labeled.rows.num_features;
     const Result<void> appended = rows.Append(encoder.Encode(MakeRowBlock(labeled)));
@@ -258,7 +261,9 @@ FeatureRows Expand(const CompactRows& rows) {
 }
 
 LabeledRows Expand(const TrainingRows& rows) {
-    return {Expand(rows.rows), rows.labels, rows.weights, rows.query_ids};
+    LabeledRows labeled = {Expand(rows.rows), rows.labels, rows.weights, rows.query_ids};
+    labeled.rows.feature_types = rows.feature_types;
+    return labeled;
 }
 
 }  // namespace espalier::data

@@ -133,9 +133,10 @@ struct TrainingRows {
     TrainingRows(const LabeledRows& labeled);  // NOLINT: the same rows in another form
 
     CompactRows rows;
-    std::vector<float> labels;             ///< [rows]
-    std::vector<float> weights;            ///< [rows], or empty: every weight is 1
-    std::vector<std::uint64_t> query_ids;  ///< [rows], or empty: the source names no queries
+    std::vector<float> labels;                    ///< [rows]
+    std::vector<float> weights;                   ///< [rows], or empty: every weight is 1
+    std::vector<std::uint64_t> query_ids;         ///< [rows], or empty: the source names no queries
+    std::vector<FeatureType> feature_types = {};  ///< [features], or empty: all are numeric
 };
 
 /// Labelled rows of any parser as a block.

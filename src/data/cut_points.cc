@@ -85,7 +85,19 @@ void AppendCuts(const ValueSummary& summary, int max_bin, CutPoints& cuts) {
         highest = kept.back().value;
     }
     cuts.min_values.push_back(min_value);
+    cuts.first_values.push_back(summary.values.empty() ? 0.0F : summary.values.front());
     cuts.values.push_back(static_cast<float>(highest + (std::fabs(double{highest}) + kMargin)));
+    cuts.offsets.push_back(static_cast<std::uint32_t>(cuts.values.size()));
+}
+
+/// Values below 0 or beyond the last category lie outside the bins; xgboost sends them where unknown ones go.
+void AppendCategories(const ValueSummary& summary, CutPoints& cuts) {
+    const float last = summary.values.empty() ? 0.0F : summary.values.back();
+    for (std::uint32_t category = 0; category <= static_cast<std::uint32_t>(last); ++category) {
+        cuts.values.push_back(static_cast<float>(category + 1));
+    }
+    cuts.min_values.push_back(0);
+    cuts.first_values.push_back(0);
     cuts.offsets.push_back(static_cast<std::uint32_t>(cuts.values.size()));
 }
 
@@ -191,10 +203,17 @@ std::uint32_t CutPoints::BinOf(std::size_t feature, float value) const {
     return std::min(bin, num_bins(feature) - 1);
 }
 
-CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin) {
+CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin,
+                         std::span<const std::uint8_t> categorical) {
     CHECK(max_bin >= 2 && max_bin <= kMaxBinLimit, "max_bin {}", max_bin);
     CutPoints cuts;
-    for (const ValueSummary& summary : summaries) AppendCuts(summary, max_bin, cuts);
+    for (std::size_t feature = 0; feature < summaries.size(); ++feature) {
+        if (!categorical.empty() && categorical[feature] != 0) {
+            AppendCategories(summaries[feature], cuts);
+        } else {
+            AppendCuts(summaries[feature], max_bin, cuts);
+        }
+    }
     return cuts;
 }
 

@@ -23,6 +23,13 @@ namespace espalier::data {
 /// A histogram has a cell for each bin; beyond this many, the memory for them is more than what they could tell.
 inline constexpr int kMaxBinLimit = 1 << 20;
 
+/// When cut points are made.
+enum class Cutting {
+    kOnce,     ///< before the first round
+    kPerTree,  ///< anew for each tree, weighted by its hessians
+    kNever,    ///< splits are found among the values themselves
+};
+
 /// Distinct values of one feature, rising, each with its total weight in units all ranks agree on (1 per row when rows
 /// have no weights). Values of rows with weight 0 are not listed but counted in num_entries.
 struct ValueSummary {
@@ -69,13 +76,18 @@ class ValueCollector {
 
 struct CutPoints {
     std::vector<std::uint32_t> offsets = {0};  ///< [features + 1] first cut of each feature
-    std::vector<float> values;      ///< [offsets.back()] upper, exclusive bounds of the bins, rising per feature
-    std::vector<float> min_values;  ///< [features] below every value; the cut before the first bin
+    std::vector<float> values;        ///< [offsets.back()] upper, exclusive bounds of the bins, rising per feature
+    std::vector<float> min_values;    ///< [features] below every value; the cut before the first bin
+    std::vector<float> first_values;  ///< [features] the lowest value; 0 for a feature without values
 
     std::size_t num_features() const { return min_values.size(); }
     std::uint32_t num_bins(std::size_t feature) const { return offsets[feature + 1] - offsets[feature]; }
     /// Bin of a present value; values above the last cut belong to the last bin.
     std::uint32_t BinOf(std::size_t feature, float value) const;
+    /// The lowest value of a bin's range that occurs: the value itself when every distinct value has its bin.
+    float FirstValueOf(std::size_t feature, std::uint32_t bin) const {
+        return bin == 0 ? first_values[feature] : values[offsets[feature] + bin - 1];
+    }
     /// Upper, exclusive bound of a bin; bin -1 lies below the first.
     float ThresholdOf(std::size_t feature, std::int32_t bin) const {
         return bin < 0 ? min_values[feature] : values[offsets[feature] + static_cast<std::uint32_t>(bin)];
@@ -83,6 +95,9 @@ struct CutPoints {
 };
 
 /// The cuts of all features from their summaries. A feature without values gets one bin. max_bin in 2..kMaxBinLimit.
-CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin);
+/// categorical: [features] 1 for one whose values are numbers of categories, below kMaxBinLimit: bin c is category c,
+/// also when none of the rows has it; empty: none is.
+CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin,
+                         std::span<const std::uint8_t> categorical = {});
 
 }  // namespace espalier::data

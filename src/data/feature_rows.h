@@ -42,11 +42,17 @@ using EntryVector = std::vector<T, UnsetAllocator<T>>;
 /// No source may name a feature beyond this index: the model formats store signed 32-bit indices and a count.
 inline constexpr std::uint32_t kFeatureIdxMax = 2147483645U;
 
+enum class FeatureType : std::uint8_t {
+    kNumeric,
+    kCategorical,  ///< values are numbers of categories: 0, 1, 2, …
+};
+
 struct FeatureRows {
     std::vector<std::uint64_t> row_offsets = {0};  ///< [rows + 1]
     EntryVector<std::uint32_t> feature_idx;        ///< [entries]
     EntryVector<float> values;                     ///< [entries] f32
     std::uint32_t num_features = 0;                ///< highest feature index + 1, or the number of CSV columns
+    std::vector<FeatureType> feature_types;        ///< [features], or empty: the source names no types, all are numeric
 
     std::size_t num_rows() const { return row_offsets.size() - 1; }
     std::size_t num_entries() const { return values.size(); }
@@ -57,6 +63,7 @@ struct FeatureRows {
         feature_idx.clear();
         values.clear();
         num_features = 0;
+        feature_types.clear();
     }
 };
 

@@ -49,7 +49,8 @@ struct SplitCandidate {
     /// exact: `bin` and next_bin are neighbours among the bins that are not empty; num_bins: there is none above.
     std::int32_t next_bin = 0;
     bool default_left = false;
-    WidePair left;  ///< sums of the rows that go left, missing ones included if they do
+    bool is_categorical = false;  ///< a set of categories goes right; see category_scan.h
+    WidePair left;                ///< sums of the rows that go left, missing ones included if they do
 
     bool found() const { return loss_change > 0; }
     /// True when `other` is better by XGBoost's rule: greater loss change, then the lower feature.

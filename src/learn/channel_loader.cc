@@ -70,6 +70,10 @@ Result<std::vector<RowSegment>> AgreeOnPlaces(const std::vector<FileRows>& mine,
     return segments;
 }
 
+bool HasCategories(std::span<const data::ParquetColumn> columns) {
+    return std::any_of(columns.begin(), columns.end(), [](const auto& column) { return column.categorical; });
+}
+
 }  // namespace
 
 std::uint64_t ChannelFiles::size_bytes() const {
@@ -101,6 +105,13 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, const ChannelLoadOption
     }
     set.labeled = TRY(std::move(loaded));
     if (channel.ignores_weights) set.labeled.weights.clear();
+    if (HasCategories(channel.parquet_columns)) {
+        for (std::size_t column = 1; column < channel.parquet_columns.size(); ++column) {
+            set.labeled.feature_types.push_back(channel.parquet_columns[column].categorical
+                                                    ? data::FeatureType::kCategorical
+                                                    : data::FeatureType::kNumeric);
+        }
+    }
     return set;
 }
 

@@ -2,12 +2,14 @@
 //
 // From m features, max(1, int(ratio * m)) are kept: those with the smallest random keys (learn/random.h). A sample is
 // a function of (seed, iteration, tree, level or node) alone. Features without any cut are candidates too, as in
-// xgboost. Thread-compatible.
+// xgboost. With feature weights the keys are log(u) / weight and the greatest are kept (Efraimidis and Spirakis, 2006),
+// so a feature's chance grows with its weight. Thread-compatible.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "learn/random.h"
 #include "learn/train_params.h"
 
 namespace espalier::learn {
@@ -25,6 +27,8 @@ class ColumnSampler {
                                      std::uint64_t node) const;
 
   private:
+    void Keep(std::vector<std::uint32_t>& features, float ratio, const DrawStream& stream) const;
+
     TrainParams params_;
     std::size_t num_features_;
 };

@@ -88,6 +88,7 @@ data::LabeledRows TakeRows(const data::LabeledRows& train, const data::LabeledRo
                            std::span<const int> folds, int fold, bool keep) {
     data::LabeledRows taken;
     taken.rows.num_features = std::max(train.rows.num_features, validation.rows.num_features);
+    taken.rows.feature_types = train.rows.feature_types;
     const bool weighted = !train.weights.empty() || !validation.weights.empty();
     std::size_t at = 0;
     for (const data::LabeledRows* part : {&train, &validation}) {

@@ -39,8 +39,9 @@ GainParams GainParamsOf(const TrainParams& params, const GroupScale& scale, bool
     gain.max_delta_step = params.max_delta_step;
     gain.min_child_weight = params.min_child_weight;
     // Splits must change the loss by more than kLossChangeMin, and by at least gamma unless they are pruned later.
-    gain.loss_change_floor =
-        params.prunes_afterwards() ? kLossChangeMin : std::max(kLossChangeMin, std::nextafter(params.gamma, 0.0F));
+    gain.loss_change_floor = params.pruning_rule == PruningRule::kBefore
+                                 ? std::max(kLossChangeMin, std::nextafter(params.gamma, 0.0F))
+                                 : kLossChangeMin;
     gain.grad_unit = packed ? scale.packed_grad_unit() : scale.fine_grad_unit();
     gain.hess_unit = packed ? scale.packed_hess_unit() : scale.fine_hess_unit();
     return gain;
@@ -112,6 +113,20 @@ void SetWeights(GrowingTree& growing, const GainParams& gain, const TrainParams&
         const kernels::ChildBounds below = kernels::BoundsBelow(grown.bounds, sign, weights[left], weights[right]);
         growing.nodes[left].bounds = below.left;
         growing.nodes[right].bounds = below.right;
+    }
+}
+
+void SetCategories(GrowingTree& growing) {
+    model::Tree& tree = growing.tree;
+    for (std::size_t node = 0; node < growing.nodes.size(); ++node) {
+        if (tree.is_leaf(node) || !growing.nodes[node].best.is_categorical) continue;
+        const std::vector<std::uint32_t>& set = growing.nodes[node].right_categories;
+        if (tree.split_type.empty()) tree.split_type.assign(tree.num_nodes(), 0);
+        tree.split_type[node] = 1;
+        tree.categories_nodes.push_back(static_cast<std::int32_t>(node));
+        tree.categories_segments.push_back(static_cast<std::int64_t>(tree.categories.size()));
+        tree.categories_sizes.push_back(static_cast<std::int64_t>(set.size()));
+        tree.categories.insert(tree.categories.end(), set.begin(), set.end());
     }
 }
 

@@ -22,7 +22,8 @@ struct GrowingNode {
     float gain = 0;
     kernels::WeightBounds bounds;  ///< under monotone constraints
     kernels::SplitCandidate best;
-    std::int32_t slot = -1;  ///< where its histogram lies
+    std::vector<std::uint32_t> right_categories;  ///< of a categorical `best`
+    std::int32_t slot = -1;                       ///< where its histogram lies
 };
 
 struct GrowingTree {
@@ -53,5 +54,8 @@ void AddChildren(GrowingTree& growing, std::uint32_t node, float threshold, cons
 
 /// Weights, leaf values and hessians of all nodes from their sums (in units of `gain`), top down.
 void SetWeights(GrowingTree& growing, const kernels::GainParams& gain, const TrainParams& params);
+
+/// Writes the sets of categorical splits into the tree, once its nodes have their numbers.
+void SetCategories(GrowingTree& growing);
 
 }  // namespace espalier::learn

@@ -16,7 +16,7 @@ bool GrowthQueue::MaySplitAt(std::uint32_t tree, int depth) const {
 
 bool GrowthQueue::MaySplit(std::uint32_t tree, const GrowingNode& node) const {
     if (!(node.best.loss_change > kLossChangeMin)) return false;
-    if (!params_.prunes_afterwards() && node.best.loss_change < params_.gamma) return false;
+    if (params_.pruning_rule == PruningRule::kBefore && node.best.loss_change < params_.gamma) return false;
     return MaySplitAt(tree, node.depth);
 }
 

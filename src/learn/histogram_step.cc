@@ -31,12 +31,27 @@ std::span<std::int64_t> AsIntegers(std::vector<Pair>& pairs) {
     return {reinterpret_cast<std::int64_t*>(pairs.data()), pairs.size() * sizeof(Pair) / sizeof(std::int64_t)};
 }
 
+/// Exact scans both ways where values are missing anywhere, not only in the node, unless the feature is constant.
+std::vector<kernels::ScanKind> KindsOf(const TrainParams& params, const data::BinLayout& layout) {
+    std::vector<kernels::ScanKind> kinds(layout.num_features(), kernels::ScanKind::kHist);
+    if (params.tree_method != TreeMethod::kExact) return kinds;
+    for (std::size_t feature = 0; feature < kinds.size(); ++feature) {
+        const bool both = layout.has_missing[feature] != 0 && layout.cuts.num_bins(feature) > 1;
+        kinds[feature] = both ? kernels::ScanKind::kBothWays : kernels::ScanKind::kBackward;
+    }
+    return kinds;
+}
+
 }  // namespace
 
 template <typename Pair>
 HistogramStep<Pair>::HistogramStep(const TrainParams& params, const data::BinLayout& layout,
-                                   const data::BinnedMatrix& matrix, WorkerTeam& team, collective::Comm& comm)
+                                   std::span<const std::uint8_t> categorical, const data::BinnedMatrix& matrix,
+                                   WorkerTeam& team, collective::Comm& comm)
     : signs_(params.monotone_constraints),
+      kinds_(KindsOf(params, layout)),
+      category_rules_{params.max_cat_to_onehot, params.max_cat_threshold},
+      categorical_(categorical.begin(), categorical.end()),
       layout_(layout),
       matrix_(matrix),
       team_(team),
@@ -123,7 +138,7 @@ void HistogramStep<Pair>::FillSkipped(std::uint32_t feature, WidePair sum, Pair*
 
 template <typename Pair>
 bool HistogramStep<Pair>::Scan(const ScanNode& node, const kernels::GainParams& gain, std::uint32_t feature,
-                               const Pair* cells, kernels::SplitCandidate& best) const {
+                               const Pair* cells, std::size_t candidate) {
     if (node.feature_mask != nullptr && node.feature_mask[feature] == 0) return true;
     const std::int32_t skipped = layout_.skipped_bin[feature];
     if (skipped != data::BinLayout::kNothingSkipped) {
@@ -132,11 +147,17 @@ bool HistogramStep<Pair>::Scan(const ScanNode& node, const kernels::GainParams& 
         if (static_cast<double>(others) * gain.hess_unit < static_cast<double>(gain.min_child_weight)) return false;
     }
     const std::uint32_t num_bins = layout_.cuts.num_bins(feature);
+    kernels::SplitCandidate& best = candidates_[candidate];
+    if (!categorical_.empty() && categorical_[feature] != 0) {
+        kernels::ScanCategories(gain, node.bounds, SignOf(signs_, feature), category_rules_, cells, num_bins, node.sum,
+                                node.gain, feature, best, candidate_categories_[candidate]);
+        return true;
+    }
     if (node.bounds == nullptr) {
-        return kernels::ScanFeature(gain, cells, num_bins, node.sum, node.gain, feature, best);
+        return kernels::ScanFeature(gain, cells, num_bins, node.sum, node.gain, feature, best, kinds_[feature]);
     }
     kernels::ScanFeatureBounded(gain, *node.bounds, SignOf(signs_, feature), cells, num_bins, node.sum, node.gain,
-                                feature, best);
+                                feature, best, kinds_[feature]);
     return true;
 }
 
@@ -144,7 +165,7 @@ template <typename Pair>
 void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built,
                                      int worker) {
     const auto& layout_tile = layout_.tiles[tile];
-    kernels::SplitCandidate* best = &candidates_[(build_idx * layout_.tiles.size() + tile) * 2];
+    const std::size_t candidate = (build_idx * layout_.tiles.size() + tile) * 2;
     std::uint8_t* const may_split = build.slot != nullptr ? build.slot->may_split.get() : nullptr;
     std::uint8_t* const parent_may_split = build.parent_slot != nullptr ? build.parent_slot->may_split.get() : nullptr;
     for (std::uint32_t feature = layout_tile.feature_begin; feature < layout_tile.feature_end; ++feature) {
@@ -157,7 +178,7 @@ void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, 
         Pair* const cells = built + (first_cell - layout_tile.cell_begin);
         FillSkipped(feature, build.node.sum, cells);
         if (build.node.is_scanned) {
-            const bool may = Scan(build.node, *build.gain, feature, cells, best[0]);
+            const bool may = Scan(build.node, *build.gain, feature, cells, candidate);
             if (may_split != nullptr) may_split[feature] = may ? 1 : 0;
         }
         if (build.parent_slot == nullptr) continue;
@@ -165,7 +186,7 @@ void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, 
         Pair* const sibling =
             build.keeps_sibling ? parent : scratch_[static_cast<std::size_t>(worker)].get() + tile_cells_max_;
         kernels::Subtract(std::span<const Pair>(parent, num_cells), std::span<const Pair>(cells, num_cells), sibling);
-        const bool may = Scan(build.sibling, *build.gain, feature, sibling, best[1]);
+        const bool may = Scan(build.sibling, *build.gain, feature, sibling, candidate + 1);
         if (build.keeps_sibling) parent_may_split[feature] = may ? 1 : 0;
     }
 }
@@ -228,6 +249,7 @@ template <typename Pair>
 Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     if (builds.empty()) return {};
     candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
+    if (!categorical_.empty()) candidate_categories_.assign(candidates_.size(), {});
     PlanTasks(builds);
     PlanTargets(builds);
     const bool alone = comm_.size() == 1;
@@ -280,6 +302,7 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
     const std::size_t num_tiles = layout_.tiles.size();
     const std::size_t num_rows = matrix_.num_rows();
     candidates_.assign(builds.size() * num_tiles * 2, kernels::SplitCandidate{});
+    if (!categorical_.empty()) candidate_categories_.assign(candidates_.size(), {});
     tasks_.clear();
     PlanTargets(builds);
     const std::vector<std::size_t> widths = kernels::TreeGroupWidths(builds.size());
@@ -365,9 +388,13 @@ void HistogramStep<Pair>::PickCandidates(std::span<Build<Pair>> builds) {
         builds[i].node.best = {};
         builds[i].sibling.best = {};
         for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
-            const kernels::SplitCandidate* best = &candidates_[(i * layout_.tiles.size() + tile) * 2];
-            if (builds[i].node.best.IsBeatenBy(best[0])) builds[i].node.best = best[0];
-            if (builds[i].sibling.best.IsBeatenBy(best[1])) builds[i].sibling.best = best[1];
+            for (ScanNode* node : {&builds[i].node, &builds[i].sibling}) {
+                const std::size_t candidate =
+                    (i * layout_.tiles.size() + tile) * 2 + (node == &builds[i].sibling ? 1 : 0);
+                if (!node->best.IsBeatenBy(candidates_[candidate])) continue;
+                node->best = candidates_[candidate];
+                if (node->best.is_categorical) node->right_categories = std::move(candidate_categories_[candidate]);
+            }
         }
     }
 }
@@ -385,8 +412,38 @@ Result<void> HistogramStep<Pair>::ExchangeCandidates(std::span<Build<Pair>> buil
         std::vector<kernels::SplitCandidate> theirs(mine.size());
         std::memcpy(static_cast<void*>(theirs.data()), bytes.data(), bytes.size());
         for (std::size_t i = 0; i < builds.size(); ++i) {
-            if (builds[i].node.best.IsBeatenBy(theirs[2 * i])) builds[i].node.best = theirs[2 * i];
-            if (builds[i].sibling.best.IsBeatenBy(theirs[2 * i + 1])) builds[i].sibling.best = theirs[2 * i + 1];
+            for (ScanNode* node : {&builds[i].node, &builds[i].sibling}) {
+                const kernels::SplitCandidate& other = theirs[2 * i + (node == &builds[i].sibling ? 1 : 0)];
+                if (!node->best.IsBeatenBy(other)) continue;
+                node->best = other;
+                node->right_categories.clear();  // They are with the rank that found it.
+            }
+        }
+    }
+    return ExchangeCategories(builds);
+}
+
+/// Sets travel from the ranks whose candidates won to all others: [build, is sibling, size, categories …] each.
+template <typename Pair>
+Result<void> HistogramStep<Pair>::ExchangeCategories(std::span<Build<Pair>> builds) {
+    if (categorical_.empty()) return {};
+    std::vector<std::uint32_t> mine;
+    for (std::uint32_t i = 0; i < builds.size(); ++i) {
+        for (const std::uint32_t which : {0U, 1U}) {
+            const ScanNode& node = which == 0 ? builds[i].node : builds[i].sibling;
+            if (!node.best.is_categorical || node.right_categories.empty()) continue;
+            mine.insert(mine.end(), {i, which, static_cast<std::uint32_t>(node.right_categories.size())});
+            mine.insert(mine.end(), node.right_categories.begin(), node.right_categories.end());
+        }
+    }
+    const auto all = TRY(comm_.AllGatherV(std::as_bytes(std::span(mine))));
+    for (const auto& bytes : all) {
+        std::vector<std::uint32_t> theirs(bytes.size() / sizeof(std::uint32_t));
+        if (!theirs.empty()) std::memcpy(theirs.data(), bytes.data(), bytes.size());
+        for (std::size_t at = 0; at < theirs.size(); at += 3 + theirs[at + 2]) {
+            ScanNode& node = theirs[at + 1] == 0 ? builds[theirs[at]].node : builds[theirs[at]].sibling;
+            const auto first = theirs.begin() + static_cast<std::ptrdiff_t>(at) + 3;
+            node.right_categories.assign(first, first + theirs[at + 2]);
         }
     }
     return {};

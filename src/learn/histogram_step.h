@@ -12,6 +12,7 @@
 #include "base/worker_team.h"
 #include "collective/comm.h"
 #include "data/binned_matrix.h"
+#include "kernels/category_scan.h"
 #include "kernels/gradient_pair.h"
 #include "kernels/split_scan.h"
 #include "kernels/weight_bounds.h"
@@ -28,6 +29,7 @@ struct ScanNode {
     const std::uint8_t* feature_mask = nullptr;     ///< [features] 1 = may split; null: all
     const kernels::WeightBounds* bounds = nullptr;  ///< null: no monotone constraints
     kernels::SplitCandidate best;                   ///< out
+    std::vector<std::uint32_t> right_categories;    ///< out, when best is categorical
 };
 
 /// A node's histogram that is kept until its children are scanned.
@@ -56,8 +58,9 @@ struct Build {
 template <typename Pair>
 class HistogramStep {
   public:
-    HistogramStep(const TrainParams& params, const data::BinLayout& layout, const data::BinnedMatrix& matrix,
-                  WorkerTeam& team, collective::Comm& comm);
+    /// categorical: [features] 1 for a categorical one, or empty.
+    HistogramStep(const TrainParams& params, const data::BinLayout& layout, std::span<const std::uint8_t> categorical,
+                  const data::BinnedMatrix& matrix, WorkerTeam& team, collective::Comm& comm);
 
     /// Fills the slots and the best split of each node and sibling. Every rank calls it with as many builds.
     Result<void> Run(std::span<Build<Pair>> builds);
@@ -93,14 +96,18 @@ class HistogramStep {
     void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built, int worker);
     /// The sums of the bin whose entries are not listed, from those of all others.
     void FillSkipped(std::uint32_t feature, kernels::WidePair sum, Pair* cells) const;
-    /// False when neither the node nor a part of it can be split by the feature.
+    /// False when neither the node nor a part of it can be split by the feature. `candidate`: of candidates_.
     bool Scan(const ScanNode& node, const kernels::GainParams& gain, std::uint32_t feature, const Pair* cells,
-              kernels::SplitCandidate& best) const;
+              std::size_t candidate);
     Result<void> ReduceAndFinish(std::span<Build<Pair>> builds);
     Result<void> ExchangeCandidates(std::span<Build<Pair>> builds);
+    Result<void> ExchangeCategories(std::span<Build<Pair>> builds);
     void PickCandidates(std::span<Build<Pair>> builds);
 
     const MonotoneSigns signs_;
+    const std::vector<kernels::ScanKind> kinds_;  ///< [features]
+    const kernels::CategoryRules category_rules_;
+    const std::vector<std::uint8_t> categorical_;  ///< [features], or empty
     const data::BinLayout& layout_;
     const data::BinnedMatrix& matrix_;
     WorkerTeam& team_;
@@ -117,6 +124,7 @@ class HistogramStep {
     std::vector<Pair> send_;                           ///< ranks > 1: [owner][build][owned cells]
     std::vector<Pair> segment_;                        ///< ranks > 1: [build][cells of the tiles of this rank]
     std::vector<kernels::SplitCandidate> candidates_;  ///< [build][tile][node, sibling]
+    std::vector<std::vector<std::uint32_t>> candidate_categories_;  ///< beside them; empty without categorical features
 };
 
 }  // namespace espalier::learn

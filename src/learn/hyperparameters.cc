@@ -10,6 +10,7 @@
 #include "learn/metrics.h"
 #include "learn/objective.h"
 #include "learn/python_text.h"
+#include "learn/tree_method.h"
 
 namespace espalier::learn {
 
@@ -50,11 +51,8 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
         std::string_view instead;
     };
     static constexpr Missing kMissing[] = {
-        {"tree_method", "exact", "Use tree_method 'hist', or leave it out."},
-        {"tree_method", "approx", "Use tree_method 'hist', or leave it out."},
         {"tree_method", "gpu_hist", "Training runs on the CPU here: use tree_method 'hist', or leave it out."},
         {"process_type", "update", "Leave process_type out."},
-        {"sampling_method", "gradient_based", "Use sampling_method 'uniform', or leave it out."},
         {"use_dask_gpu_training", "true", "Training runs on the CPU here: leave use_dask_gpu_training out."},
         {"dsplit", "col", "Use dsplit 'row', or leave it out."},
     };
@@ -62,9 +60,6 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
         if (!reader.Is(missing.name, missing.value)) continue;
         return UserError(fmt::format("Hyperparameter {}: '{}' is not implemented by this build yet. {}", missing.name,
                                      missing.value, missing.instead));
-    }
-    if (reader.Has("updater") && !reader.Is("booster", "gblinear")) {
-        return UserError("Hyperparameter updater is not implemented by this build yet. Leave it out.");
     }
     return {};
 }
@@ -233,6 +228,40 @@ Result<void> ReadMetrics(const Reader& reader, const VersionProfile& profile, Hy
     return {};
 }
 
+Result<void> ReadTreeMethod(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
+    TrainParams& train = out.train;
+    train.pruning_rule = profile.pruning_rule;
+    const std::string method = reader.Text("tree_method", "auto");
+    if (method == "auto") {
+        train.tree_method = profile.auto_is_hist ? TreeMethod::kHist : TreeMethod::kAuto;
+    } else {
+        train.tree_method = method == "exact"    ? TreeMethod::kExact
+                            : method == "approx" ? TreeMethod::kApprox
+                                                 : TreeMethod::kHist;
+    }
+    if (reader.Has("updater") && !reader.Is("booster", "gblinear")) {
+        const UpdaterChoice choice = TRY(ChooseByUpdaters(SplitCommas(reader.Text("updater", ""))));
+        train.tree_method = choice.method;
+        if (choice.method == TreeMethod::kExact && !choice.prunes) train.pruning_rule = PruningRule::kNever;
+    }
+    if (reader.Is("sampling_method", "gradient_based")) {
+        if (!profile.samples_by_gradient) {
+            return UserError(
+                "Only uniform sampling is supported, gradient-based sampling is only support by GPU Hist: use "
+                "sampling_method 'uniform', or image version 3.2-0.");
+        }
+        train.sampling_method = SamplingMethod::kGradientBased;
+    }
+    if (train.tree_method == TreeMethod::kExact) {
+        for (const std::string_view name : {"max_leaves", "grow_policy"}) {
+            if (!reader.Has(name)) continue;
+            out.warnings.push_back(fmt::format(
+                "Hyperparameter '{}' has no effect: the exact tree method grows level by level to max_depth.", name));
+        }
+    }
+    return CheckTreeMethod(train);
+}
+
 Result<void> ReadTree(const Reader& reader, TrainParams& train) {
     reader.Set("num_round", train.num_rounds);
     reader.Set("eta", train.eta);
@@ -285,6 +314,7 @@ Result<Hyperparameters> ParseHyperparameters(const HyperparameterList& list, con
     ReadBooster(reader, out.train);
     WarnAboutOtherBoosters(reader, out.warnings);
     TRY(ReadTree(reader, out.train));
+    TRY(ReadTreeMethod(reader, profile, out));
     TRY(ReadMetrics(reader, profile, out));
     out.csv_weights = reader.Is("csv_weights", "1");
     reader.Set("_nfold", out.num_folds);

@@ -90,6 +90,28 @@ TEST(Hyperparameters, TextsOfTheOldestImage) {
     EXPECT_EQ(unknown->train.max_bin, 256);
 }
 
+TEST(Hyperparameters, TreeMethodsFollowTheVersionAndTheUpdaters) {
+    const auto method = [](const HyperparameterList& list, AlgorithmVersion version) {
+        const auto parsed = Parse(list, version);
+        EXPECT_TRUE(parsed.has_value());
+        return std::pair(parsed->train.tree_method, parsed->train.pruning_rule);
+    };
+    EXPECT_EQ(method({}, k3_2_0), std::pair(TreeMethod::kHist, PruningRule::kBefore));
+    EXPECT_EQ(method({}, k1_7_1), std::pair(TreeMethod::kAuto, PruningRule::kBefore));
+    EXPECT_EQ(method({{"tree_method", "hist"}}, k1_5_1), std::pair(TreeMethod::kHist, PruningRule::kAfterwards));
+    EXPECT_EQ(method({{"tree_method", "approx"}}, kLegacy), std::pair(TreeMethod::kApprox, PruningRule::kAfterwards));
+    EXPECT_EQ(method({{"updater", "grow_colmaker,prune"}}, k3_2_0),
+              std::pair(TreeMethod::kExact, PruningRule::kBefore));
+    EXPECT_EQ(method({{"updater", "grow_colmaker"}}, k3_2_0), std::pair(TreeMethod::kExact, PruningRule::kNever));
+    EXPECT_EQ(method({{"updater", "grow_histmaker"}}, k1_0_1).first, TreeMethod::kApprox);
+    EXPECT_NE(TextOf({{"updater", "prune"}}).find("none of those named grows trees"), std::string::npos);
+    const HyperparameterList bynode = {{"tree_method", "exact"}, {"colsample_bynode", "0.5"}};
+    EXPECT_TRUE(TextOf(bynode).starts_with("column sample by node is not yet supported by the exact tree method"));
+    const HyperparameterList by_gradient = {{"subsample", "0.5"}, {"sampling_method", "gradient_based"}};
+    EXPECT_EQ(TextOf(by_gradient), "accepted");
+    EXPECT_TRUE(TextOf(by_gradient, k1_7_1).starts_with("Only uniform sampling is supported"));
+}
+
 TEST(Hyperparameters, ConstraintsAreRead) {
     const auto parsed = Parse({{"tree_method", "hist"},
                                {"monotone_constraints", "(1, 0,-1)"},
@@ -104,11 +126,8 @@ TEST(Hyperparameters, ConstraintsAreRead) {
 }
 
 TEST(Hyperparameters, WhatThisBuildDoesNotTrainEndsTheJob) {
-    for (const auto& [name, value] : HyperparameterList{{"tree_method", "exact"},
-                                                        {"tree_method", "approx"},
-                                                        {"tree_method", "gpu_hist"},
-                                                        {"updater", "grow_colmaker"},
-                                                        {"sampling_method", "gradient_based"}}) {
+    for (const auto& [name, value] :
+         HyperparameterList{{"tree_method", "gpu_hist"}, {"process_type", "update"}, {"dsplit", "col"}}) {
         const std::string text = TextOf({{name, value}});
         EXPECT_NE(text.find("is not implemented by this build yet"), std::string::npos) << name << ": " << text;
     }

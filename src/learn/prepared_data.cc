@@ -84,20 +84,90 @@ std::vector<std::uint32_t> QueryBegins(const std::vector<std::uint64_t>& query_i
     return begins;
 }
 
-/// Cut points from the values of all ranks.
-Result<data::BinLayout> AgreeOnLayout(const TrainParams& params, const data::TrainingRows& train, const Shape& shape,
-                                      WorkerTeam& team, collective::Comm& comm) {
+/// Which features are categorical, on any rank; empty when none is.
+Result<std::vector<std::uint8_t>> AgreeOnCategorical(std::span<const data::FeatureType> types, std::size_t num_features,
+                                                     collective::Comm& comm) {
+    std::vector<std::int64_t> any = {std::count(types.begin(), types.end(), data::FeatureType::kCategorical)};
+    TRY(comm.AllReduceMax(std::span<std::int64_t>(any)));
+    if (any[0] == 0) return std::vector<std::uint8_t>();
+    std::vector<std::int64_t> flags(num_features, 0);
+    for (std::size_t feature = 0; feature < std::min(num_features, types.size()); ++feature) {
+        flags[feature] = types[feature] == data::FeatureType::kCategorical ? 1 : 0;
+    }
+    TRY(comm.AllReduceMax(std::span<std::int64_t>(flags)));
+    return std::vector<std::uint8_t>(flags.begin(), flags.end());
+}
+
+/// Training rows must hold numbers of categories only.
+Result<void> CheckCategories(const TrainParams& params, std::span<const std::uint8_t> categorical,
+                             std::span<const data::ValueSummary> summaries) {
+    if (!categorical.empty() && params.tree_method == TreeMethod::kExact) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "Updater `grow_colmaker` or `exact` tree method doesn't support categorical features: use "
+                     "tree_method 'hist' or 'approx'.");
+    }
+    for (std::size_t feature = 0; feature < categorical.size(); ++feature) {
+        const std::vector<float>& values = summaries[feature].values;
+        if (categorical[feature] == 0 || values.empty()) continue;
+        if (values.front() >= 0 && values.back() < static_cast<float>(data::kMaxBinLimit)) continue;
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("Invalid categorical value detected in feature {}: {}. Categories are numbered from 0 "
+                                 "on, and this build trains on numbers below {}.",
+                                 feature, values.front() < 0 ? values.front() : values.back(), data::kMaxBinLimit));
+    }
+    return {};
+}
+
+/// Hessians of these objectives are the rows' weights, whatever the margins.
+bool HasConstantHessian(std::string_view objective) {
+    return objective == "reg:squarederror" || objective == "reg:linear" || objective == "reg:absoluteerror" ||
+           objective == "reg:quantileerror";
+}
+
+/// approx: cuts change from tree to tree only if hessians do and a feature has more values than bins.
+/// exact: a cell for each distinct value pays as long as the cells are few; the trees are the same either way.
+data::Cutting CuttingOf(const TrainParams& params, std::span<const data::ValueSummary> summaries) {
+    std::size_t most = 0;
+    std::size_t total = 0;
+    for (const data::ValueSummary& summary : summaries) {
+        most = std::max(most, summary.values.size());
+        total += summary.values.size();
+    }
+    switch (params.tree_method) {
+        case TreeMethod::kApprox:
+            if (HasConstantHessian(params.objective)) return data::Cutting::kOnce;
+            return most > static_cast<std::size_t>(params.max_bin) ? data::Cutting::kPerTree : data::Cutting::kOnce;
+        case TreeMethod::kExact:
+            return most > data::kMaxBinLimit || total > params.exact_cells_max ? data::Cutting::kNever
+                                                                               : data::Cutting::kOnce;
+        default:
+            return data::Cutting::kOnce;
+    }
+}
+
+/// Cut points from the values of all ranks, or the decision to make none.
+Result<void> AgreeOnCuts(const TrainParams& params, const data::TrainingRows& train, const Shape& shape,
+                         WorkerTeam& team, collective::Comm& comm, PreparedData& prepared) {
     std::vector<data::ValueSummary> summaries = data::SummarizeValues(
         train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
     TRY(MergeOverRanks(summaries, comm));
-    return data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, params.max_bin), shape.total_rows[0]);
+    prepared.categorical = TRY(AgreeOnCategorical(train.feature_types, shape.num_features, comm));
+    TRY(CheckCategories(params, prepared.categorical, summaries));
+    prepared.cutting = CuttingOf(params, summaries);
+    if (prepared.cutting != data::Cutting::kOnce) return {};
+    const int max_bin = params.tree_method == TreeMethod::kExact ? data::kMaxBinLimit : params.max_bin;
+    prepared.layout = data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, max_bin, prepared.categorical),
+                                              shape.total_rows[0]);
+    return {};
 }
 
 }  // namespace
 
 std::size_t PreparedData::memory_bytes() const {
     std::size_t bytes = 0;
-    for (const PreparedSet& set : sets) bytes += set.matrix.memory_bytes();
+    for (const PreparedSet& set : sets) {
+        bytes += set.matrix.memory_bytes() + set.rows.num_entries() * (sizeof(float) + sizeof(std::uint32_t));
+    }
     return bytes;
 }
 
@@ -125,6 +195,11 @@ Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>&
 Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,
                                  collective::Comm& comm, const BinOptions& options) {
     const Shape shape = TRY(AgreeOnShape(data_sets, comm));
+    if (!params.feature_weights.empty() && params.feature_weights.size() != shape.num_features) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("feature_weights has {} members, the training data {} features: give one per feature",
+                                 params.feature_weights.size(), shape.num_features));
+    }
     if (params.monotone_constraints.size() > shape.num_features) {
         return Error(ErrorCode::kInvalidArgument,
                      fmt::format("The size of monotone constraint should be less or equal to the number of features: "
@@ -140,7 +215,7 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
         CHECK(bins && comm.size() == 1 && made->sets.size() == data_sets.size());
         prepared.layout = made->layout;
     } else if (bins) {
-        prepared.layout = TRY(AgreeOnLayout(params, data_sets[0].labeled, shape, team, comm));
+        TRY(AgreeOnCuts(params, data_sets[0].labeled, shape, team, comm, prepared));
     }
     prepared.cuts_seconds = SecondsSince(begin);
     begin = SteadyClock::now();
@@ -150,10 +225,13 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
     for (std::size_t i = 0; i < data_sets.size(); ++i) {
         data::TrainingRows& labeled = data_sets[i].labeled;
         PreparedSet& set = prepared.sets.emplace_back();
+        // Exact thresholds lie between bins: evaluation rows have to be sent by their values.
+        const bool binned =
+            bins && prepared.cutting == data::Cutting::kOnce && (i == 0 || params.tree_method != TreeMethod::kExact);
         const auto use = i == 0 ? data::BinnedMatrix::Use::kTraining : data::BinnedMatrix::Use::kEvaluation;
         if (made != nullptr) {
             set.matrix = made->sets[i].matrix;
-        } else if (bins) {
+        } else if (binned) {
             set.matrix = data::BinnedMatrix::Create(labeled.rows, prepared.layout, use, team, store);
             TRY(store.status());
         } else {

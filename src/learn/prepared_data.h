@@ -47,7 +47,7 @@ struct PreparedSet {
     std::vector<RowSegment> segments;
     std::uint64_t total_rows = 0;
     data::BinnedMatrix matrix;
-    data::FeatureRows rows;                       ///< gblinear, which needs values, not bins; else released
+    data::FeatureRows rows;  ///< kept when splits are looked for, or rows are sent, by values: exact, approx, gblinear
     std::vector<std::vector<float>> leaf_values;  ///< dart: [trees][rows] what each tree says of each row
 
     RowsView View() const {
@@ -57,9 +57,11 @@ struct PreparedSet {
 };
 
 struct PreparedData {
-    std::vector<PreparedSet> sets;  ///< [0] is trained on
-    data::BinLayout layout;
-    bool weighted = false;  ///< any rank's training rows have weights
+    std::vector<PreparedSet> sets;          ///< [0] is trained on
+    std::vector<std::uint8_t> categorical;  ///< [features] 1 for a categorical one; empty: none is
+    data::Cutting cutting = data::Cutting::kOnce;
+    data::BinLayout layout;  ///< kOnce
+    bool weighted = false;   ///< any rank's training rows have weights
     std::size_t num_features = 0;
     std::size_t scratch_bytes = 0;  ///< of the bins, in scratch files
     double cuts_seconds = 0;

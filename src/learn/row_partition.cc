@@ -9,14 +9,14 @@ namespace {
 
 constexpr std::size_t kBlockRows = 16'384;
 
-/// Where a code goes. Codes: bins, then missing, below, above (data/binned_matrix.h).
-struct Route {
+/// Where a code goes in a numeric split. Codes: bins, then missing, below, above (data/binned_matrix.h).
+struct ThresholdRoute {
     std::uint32_t num_left_bins;
     std::uint32_t missing_code;
     std::uint32_t below_code;
     bool default_left;
 
-    Route(const NodeSplit& split, const data::BinnedColumn& column)
+    ThresholdRoute(const NodeSplit& split, const data::BinnedColumn& column)
         : num_left_bins(static_cast<std::uint32_t>(split.bin + 1)),
           missing_code(column.missing_code()),
           below_code(column.below_code()),
@@ -29,7 +29,26 @@ struct Route {
     }
 };
 
-template <typename Code>
+/// Where a code goes in a categorical split: what is no category of the training rows goes left.
+struct CategoryRoute {
+    const std::uint8_t* left_categories;
+    std::uint32_t num_bins;
+    std::uint32_t missing_code;
+    bool default_left;
+
+    CategoryRoute(const NodeSplit& split, const data::BinnedColumn& column)
+        : left_categories(split.left_categories),
+          num_bins(column.num_bins),
+          missing_code(column.missing_code()),
+          default_left(split.default_left) {}
+
+    std::uint32_t GoesLeft(std::uint32_t code) const {
+        if (code < num_bins) return left_categories[code];
+        return code == missing_code && !default_left ? 0 : 1;
+    }
+};
+
+template <typename Code, typename Route>
 std::uint32_t SortDense(std::span<const std::uint32_t> rows, const Code* codes, const Route& route, std::uint32_t* left,
                         std::uint32_t* right) {
     std::uint32_t num_left = 0;
@@ -44,7 +63,7 @@ std::uint32_t SortDense(std::span<const std::uint32_t> rows, const Code* codes, 
     return num_left;
 }
 
-template <typename Code>
+template <typename Code, typename Route>
 std::uint32_t SortSparse(std::span<const std::uint32_t> rows, const data::BinnedColumn& column, const Code* codes,
                          const Route& route, std::uint32_t* left, std::uint32_t* right) {
     if (rows.empty()) return 0;
@@ -67,10 +86,15 @@ std::uint32_t SortSparse(std::span<const std::uint32_t> rows, const data::Binned
 }  // namespace
 
 RowPartition::RowPartition(const data::BinnedMatrix& matrix, std::size_t num_trees)
-    : matrix_(matrix), num_rows_(matrix.num_rows()), num_trees_(num_trees), segments_(num_trees) {
+    : matrix_(&matrix), num_rows_(matrix.num_rows()), num_trees_(num_trees), segments_(num_trees) {
     rows_.resize(num_trees * num_rows_);
     left_rows_.resize(rows_.size());
     right_rows_.resize(rows_.size());
+}
+
+RowPartition::RowPartition(std::size_t num_rows, std::size_t num_trees)
+    : matrix_(nullptr), num_rows_(num_rows), num_trees_(num_trees), segments_(num_trees) {
+    rows_.resize(num_trees * num_rows_);
 }
 
 void RowPartition::Reset(WorkerTeam& team) {
@@ -79,6 +103,17 @@ void RowPartition::Reset(WorkerTeam& team) {
         std::iota(rows, rows + num_rows_, 0U);
         segments_[tree].assign(1, Segment{0, static_cast<std::uint32_t>(num_rows_)});
     });
+}
+
+void RowPartition::Place(std::uint32_t tree, std::span<const std::uint32_t> node_of_row, std::size_t num_nodes) {
+    std::vector<std::uint32_t> begin(num_nodes + 1, 0);
+    for (const std::uint32_t node : node_of_row) ++begin[node + 1];
+    for (std::size_t node = 0; node < num_nodes; ++node) begin[node + 1] += begin[node];
+    std::vector<Segment>& segments = segments_[tree];
+    segments.resize(num_nodes);
+    for (std::size_t node = 0; node < num_nodes; ++node) segments[node] = {begin[node], begin[node + 1]};
+    std::uint32_t* rows = rows_.data() + tree * num_rows_;
+    for (std::size_t row = 0; row < num_rows_; ++row) rows[begin[node_of_row[row]]++] = static_cast<std::uint32_t>(row);
 }
 
 void RowPartition::Renumber(std::uint32_t tree, std::span<const std::uint32_t> kept) {
@@ -90,14 +125,16 @@ void RowPartition::Renumber(std::uint32_t tree, std::span<const std::uint32_t> k
 std::uint32_t RowPartition::SortBlock(const NodeSplit& split, const Block& block) {
     const std::size_t base = split.tree * num_rows_ + block.begin;
     const std::span<const std::uint32_t> rows(rows_.data() + base, block.end - block.begin);
-    const data::BinnedColumn& column = matrix_.column(split.feature);
-    const Route route(split, column);
+    const data::BinnedColumn& column = matrix_->column(split.feature);
     std::uint32_t* left = left_rows_.data() + base;
     std::uint32_t* right = right_rows_.data() + base;
-    return column.codes.Visit([&](const auto& codes) {
-        return column.sparse ? SortSparse(rows, column, codes.data(), route, left, right)
-                             : SortDense(rows, codes.data(), route, left, right);
-    });
+    const auto sort = [&](const auto& route) {
+        return column.codes.Visit([&](const auto& codes) {
+            return column.sparse ? SortSparse(rows, column, codes.data(), route, left, right)
+                                 : SortDense(rows, codes.data(), route, left, right);
+        });
+    };
+    return split.left_categories == nullptr ? sort(ThresholdRoute(split, column)) : sort(CategoryRoute(split, column));
 }
 
 void RowPartition::Split(std::span<const NodeSplit> splits, WorkerTeam& team) {

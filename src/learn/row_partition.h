@@ -24,18 +24,25 @@ struct NodeSplit {
     std::uint32_t feature = 0;
     std::int32_t bin = 0;  ///< rows of bins <= bin go left
     bool default_left = false;
+    /// [bins] 1 where a categorical split sends a category left; null: a numeric split.
+    const std::uint8_t* left_categories = nullptr;
 };
 
 class RowPartition {
   public:
-    /// `matrix` must outlive the partition.
+    /// For splits of `matrix`, which must outlive the partition.
     RowPartition(const data::BinnedMatrix& matrix, std::size_t num_trees);
+    /// For rows that are placed in their leaves at once.
+    RowPartition(std::size_t num_rows, std::size_t num_trees);
 
     /// Every row is in node 0 of every tree again.
     void Reset(WorkerTeam& team);
 
     /// Carries out splits of different nodes.
     void Split(std::span<const NodeSplit> splits, WorkerTeam& team);
+
+    /// The rows of a tree are where `node_of_row` says; it has nodes 0 … num_nodes-1.
+    void Place(std::uint32_t tree, std::span<const std::uint32_t> node_of_row, std::size_t num_nodes);
 
     /// Node i of the tree is what was node kept[i]. A node that lost its children has their rows again.
     void Renumber(std::uint32_t tree, std::span<const std::uint32_t> kept);
@@ -62,11 +69,11 @@ class RowPartition {
     };
     std::uint32_t SortBlock(const NodeSplit& split, const Block& block);
 
-    const data::BinnedMatrix& matrix_;
+    const data::BinnedMatrix* const matrix_;  ///< null: rows are only placed
     const std::size_t num_rows_;
     const std::size_t num_trees_;
     std::vector<std::uint32_t> rows_;             ///< [trees x rows]
-    std::vector<std::uint32_t> left_rows_;        ///< [trees x rows] scratch
+    std::vector<std::uint32_t> left_rows_;        ///< [trees x rows] scratch, with a matrix
     std::vector<std::uint32_t> right_rows_;       ///< [trees x rows] scratch
     std::vector<std::vector<Segment>> segments_;  ///< [trees][nodes]
     std::vector<Block> blocks_;

@@ -18,15 +18,16 @@ enum class GrowPolicy { kDepthwise, kLossguide };
 
 /// How candidates for splits are found (contracts/xgboost.md 4.4 to 4.6).
 enum class TreeMethod {
+    kAuto,    ///< up to 1.7: exact where it can be, approx for many rows or instances; see tree_method.h
     kHist,    ///< cuts once, from the values and the rows' weights
     kApprox,  ///< cuts anew for every tree, weighted by the hessians
     kExact,   ///< between any two neighbouring values of a node; one instance only
 };
 
-/// Splits have to change the loss by gamma, or they are taken back afterwards (contracts/xgboost.md 4.3).
-enum class PruningRule {
-    kBefore,      ///< hist and approx from 1.6 on: a split below gamma is not made
-    kAfterwards,  ///< up to 1.5: grown first, pruned then. exact always does so.
+/// How rows are sampled when subsample is below 1.
+enum class SamplingMethod {
+    kUniform,
+    kGradientBased,  ///< the more likely, the greater the gradient; see gradient_sampler.h
 };
 
 /// How wide the histogram's sums are. kAuto decides by the number of rows of all ranks; see gradient_scale.h.
@@ -72,6 +73,8 @@ struct TrainParams {
     GrowPolicy grow_policy = GrowPolicy::kDepthwise;
     int max_bin = 256;
     int num_parallel_tree = 1;
+    int max_cat_to_onehot = 4;   ///< categorical features with fewer categories are split one against the rest
+    int max_cat_threshold = 64;  ///< with more, at most so many categories are on the smaller side
     /// [features] -1, 0 or 1: how the prediction may move with the feature; empty: no constraints.
     std::vector<std::int8_t> monotone_constraints;
     /// Sets of features that may meet on a path; empty: all may.
@@ -81,24 +84,30 @@ struct TrainParams {
     float colsample_bytree = 1;
     float colsample_bylevel = 1;
     float colsample_bynode = 1;
+    SamplingMethod sampling_method = SamplingMethod::kUniform;
+    std::vector<float> feature_weights;  ///< [features] for the column samples; empty: all alike
     std::int64_t seed = 0;
 
     int early_stopping_rounds = 0;      ///< 0: off
     std::string early_stopping_metric;  ///< of the last data set; empty: the last of eval_metrics
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
+    /// exact: as long as the distinct values of all features are no more, each gets a histogram cell.
+    std::size_t exact_cells_max = std::size_t{1} << 18;
     HistogramWidth histogram_width = HistogramWidth::kAuto;
     /// Histograms kept for their children take at most about this much; nodes beyond are added up from their rows,
     /// which gives the same sums.
     std::size_t histogram_bytes_max = std::size_t{512} << 20;
 
-    bool prunes_afterwards() const {
-        return pruning_rule == PruningRule::kAfterwards || tree_method == TreeMethod::kExact;
-    }
+    bool prunes_afterwards() const { return pruning_rule == PruningRule::kAfterwards; }
     /// The learning rate of one of the trees a group gets in a round.
     float eta_of_tree() const { return num_parallel_tree == 1 ? eta : eta / static_cast<float>(num_parallel_tree); }
-    bool samples_rows_uniformly() const { return subsample < 1; }
-    /// Where the gradients of a tree are among those of its round: those of its group.
-    std::size_t source_of_tree(std::size_t tree) const { return tree / static_cast<std::size_t>(num_parallel_tree); }
+    bool samples_rows_uniformly() const { return subsample < 1 && sampling_method == SamplingMethod::kUniform; }
+    bool samples_rows_by_gradient() const { return subsample < 1 && sampling_method == SamplingMethod::kGradientBased; }
+    /// Where the gradients of a tree are among those of its round: its group's, or its own when they are sampled.
+    std::size_t source_of_tree(std::size_t tree) const {
+        return samples_rows_by_gradient() ? tree : tree / static_cast<std::size_t>(num_parallel_tree);
+    }
+    int num_sources() const { return samples_rows_by_gradient() ? trees_per_round() : num_groups(); }
     int num_groups() const { return num_class > 1 ? num_class : std::max(1, static_cast<int>(quantile_alphas.size())); }
     int trees_per_round() const { return num_groups() * num_parallel_tree; }
 };

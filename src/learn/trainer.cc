@@ -8,6 +8,7 @@
 #include "learn/early_stopping.h"
 #include "learn/model_rounds.h"
 #include "learn/start_values.h"
+#include "learn/tree_method.h"
 #include "model/links.h"
 
 namespace espalier::learn {
@@ -78,6 +79,9 @@ class Job {
         model().num_feature = static_cast<std::uint32_t>(data_.num_features);
         model().boost_from_average = !params_.base_score.has_value();
         model().num_parallel_tree = params_.num_parallel_tree;
+        for (const std::uint8_t categorical : data_.categorical) {
+            model().feature_types.emplace_back(categorical != 0 ? "c" : "q");
+        }
         const std::vector<float> base_margins = TRY(model::BaseMargins(model()));
         for (PreparedSet& set : data_.sets) {
             set.margins.clear();
@@ -209,7 +213,10 @@ std::unique_ptr<Booster> Booster::Create(const BoosterInput& input) {
 Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data_sets, const TrainContext& context,
                            BadLabel* bad_label) {
     CHECK(!data_sets.empty());
-    return Job(params, context).Run(data_sets, bad_label);
+    std::vector<std::int64_t> rows = {static_cast<std::int64_t>(data_sets[0].labeled.rows.num_rows())};
+    TRY(context.comm.AllReduceSum(rows));
+    const TrainParams decided = TRY(DecideTreeMethod(params, static_cast<std::uint64_t>(rows[0]), context.comm.size()));
+    return Job(decided, context).Run(data_sets, bad_label);
 }
 
 }  // namespace espalier::learn

@@ -47,6 +47,7 @@ data::LabeledRows MakeRows(std::size_t num_rows, int num_class, unsigned seed, b
 data::LabeledRows Slice(const data::LabeledRows& whole, std::size_t begin, std::size_t end) {
     data::LabeledRows part;
     part.rows.num_features = whole.rows.num_features;
+    part.rows.feature_types = whole.rows.feature_types;
     const auto first = static_cast<std::ptrdiff_t>(whole.rows.row_offsets[begin]);
     const auto last = static_cast<std::ptrdiff_t>(whole.rows.row_offsets[end]);
     part.rows.feature_idx.assign(whole.rows.feature_idx.begin() + first, whole.rows.feature_idx.begin() + last);
@@ -96,6 +97,7 @@ Trained TrainOn(const TrainParams& params, std::vector<DataSet> sets, int thread
         Append(trained.bytes, tree.base_weights);
         Append(trained.bytes, tree.loss_changes);
         Append(trained.bytes, tree.sum_hessian);
+        Append(trained.bytes, tree.categories);
     }
     trained.outcome = std::move(*outcome);
     return trained;
@@ -196,7 +198,15 @@ TEST_P(GrowthExactness, ThreadsAndRanksDoNotChangeTheModel) {
         for (float& label : train.labels) label = label > 0 ? 1.0F : 0.0F;
         for (float& label : eval.labels) label = label > 0 ? 1.0F : 0.0F;
     }
+    if (std::string(growth.name).starts_with("categories")) {
+        // Features 0, 3, 6 have 50 categories, 2 has 4; 3 has missing values.
+        train.rows.feature_types.assign(8, data::FeatureType::kNumeric);
+        for (const std::size_t feature : {0U, 2U, 3U, 6U}) {
+            train.rows.feature_types[feature] = data::FeatureType::kCategorical;
+        }
+    }
     const Trained one = TrainAlone(params, train, eval, 1);
+    ASSERT_EQ(train.rows.feature_types.empty(), one.outcome.model.trees[0].categories.empty());
     ASSERT_GT(one.outcome.model.trees[0].num_nodes(), 5U);
     const Trained more = TrainAlone(params, train, eval, 5);
     EXPECT_EQ(one.bytes, more.bytes);
@@ -214,6 +224,40 @@ const Growth kGrowths[] = {
          params.interaction_constraints = {{0, 1}, {1, 5, 6}};
          params.grow_policy = GrowPolicy::kLossguide;
      }},
+    {"by_gradient",
+     [](TrainParams& params) {
+         params.objective = "binary:logistic";
+         params.subsample = 0.4F;
+         params.sampling_method = SamplingMethod::kGradientBased;
+         params.num_parallel_tree = 2;
+     }},
+    {"feature_weights",
+     [](TrainParams& params) {
+         params.colsample_bytree = 0.6F;
+         params.colsample_bynode = 0.7F;
+         params.feature_weights = {1, 2, 0.5F, 3, 1, 1, 0, 4};
+     }},
+    {"approx",
+     [](TrainParams& params) {
+         params.objective = "binary:logistic";
+         params.tree_method = TreeMethod::kApprox;
+         params.max_bin = 20;
+         params.num_parallel_tree = 2;
+         params.subsample = 0.8F;
+     }},
+    {"categories",
+     [](TrainParams& params) {
+         params.objective = "binary:logistic";
+         params.max_depth = 6;
+         params.grow_policy = GrowPolicy::kLossguide;
+         params.monotone_constraints = {1};
+     }},
+    {"categories_approx",
+     [](TrainParams& params) {
+         params.objective = "binary:logistic";
+         params.tree_method = TreeMethod::kApprox;
+         params.max_bin = 30;
+     }},
     {"pruned_afterwards",
      [](TrainParams& params) {
          params.objective = "multi:softprob";
@@ -230,6 +274,33 @@ INSTANTIATE_TEST_SUITE_P(All, GrowthExactness,
                              const bool packed = std::get<1>(info.param) == HistogramWidth::kPacked;
                              return std::string(std::get<0>(info.param).name) + (packed ? "_packed" : "_wide");
                          });
+
+/// Column walks and a histogram cell per distinct value are two ways to the same trees.
+TEST(Trainer, ExactIsTheSameByColumnsAndByHistograms) {
+    for (const bool constrained : {false, true}) {
+        TrainParams params;
+        params.tree_method = TreeMethod::kExact;
+        params.num_rounds = 3;
+        params.max_depth = 5;
+        params.gamma = 0.01F;
+        params.colsample_bylevel = 0.8F;
+        if (constrained) {
+            params.monotone_constraints = {1, -1};
+            params.interaction_constraints = {{0, 1, 3}, {1, 5}};
+        }
+        data::LabeledRows train = MakeRows(1200, 0, 1);
+        const data::LabeledRows eval = MakeRows(300, 0, 2);
+        const Trained by_histograms = TrainAlone(params, train, eval, 1);
+        ASSERT_GT(by_histograms.outcome.model.trees[0].num_nodes(), 5U);
+        const Trained again = TrainAlone(params, train, eval, 5);
+        EXPECT_EQ(by_histograms.bytes, again.bytes);
+        params.exact_cells_max = 0;
+        const Trained by_columns = TrainAlone(params, train, eval, 1);
+        EXPECT_EQ(by_histograms.bytes, by_columns.bytes);
+        EXPECT_EQ(by_histograms.metrics, by_columns.metrics);
+        EXPECT_EQ(by_columns.bytes, TrainAlone(params, train, eval, 5).bytes);
+    }
+}
 
 TEST(Trainer, NodesCutByRowsAndInstructionSetsDoNotChangeTheModel) {
     TrainParams params;

@@ -269,7 +269,10 @@ class Instance {
     Result<void> Load(std::vector<DataSet>& sets) {
         std::vector<data::LoadReport> reports;
         Result<void> failed;
-        const bool may_share = alone() && !start_.has_value();
+        // Other ways of training have other cut points, or need the values.
+        const TrainParams& params = parameters_.train;
+        const bool is_plain = params.tree_method == TreeMethod::kHist && params.booster != model::Booster::kGblinear;
+        const bool may_share = alone() && !start_.has_value() && is_plain && parameters_.num_folds == 0;
         if (!may_share || !shared_bins_.Find(config_, channels_, parameters_.train, sets, reports)) {
             failed = LoadChannels(sets, reports);
         }

@@ -6,16 +6,31 @@ namespace espalier::learn {
 
 TreeBooster::TreeBooster(const BoosterInput& input)
     : input_(input), grad_(input.data.sets[0].margins.size()), hess_(grad_.size()) {
+    const bool evals_binned =
+        input.data.cutting == data::Cutting::kOnce && input.params.tree_method != TreeMethod::kExact;
     std::vector<const data::BinnedMatrix*> evals;
-    for (std::size_t i = 1; i < sets().size(); ++i) evals.push_back(&sets()[i].matrix);
+    std::vector<const data::FeatureRows*> eval_rows;
+    for (std::size_t i = 1; i < sets().size(); ++i) {
+        if (evals_binned) evals.push_back(&sets()[i].matrix);
+        if (!evals_binned) eval_rows.push_back(&sets()[i].rows);
+    }
     grower_ = TreeGrower::Create({.params = input.params,
-                                  .layout = input.data.layout,
-                                  .train = sets()[0].matrix,
+                                  .cutting = input.data.cutting,
+                                  .layout = &input.data.layout,
+                                  .train = &sets()[0].matrix,
                                   .evals = evals,
+                                  .eval_rows = eval_rows,
+                                  .train_rows = &sets()[0].rows,
+                                  .num_features = input.data.num_features,
+                                  .categorical = input.data.categorical,
                                   .row_segments = sets()[0].segments,
                                   .total_rows = sets()[0].total_rows,
                                   .team = input.team,
-                                  .comm = input.comm});
+                                  .comm = input.comm,
+                                  .num_trees = static_cast<std::size_t>(input.params.trees_per_round())});
+    if (!input.params.samples_rows_by_gradient()) return;
+    sampler_ = std::make_unique<GradientSampler>(input.params, sets()[0].segments, sets()[0].total_rows, input.team,
+                                                 input.comm);
 }
 
 Result<void> TreeBooster::Boost(model::TreeEnsemble& model) {
@@ -29,9 +44,17 @@ Result<std::vector<model::Tree>> TreeBooster::GrowTrees(std::size_t round) {
     const RowsView rows = sets()[0].View();
     TRY(input_.objective.Gradients(rows, static_cast<int>(round), input_.team, input_.comm, grad_.data(),
                                    hess_.data()));
+    std::span<const float> grad = grad_;
+    std::span<const float> hess = hess_;
+    if (sampler_ != nullptr) {
+        TRY(sampler_->Sample(round, grad, hess));
+        grad = sampler_->grad();
+        hess = sampler_->hess();
+    }
     const std::vector<GroupScale> scales =
-        TRY(AgreeOnScales(grad_, hess_, num_groups(), sets()[0].total_rows, input_.team, input_.comm));
-    std::vector<model::Tree> trees = TRY(grower_->Grow(round, grad_, hess_, scales));
+        TRY(AgreeOnScales(grad, hess, static_cast<std::size_t>(input_.params.num_sources()), sets()[0].total_rows,
+                          input_.team, input_.comm));
+    std::vector<model::Tree> trees = TRY(grower_->Grow(round, grad, hess, scales));
     if (input_.objective.LeafQuantile(0).has_value()) {
         TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted, *grower_, input_.team, input_.comm,
                         trees));

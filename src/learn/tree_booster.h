@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "learn/booster.h"
+#include "learn/gradient_sampler.h"
 #include "learn/row_partition.h"
 #include "learn/tree_grower.h"
 
@@ -41,8 +42,9 @@ class TreeBooster : public Booster {
     void AddLeaves(PreparedSet& set, const RowPartition& partition, const std::vector<model::Tree>& trees);
 
     std::unique_ptr<TreeGrower> grower_;
-    std::vector<float> grad_;  ///< [groups x rows]
-    std::vector<float> hess_;  ///< [groups x rows]
+    std::unique_ptr<GradientSampler> sampler_;  ///< null unless rows are sampled by gradient
+    std::vector<float> grad_;                   ///< [groups x rows]
+    std::vector<float> hess_;                   ///< [groups x rows]
     std::vector<LeafPlace> leaves_;
 };
 

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <limits>
 
+#include "learn/approx_grower.h"
+#include "learn/exact_grower.h"
+#include "learn/exact_threshold.h"
 #include "learn/feature_filter.h"
 #include "learn/growing_tree.h"
 #include "learn/growth_queue.h"
 #include "learn/histogram_step.h"
 #include "learn/tree_gradients.h"
 #include "learn/tree_pruner.h"
+#include "learn/tree_walk.h"
 
 namespace espalier::learn {
 
@@ -27,17 +31,23 @@ class TreeGrowerOf final : public TreeGrower {
   public:
     explicit TreeGrowerOf(const GrowerInput& input)
         : params_(input.params),
-          layout_(input.layout),
+          layout_(*input.layout),
           team_(input.team),
           comm_(input.comm),
-          num_trees_(static_cast<std::size_t>(input.params.trees_per_round())),
-          filter_(input.params, input.layout.num_features()),
+          eval_rows_(input.eval_rows.begin(), input.eval_rows.end()),
+          first_tree_(input.first_tree),
+          num_trees_(input.num_trees),
+          filter_(input.params, layout_.num_features()),
           queue_(input.params),
-          gradients_(input.params, input.row_segments, num_trees_, 0, input.train.num_rows(), input.team, input.comm),
-          partition_(input.train, num_trees_),
-          step_(input.params, input.layout, input.train, input.team, input.comm) {
+          gradients_(input.params, input.row_segments, num_trees_, first_tree_, input.train->num_rows(), input.team,
+                     input.comm),
+          partition_(*input.train, num_trees_),
+          step_(input.params, layout_, input.categorical, *input.train, input.team, input.comm) {
         for (const data::BinnedMatrix* eval : input.evals) {
             eval_partitions_.push_back(std::make_unique<RowPartition>(*eval, num_trees_));
+        }
+        for (const data::FeatureRows* rows : eval_rows_) {
+            eval_partitions_.push_back(std::make_unique<RowPartition>(rows->num_rows(), num_trees_));
         }
     }
 
@@ -52,14 +62,19 @@ class TreeGrowerOf final : public TreeGrower {
         }
         const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales));
         partition_.Reset(team_);
-        for (auto& eval : eval_partitions_) eval->Reset(team_);
+        if (eval_rows_.empty()) {
+            for (auto& eval : eval_partitions_) eval->Reset(team_);
+        }
         TRY(BuildRoots(sums));
         for (;;) {
             steps_.clear();
+            left_categories_.clear();
             for (std::size_t tree = 0; tree < num_trees_; ++tree) Pop(static_cast<std::uint32_t>(tree));
             if (steps_.empty()) break;
             partition_.Split(steps_, team_);
-            for (auto& eval : eval_partitions_) eval->Split(steps_, team_);
+            if (eval_rows_.empty()) {
+                for (auto& eval : eval_partitions_) eval->Split(steps_, team_);
+            }
             TRY(BuildChildren());
         }
         if (params_.prunes_afterwards()) Prune();
@@ -69,7 +84,9 @@ class TreeGrowerOf final : public TreeGrower {
             kernels::GainParams gain = GainParamsOf(params_, scales[gradients_.SourceOf(tree)], false);
             if (kPacked) gain.min_child_weight = 0;  // Settled by the packed sums, which differ by rounding.
             SetWeights(trees_[tree], gain, params_);
+            SetCategories(trees_[tree]);
         }
+        PlaceEvalRows();
         std::vector<model::Tree> grown;
         for (GrowingTree& growing : trees_) {
             for (const GrowingNode& node : growing.nodes) Release(node.slot);
@@ -83,6 +100,31 @@ class TreeGrowerOf final : public TreeGrower {
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
 
   private:
+    /// Evaluation rows that were not sent along bin by bin go to their leaves by their values.
+    void PlaceEvalRows() {
+        for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
+            for (std::size_t i = 0; i < eval_rows_.size(); ++i) {
+                eval_partitions_[i]->Place(tree, FindLeaves(trees_[tree].tree, *eval_rows_[i], team_),
+                                           trees_[tree].nodes.size());
+            }
+        }
+    }
+
+    /// Exact puts it between the values that occur in the node.
+    float ThresholdOf(const SplitCandidate& best) const {
+        const data::CutPoints& cuts = layout_.cuts;
+        if (best.is_categorical) return std::numeric_limits<float>::quiet_NaN();  // As in xgboost: there is none.
+        if (params_.tree_method != TreeMethod::kExact) return cuts.ThresholdOf(best.feature, best.bin);
+        const auto value_of = [&](std::int32_t bin) {
+            return cuts.FirstValueOf(best.feature, static_cast<std::uint32_t>(bin));
+        };
+        if (best.bin < 0) return ThresholdBelow(value_of(best.next_bin));
+        if (best.next_bin == static_cast<std::int32_t>(cuts.num_bins(best.feature))) {
+            return ThresholdAbove(value_of(best.bin));
+        }
+        return ThresholdBetween(value_of(best.bin), value_of(best.next_bin));
+    }
+
     /// A node's histogram is needed after its own scan only if its children may be split further.
     bool KeepsHistogram(int depth) const { return params_.max_depth == 0 || depth + 1 < params_.max_depth; }
 
@@ -119,7 +161,7 @@ class TreeGrowerOf final : public TreeGrower {
         scan.gain = scanned.gain;
         scan.bounds = params_.monotone_constraints.empty() ? nullptr : &scanned.bounds;
         if (filter_.filters()) {
-            masks_.push_back(filter_.MaskOf(iteration_, tree, trees_[tree].tree, node, scanned.depth));
+            masks_.push_back(filter_.MaskOf(iteration_, first_tree_ + tree, trees_[tree].tree, node, scanned.depth));
             scan.feature_mask = masks_.back().data();
         }
         return scan;
@@ -146,12 +188,13 @@ class TreeGrowerOf final : public TreeGrower {
             std::all_of(builds_.begin(), builds_.end(), [](const auto& b) { return b.slot != nullptr; });
         const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && all_kept;
         TRY(one_sweep ? step_.RunRoots(builds_) : RunBuilds());
-        for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node.best);
+        for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node);
         return {};
     }
 
-    void Open(std::uint32_t tree, std::uint32_t node, const SplitCandidate& best) {
-        trees_[tree].nodes[node].best = best;
+    void Open(std::uint32_t tree, std::uint32_t node, ScanNode& scanned) {
+        trees_[tree].nodes[node].best = scanned.best;
+        trees_[tree].nodes[node].right_categories = std::move(scanned.right_categories);
         queue_.Open(tree, node);
     }
 
@@ -171,10 +214,17 @@ class TreeGrowerOf final : public TreeGrower {
         split.feature = best.feature;
         split.bin = best.bin;
         split.default_left = best.default_left;
-        AddChildren(growing, node, layout_.cuts.ThresholdOf(best.feature, best.bin), params_.monotone_constraints);
+        if (best.is_categorical) split.left_categories = LeftCategories(growing.nodes[node]);
+        AddChildren(growing, node, ThresholdOf(best), params_.monotone_constraints);
         split.left = static_cast<std::uint32_t>(growing.tree.left_children[node]);
         split.right = static_cast<std::uint32_t>(growing.tree.right_children[node]);
         steps_.push_back(split);
+    }
+
+    const std::uint8_t* LeftCategories(const GrowingNode& node) {
+        std::vector<std::uint8_t>& left = left_categories_.emplace_back(layout_.cuts.num_bins(node.best.feature), 1);
+        for (const std::uint32_t category : node.right_categories) left[category] = 0;
+        return left.data();
     }
 
     /// Takes back splits that do not pay; the children's rows are their parent's then.
@@ -186,6 +236,7 @@ class TreeGrowerOf final : public TreeGrower {
             for (std::size_t node = 0; node < kept.size(); ++node) growing.nodes[node] = growing.nodes[kept[node]];
             growing.nodes.resize(kept.size());
             partition_.Renumber(tree, kept);
+            if (!eval_rows_.empty()) continue;
             for (auto& eval : eval_partitions_) eval->Renumber(tree, kept);
         }
     }
@@ -262,8 +313,8 @@ class TreeGrowerOf final : public TreeGrower {
         }
         TRY(RunBuilds());
         for (std::size_t i = 0; i < builds_.size(); ++i) {
-            Open(built_[i].tree, built_[i].node, builds_[i].node.best);
-            if (built_[i].sibling != kNoNode) Open(built_[i].tree, built_[i].sibling, builds_[i].sibling.best);
+            Open(built_[i].tree, built_[i].node, builds_[i].node);
+            if (built_[i].sibling != kNoNode) Open(built_[i].tree, built_[i].sibling, builds_[i].sibling);
             Release(std::exchange(trees_[built_[i].tree].nodes[built_[i].parent].slot, -1));
         }
         return {};
@@ -280,6 +331,8 @@ class TreeGrowerOf final : public TreeGrower {
     const data::BinLayout& layout_;
     WorkerTeam& team_;
     collective::Comm& comm_;
+    const std::vector<const data::FeatureRows*> eval_rows_;  ///< empty: evaluation rows are binned
+    const std::size_t first_tree_;
     const std::size_t num_trees_;
     const FeatureFilter filter_;
     GrowthQueue queue_;
@@ -290,6 +343,7 @@ class TreeGrowerOf final : public TreeGrower {
     std::uint64_t iteration_ = 0;
     std::vector<GrowingTree> trees_;
     std::vector<NodeSplit> steps_;
+    std::vector<std::vector<std::uint8_t>> left_categories_;  ///< of the categorical splits among steps_
     std::vector<Build<Pair>> builds_;
     std::vector<Built> built_;
     std::vector<std::vector<std::uint8_t>> masks_;
@@ -298,6 +352,18 @@ class TreeGrowerOf final : public TreeGrower {
 };
 
 std::unique_ptr<TreeGrower> TreeGrower::Create(const GrowerInput& input) {
+    switch (input.cutting) {
+        case data::Cutting::kPerTree:
+            return MakeApproxGrower(input);
+        case data::Cutting::kNever:
+            return MakeExactGrower(input);
+        case data::Cutting::kOnce:
+            break;
+    }
+    return MakeHistogramGrower(input);
+}
+
+std::unique_ptr<TreeGrower> MakeHistogramGrower(const GrowerInput& input) {
     HistogramWidth width = input.params.histogram_width;
     if (width == HistogramWidth::kAuto) {
         width = input.total_rows <= kWideRowsMax || input.total_rows > kPackedRowsMax ? HistogramWidth::kWide

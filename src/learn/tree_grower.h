@@ -33,22 +33,29 @@ namespace espalier::learn {
 
 struct GrowerInput {
     const TrainParams& params;
-    const data::BinLayout& layout;
-    const data::BinnedMatrix& train;
-    std::span<const data::BinnedMatrix* const> evals;
-    std::span<const RowSegment> row_segments;  ///< of the training rows, rising; for sampling
-    std::uint64_t total_rows = 0;              ///< training rows of all ranks
+    data::Cutting cutting = data::Cutting::kOnce;
+    const data::BinLayout* layout = nullptr;                   ///< kOnce
+    const data::BinnedMatrix* train = nullptr;                 ///< kOnce
+    std::span<const data::BinnedMatrix* const> evals;          ///< binned evaluation rows, or
+    std::span<const data::FeatureRows* const> eval_rows = {};  ///< their values, for thresholds between bins
+    const data::FeatureRows* train_rows = nullptr;             ///< kPerTree, kNever
+    std::size_t num_features = 0;
+    std::span<const std::uint8_t> categorical = {};  ///< [features], or empty
+    std::span<const RowSegment> row_segments;        ///< of the training rows, rising; for sampling
+    std::uint64_t total_rows = 0;                    ///< training rows of all ranks
     WorkerTeam& team;
     collective::Comm& comm;
+    std::size_t first_tree = 0;  ///< the first of the round's trees that is grown here
+    std::size_t num_trees = 1;   ///< and how many are
 };
 
 class TreeGrower {
   public:
-    /// The input's references must outlive the grower.
+    /// What the input refers to must outlive the grower.
     static std::unique_ptr<TreeGrower> Create(const GrowerInput& input);
     virtual ~TreeGrower() = default;
 
-    /// Grows params.trees_per_round() trees, group-major, from grad and hess [groups x rows].
+    /// Grows the trees of a round, group-major, from grad and hess [sources x rows] (TrainParams::source_of_tree).
     virtual Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                                   std::span<const float> hess, std::span<const GroupScale> scales) = 0;
 
@@ -61,5 +68,8 @@ class TreeGrower {
     /// Tile owners among ranks; tiles are dealt out in runs of about equal cells. Visible for tests.
     static std::vector<int> OwnersOfTiles(const data::BinLayout& layout, int num_ranks);
 };
+
+/// The grower for binned training rows.
+std::unique_ptr<TreeGrower> MakeHistogramGrower(const GrowerInput& input);
 
 }  // namespace espalier::learn

@@ -12,6 +12,26 @@ void KeepOnly(std::vector<T>& values, const std::vector<std::uint32_t>& kept) {
     values.resize(kept.size());
 }
 
+/// The sets of nodes that are still split stay, in their order.
+void RenumberCategories(model::Tree& tree, const std::vector<std::uint32_t>& kept,
+                        const std::vector<std::int32_t>& number_of) {
+    KeepOnly(tree.split_type, kept);
+    const model::Tree before = tree;
+    tree.categories.clear();
+    tree.categories_nodes.clear();
+    tree.categories_segments.clear();
+    tree.categories_sizes.clear();
+    for (std::size_t set = 0; set < before.categories_nodes.size(); ++set) {
+        const std::int32_t node = number_of[static_cast<std::size_t>(before.categories_nodes[set])];
+        if (node < 0 || tree.split_type[static_cast<std::size_t>(node)] == 0) continue;
+        const auto first = before.categories.begin() + before.categories_segments[set];
+        tree.categories_nodes.push_back(node);
+        tree.categories_segments.push_back(static_cast<std::int64_t>(tree.categories.size()));
+        tree.categories_sizes.push_back(before.categories_sizes[set]);
+        tree.categories.insert(tree.categories.end(), first, first + before.categories_sizes[set]);
+    }
+}
+
 void Renumber(model::Tree& tree, const std::vector<std::uint32_t>& kept) {
     std::vector<std::int32_t> number_of(tree.num_nodes(), -1);
     for (std::size_t i = 0; i < kept.size(); ++i) number_of[kept[i]] = static_cast<std::int32_t>(i);
@@ -24,6 +44,7 @@ void Renumber(model::Tree& tree, const std::vector<std::uint32_t>& kept) {
     KeepOnly(tree.base_weights, kept);
     KeepOnly(tree.loss_changes, kept);
     KeepOnly(tree.sum_hessian, kept);
+    if (!tree.split_type.empty()) RenumberCategories(tree, kept, number_of);
     for (std::size_t node = 0; node < kept.size(); ++node) {
         if (!tree.is_leaf(node)) {
             tree.left_children[node] = number_of[static_cast<std::size_t>(tree.left_children[node])];
@@ -65,6 +86,7 @@ std::vector<std::uint32_t> PruneTree(model::Tree& tree, const TrainParams& param
             depths[left] = depths[right] = -1;
             tree.left_children[parent] = tree.right_children[parent] = -1;
             tree.split_indices[parent] = 0;
+            if (!tree.split_type.empty()) tree.split_type[parent] = 0;
             tree.default_left[parent] = 0;
             tree.loss_changes[parent] = 0;
             tree.split_conditions[parent] = params.eta_of_tree() * tree.base_weights[parent];

@@ -1,0 +1,109 @@
+#include "learn/approx_grower.h"
+
+#include <cmath>
+
+#include "data/value_summaries.h"
+#include "learn/summary_exchange.h"
+#include "learn/tree_walk.h"
+
+namespace espalier::learn {
+
+namespace {
+
+constexpr std::size_t kBlockRows = 8192;
+
+class ApproxGrower final : public TreeGrower {
+  public:
+    explicit ApproxGrower(const GrowerInput& input)
+        : input_(input),
+          compact_rows_(data::CompactRows::FromRows(*input.train_rows)),
+          evals_(input.eval_rows.begin(), input.eval_rows.end()),
+          num_trees_(input.num_trees),
+          partition_(input.train_rows->num_rows(), num_trees_) {
+        if (input.params.samples_rows_uniformly()) sampled_.resize(num_trees_ * input.train_rows->num_rows());
+        for (const data::FeatureRows* rows : evals_) {
+            eval_partitions_.push_back(std::make_unique<RowPartition>(rows->num_rows(), num_trees_));
+        }
+    }
+
+    Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
+                                          std::span<const float> hess, std::span<const GroupScale> scales) override {
+        std::vector<model::Tree> grown;
+        const std::size_t num_rows = input_.train_rows->num_rows();
+        for (std::size_t source = 0; source < scales.size(); ++source) {
+            const auto source_grad = grad.subspan(source * num_rows, num_rows);
+            const auto source_hess = hess.subspan(source * num_rows, num_rows);
+            const data::BinLayout layout = TRY(MakeLayout(source_hess, scales[source]));
+            const auto matrix =
+                data::BinnedMatrix::Create(compact_rows_, layout, data::BinnedMatrix::Use::kTraining, input_.team);
+            GrowerInput inner = input_;
+            inner.layout = &layout;
+            inner.train = &matrix;
+            inner.evals = {};
+            inner.eval_rows = {};
+            inner.first_tree = input_.first_tree + grown.size();
+            inner.num_trees = num_trees_ / scales.size();
+            const std::unique_ptr<TreeGrower> grower = MakeHistogramGrower(inner);
+            std::vector<model::Tree> trees =
+                TRY(grower->Grow(iteration, source_grad, source_hess, scales.subspan(source, 1)));
+            for (std::uint32_t tree = 0; tree < trees.size(); ++tree) {
+                Place(static_cast<std::uint32_t>(grown.size()), trees[tree], *grower, tree);
+                grown.push_back(std::move(trees[tree]));
+            }
+        }
+        return grown;
+    }
+
+    const RowPartition& train_partition() const override { return partition_; }
+    const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
+    bool IsSampled(std::size_t tree, std::size_t row) const override {
+        return sampled_.empty() || sampled_[tree * partition_.num_rows() + row] != 0;
+    }
+
+  private:
+    Result<data::BinLayout> MakeLayout(std::span<const float> hess, const GroupScale& scale) const {
+        std::vector<std::int64_t> weights(hess.size());
+        const double hess_units = std::ldexp(1.0, scale.hess_exponent);
+        input_.team.ForBlocks(hess.size(), kBlockRows, [&](std::size_t begin, std::size_t end, int) {
+            for (std::size_t row = begin; row < end; ++row) weights[row] = ToFine(hess[row], hess_units);
+        });
+        std::vector<data::ValueSummary> summaries =
+            data::SummarizeValues(compact_rows_, weights, input_.num_features, input_.team);
+        TRY(MergeOverRanks(summaries, input_.comm));
+        return data::BinLayout::Create(
+            summaries, data::BuildCutPoints(summaries, input_.params.max_bin, input_.categorical), input_.total_rows);
+    }
+
+    /// Tree `number` of the round, which `grown` calls `tree`.
+    void Place(std::uint32_t number, const model::Tree& grown, const TreeGrower& grower, std::uint32_t tree) {
+        const RowPartition& partition = grower.train_partition();
+        for (std::size_t row = 0; row < partition.num_rows() && !sampled_.empty(); ++row) {
+            sampled_[number * partition.num_rows() + row] = grower.IsSampled(tree, row) ? 1 : 0;
+        }
+        std::vector<std::uint32_t> leaves(partition.num_rows());
+        for (std::uint32_t node = 0; node < grown.num_nodes(); ++node) {
+            if (!grown.is_leaf(node)) continue;
+            for (const std::uint32_t row : partition.RowsOf(tree, node)) leaves[row] = node;
+        }
+        partition_.Place(number, leaves, grown.num_nodes());
+        for (std::size_t i = 0; i < evals_.size(); ++i) {
+            eval_partitions_[i]->Place(number, FindLeaves(grown, *evals_[i], input_.team), grown.num_nodes());
+        }
+    }
+
+    const GrowerInput input_;
+    const data::CompactRows compact_rows_;
+    const std::vector<const data::FeatureRows*> evals_;
+    const std::size_t num_trees_;
+    RowPartition partition_;
+    std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled uniformly
+    std::vector<std::unique_ptr<RowPartition>> eval_partitions_;
+};
+
+}  // namespace
+
+std::unique_ptr<TreeGrower> MakeApproxGrower(const GrowerInput& input) {
+    return std::make_unique<ApproxGrower>(input);
+}
+
+}  // namespace espalier::learn
