@@ -231,7 +231,9 @@ Result<void> ReadMetrics(const Reader& reader, const VersionProfile& profile, Hy
 Result<void> ReadTreeMethod(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
     TrainParams& train = out.train;
     train.pruning_rule = profile.pruning_rule;
-    const std::string method = reader.Text("tree_method", "auto");
+    // Left out, it is hist under every image: the old images' own choice differs between one instance (exact) and
+    // several (approx), and so would the model. Who wants it asks for auto.
+    const std::string method = reader.Text("tree_method", "hist");
     if (method == "auto") {
         train.tree_method = profile.auto_is_hist ? TreeMethod::kHist : TreeMethod::kAuto;
     } else {

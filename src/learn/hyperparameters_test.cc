@@ -97,7 +97,9 @@ TEST(Hyperparameters, TreeMethodsFollowTheVersionAndTheUpdaters) {
         return std::pair(parsed->train.tree_method, parsed->train.pruning_rule);
     };
     EXPECT_EQ(method({}, k3_2_0), std::pair(TreeMethod::kHist, PruningRule::kBefore));
-    EXPECT_EQ(method({}, k1_7_1), std::pair(TreeMethod::kAuto, PruningRule::kBefore));
+    EXPECT_EQ(method({}, k1_7_1), std::pair(TreeMethod::kHist, PruningRule::kBefore));
+    EXPECT_EQ(method({{"tree_method", "auto"}}, k1_7_1), std::pair(TreeMethod::kAuto, PruningRule::kBefore));
+    EXPECT_EQ(method({{"tree_method", "auto"}}, k3_2_0).first, TreeMethod::kHist);
     EXPECT_EQ(method({{"tree_method", "hist"}}, k1_5_1), std::pair(TreeMethod::kHist, PruningRule::kAfterwards));
     EXPECT_EQ(method({{"tree_method", "approx"}}, kLegacy), std::pair(TreeMethod::kApprox, PruningRule::kAfterwards));
     EXPECT_EQ(method({{"updater", "grow_colmaker,prune"}}, k3_2_0),

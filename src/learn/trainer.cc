@@ -119,11 +119,24 @@ class Job {
         return {};
     }
 
+    /// Of a checkpoint after which nothing is left to do: whoever was to hear it may have died before.
+    Result<void> TellLastRound(Evaluation& evaluation) {
+        const std::span<const PreparedSet> evaluated =
+            std::span<const PreparedSet>(data_.sets).subspan(num_unevaluated());
+        const std::vector<MetricValue> metrics = TRY(evaluation.Evaluate(evaluated, context_.team, context_.comm));
+        if (context_.on_round) context_.on_round({outcome_.num_rounds_done - 1, metrics, TreesOfLastRound()});
+        return {};
+    }
+
     Result<void> Boost(Evaluation& evaluation, EarlyStopping& early_stopping) {
         const auto begin = SteadyClock::now();
         const std::unique_ptr<Booster> booster =
             Booster::Create({params_, *objective_, data_, context_.team, context_.comm});
         outcome_.stopped_early = early_stopping.IsDue(outcome_.num_rounds_done - 1);
+        if (outcome_.num_rounds_done > 0 &&
+            (outcome_.stopped_early || outcome_.num_rounds_done == params_.num_rounds)) {
+            TRY(TellLastRound(evaluation));
+        }
         for (int round = outcome_.num_rounds_done; round < params_.num_rounds && !outcome_.stopped_early; ++round) {
             TRY(booster->Boost(model()));
             const std::span<const PreparedSet> evaluated =

@@ -86,7 +86,7 @@ def test_old_images_prune_afterwards(tmp_path):
 @pytest.mark.parametrize("tag", ["1", "1.0-1", "1.7-1"])
 def test_auto_of_old_images_is_exact(tmp_path, tag):
     ours, _, history, _ = train_both(tmp_path, "reg:linear" if tag == "1" else "reg:squarederror", "missing", 600,
-                                     {"max_depth": 4, "gamma": 1, "base_score": 0.5}, rounds=3,
+                                     {"max_depth": 4, "gamma": 1, "base_score": 0.5, "tree_method": "auto"}, rounds=3,
                                      image=training.image(tag),
                                      stock_only={"tree_method": "exact", "objective": "reg:squarederror"})
     for name, value in ours.metrics[-1].items():
