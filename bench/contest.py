@@ -37,7 +37,7 @@ class Contest:
         try:
             value, told = self._measures[series.name]()
         except BenchError as error:
-            series.failure = str(error)
+            series.failure = str(error).split(":", 1)[0]
             print(f" failed: {error}")
             return
         print(f" {value:.4g}", flush=True)

@@ -49,7 +49,7 @@ def run(command: list, *, seconds_max: float = 600, environment: dict[str, str] 
         text = output.read()
     if process.returncode != 0:
         late = f" (stopped after {seconds_max:.0f} s)" if seconds >= seconds_max else ""
-        raise BenchError(f"{' '.join(words)[:300]} ended with {process.returncode}{late}:\n{text[-1500:]}")
+        raise BenchError(f"ended with {process.returncode}{late}: {' '.join(words)[:300]}\n{text[-1500:]}")
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)
 
 
