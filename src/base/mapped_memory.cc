@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "base/fs.h"
+#include "base/scratch_file.h"
 
 namespace espalier {
 
@@ -37,17 +38,11 @@ Result<std::shared_ptr<const MappedMemory>> MappedMemory::OfFile(const std::stri
 }
 
 Result<std::shared_ptr<MappedMemory>> MappedMemory::Scratch(const std::string& folder, std::size_t size) {
-    std::string name = folder + "/.scratch-XXXXXX";
-    const Fd file(mkostemp(name.data(), O_CLOEXEC));
-    if (!file.is_open()) {
-        const int errno_value = errno;
-        return ErrnoError(fmt::format("make a scratch file in {}", folder), errno_value);
-    }
-    unlink(name.c_str());
+    const Fd file = TRY(OpenScratch(folder));
     // Room on the disk now: without it a write to the memory would end the process by a signal.
     const int status = size == 0 ? 0 : posix_fallocate(file.get(), 0, static_cast<off_t>(size));
     if (status != 0) return ErrnoError(fmt::format("reserve {} bytes in {}", size, folder), status);
-    std::byte* data = TRY(Map(file, size, PROT_READ | PROT_WRITE, name));
+    std::byte* data = TRY(Map(file, size, PROT_READ | PROT_WRITE, folder));
     return std::shared_ptr<MappedMemory>(new MappedMemory(data, size));
 }
 

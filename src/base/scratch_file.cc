@@ -11,7 +11,7 @@
 
 namespace espalier {
 
-Result<std::unique_ptr<ScratchFile>> ScratchFile::Create(const std::string& folder) {
+Result<Fd> OpenScratch(const std::string& folder) {
     std::string name = folder + "/.scratch-XXXXXX";
     Fd fd(mkostemp(name.data(), O_CLOEXEC));
     if (!fd.is_open()) {
@@ -19,6 +19,11 @@ Result<std::unique_ptr<ScratchFile>> ScratchFile::Create(const std::string& fold
         return ErrnoError(fmt::format("make a scratch file in {}", folder), errno_value);
     }
     unlink(name.c_str());
+    return fd;
+}
+
+Result<std::unique_ptr<ScratchFile>> ScratchFile::Create(const std::string& folder) {
+    Fd fd = TRY(OpenScratch(folder));
     return std::unique_ptr<ScratchFile>(new ScratchFile(std::move(fd), folder));
 }
 

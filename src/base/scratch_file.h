@@ -15,6 +15,10 @@
 
 namespace espalier {
 
+/// A new file without a name in `folder`, which must exist: it is gone once the descriptor is closed. As ScratchFile's
+/// Create.
+Result<Fd> OpenScratch(const std::string& folder);
+
 class ScratchFile {
   public:
     /// In `folder`, which must exist. kIo.
