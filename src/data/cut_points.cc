@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "data/quantile_sketch.h"
 
 namespace espalier::data {
 
@@ -14,8 +15,6 @@ namespace {
 constexpr std::size_t kHashedValuesMax = 2048;
 constexpr std::size_t kSlotsInitial = 64;
 constexpr std::size_t kListInitial = std::size_t{1} << 15;
-// WQSketch::kFactor of XGBoost: summaries keep 8 entries per bin.
-constexpr std::size_t kEntriesPerBin = 8;
 // XGBoost adds the float 1e-5 in double arithmetic (std::fabs of a double) and rounds once.
 constexpr double kMargin = 1e-5F;
 
@@ -23,61 +22,17 @@ std::size_t HashOf(float value) {
     return static_cast<std::size_t>((std::bit_cast<std::uint32_t>(value) * 0x9E3779B97F4A7C15ULL) >> 40);
 }
 
-/// One entry of XGBoost's weighted quantile summary; ranks are exact here, so rmax = rmin + weight.
-struct RankedValue {
-    double rank_min;
-    double weight;
-    float value;
-    double rank_max() const { return rank_min + weight; }
-};
-
-std::vector<RankedValue> Rank(const ValueSummary& summary) {
-    std::vector<RankedValue> ranked;
-    ranked.reserve(summary.values.size());
-    std::int64_t before = 0;
-    for (std::size_t i = 0; i < summary.values.size(); ++i) {
-        ranked.push_back({static_cast<double>(before), static_cast<double>(summary.weights[i]), summary.values[i]});
-        before += summary.weights[i];
-    }
-    return ranked;
-}
-
-/// Keeps the first and last entry and, for each of the goals evenly spaced in rank between them, the nearest entry.
-std::vector<RankedValue> Prune(const std::vector<RankedValue>& source, std::size_t size_max) {
-    if (source.size() <= size_max) return source;
-    const double begin = source.front().rank_max();
-    const double range = source.back().rank_min - begin;
-    const std::size_t num_goals = size_max - 1;
-    std::vector<RankedValue> kept = {source.front()};
-    std::size_t at = 1;
-    std::size_t last_kept = 0;
-    for (std::size_t goal = 1; goal < num_goals; ++goal) {
-        const double twice_rank = 2 * (static_cast<double>(goal) * range / static_cast<double>(num_goals) + begin);
-        while (at < source.size() - 1 && twice_rank >= source[at + 1].rank_max() + source[at + 1].rank_min) ++at;
-        if (at == source.size() - 1) break;
-        // rank_max of `at` is where the next entry begins, rank_min of the next where `at` ends.
-        const bool left_is_nearer = twice_rank < source[at].rank_max() + source[at + 1].rank_min;
-        const std::size_t pick = left_is_nearer ? at : at + 1;
-        if (pick != last_kept) {
-            kept.push_back(source[pick]);
-            last_kept = pick;
-        }
-    }
-    if (last_kept != source.size() - 1) kept.push_back(source.back());
-    return kept;
-}
-
-void AppendCuts(const ValueSummary& summary, int max_bin, CutPoints& cuts) {
+void AppendCuts(const ValueSummary& summary, int max_bin, const CutRule& rule, CutPoints& cuts) {
     float min_value = 1e-5F;
     float highest = min_value;
     if (!summary.values.empty()) {
-        const std::size_t num_bins = std::clamp<std::size_t>(summary.num_entries, 1, static_cast<std::size_t>(max_bin));
-        const std::size_t entries_max =
-            std::min<std::size_t>(summary.num_entries, kEntriesPerBin * static_cast<std::size_t>(max_bin));
-        const std::vector<RankedValue> kept =
-            Prune(Prune(Rank(summary), std::max<std::size_t>(entries_max, 2)), std::max<std::size_t>(num_bins + 1, 2));
+        const auto bins_max = static_cast<std::size_t>(max_bin);
+        const std::vector<SketchEntry> kept = rule.sketch == CutRule::Sketch::kRows
+                                                  ? PruneForBins(summary, bins_max)
+                                                  : PickByWeight(summary, bins_max, rule.weight_unit);
         const float lowest = kept.front().value;
         min_value = static_cast<float>(lowest - (std::fabs(double{lowest}) + kMargin));
+        const std::size_t num_bins = std::clamp<std::size_t>(summary.num_entries, 1, bins_max);
         const std::size_t num_cuts = std::min(kept.size(), num_bins);
         for (std::size_t i = 1; i < num_cuts; ++i) {
             if (i == 1 || kept[i].value > cuts.values.back()) cuts.values.push_back(kept[i].value);
@@ -204,14 +159,14 @@ std::uint32_t CutPoints::BinOf(std::size_t feature, float value) const {
 }
 
 CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin,
-                         std::span<const std::uint8_t> categorical) {
+                         std::span<const std::uint8_t> categorical, const CutRule& rule) {
     CHECK(max_bin >= 2 && max_bin <= kMaxBinLimit, "max_bin {}", max_bin);
     CutPoints cuts;
     for (std::size_t feature = 0; feature < summaries.size(); ++feature) {
         if (!categorical.empty() && categorical[feature] != 0) {
             AppendCategories(summaries[feature], cuts);
         } else {
-            AppendCuts(summaries[feature], max_bin, cuts);
+            AppendCuts(summaries[feature], max_bin, rule, cuts);
         }
     }
     return cuts;

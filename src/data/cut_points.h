@@ -4,11 +4,9 @@
 // Steps: ValueCollector takes values in any order and from any thread's share of the rows -> summaries merge exactly,
 // because weights are integers -> BuildCutPoints applies XGBoost's rule to the exact summary. So the cuts do not depend
 // on sharding, threads or order.
-// Rule (xgboost 3.2, common/quantile.cc; contracts/xgboost.md 4.5): with at most max_bin distinct values, every value
-// from the second on is a cut; else the summary is pruned to 8 * max_bin and then to max_bin + 1 entries. The last cut
-// lies above every value: v_max + (|v_max| + 1e-5). XGBoost prunes in several levels while it reads; here the summary
-// is exact, so cuts agree with stock up to about 8 * max_bin distinct values and are closer to the true quantiles
-// above. Thread-compatible.
+// Rule (xgboost 3.2, common/quantile.cc; contracts/xgboost.md 4.5): data/quantile_sketch.h picks at most max_bin + 1
+// values, the lowest first; every one from the second on is a cut (with at most max_bin distinct values, all of them).
+// The last cut lies above every value: v_max + (|v_max| + 1e-5). Thread-compatible.
 #pragma once
 
 #include <cstddef>
@@ -80,6 +78,7 @@ struct CutPoints {
     std::vector<float> min_values;    ///< [features] below every value; the cut before the first bin
     std::vector<float> first_values;  ///< [features] the lowest value; 0 for a feature without values
 
+    bool operator==(const CutPoints&) const = default;
     std::size_t num_features() const { return min_values.size(); }
     std::uint32_t num_bins(std::size_t feature) const { return offsets[feature + 1] - offsets[feature]; }
     /// Bin of a present value; values above the last cut belong to the last bin.
@@ -94,10 +93,20 @@ struct CutPoints {
     }
 };
 
+/// How a feature's values become cuts: see data/quantile_sketch.h.
+struct CutRule {
+    enum class Sketch {
+        kRows,    ///< hist: the weights are the rows'
+        kSorted,  ///< approx: the weights are hessians, the sums of which are steps
+    };
+    Sketch sketch = Sketch::kRows;
+    double weight_unit = 1;  ///< kSorted: what a unit of the summaries' weights stands for
+};
+
 /// The cuts of all features from their summaries. A feature without values gets one bin. max_bin in 2..kMaxBinLimit.
 /// categorical: [features] 1 for one whose values are numbers of categories, below kMaxBinLimit: bin c is category c,
 /// also when none of the rows has it; empty: none is.
 CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin,
-                         std::span<const std::uint8_t> categorical = {});
+                         std::span<const std::uint8_t> categorical = {}, const CutRule& rule = {});
 
 }  // namespace espalier::data

@@ -1,6 +1,8 @@
 #include "learn/approx_grower.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "data/value_summaries.h"
 #include "learn/summary_exchange.h"
@@ -33,12 +35,10 @@ class ApproxGrower final : public TreeGrower {
         for (std::size_t source = 0; source < scales.size(); ++source) {
             const auto source_grad = grad.subspan(source * num_rows, num_rows);
             const auto source_hess = hess.subspan(source * num_rows, num_rows);
-            const data::BinLayout layout = TRY(MakeLayout(source_hess, scales[source]));
-            const auto matrix =
-                data::BinnedMatrix::Create(compact_rows_, layout, data::BinnedMatrix::Use::kTraining, input_.team);
+            TRY(CutAndBin(source_hess, scales[source]));
             GrowerInput inner = input_;
-            inner.layout = &layout;
-            inner.train = &matrix;
+            inner.layout = &layout_;
+            inner.train = &matrix_;
             inner.evals = {};
             inner.eval_rows = {};
             inner.first_tree = input_.first_tree + grown.size();
@@ -61,17 +61,30 @@ class ApproxGrower final : public TreeGrower {
     }
 
   private:
-    Result<data::BinLayout> MakeLayout(std::span<const float> hess, const GroupScale& scale) const {
+    /// Cuts for these hessians, and the rows' bins when the cuts are new.
+    Result<void> CutAndBin(std::span<const float> hess, const GroupScale& scale) {
+        // Stock multiplies by the weight once more; the exponent makes room for that.
+        int magnitude = 0;
+        std::frexp(input_.greatest_weight, &magnitude);
+        const int exponent = scale.hess_exponent - std::max(magnitude, 0);
+        const double units = std::ldexp(1.0, exponent);
+        const std::span<const float> row_weights = input_.train_weights;
         std::vector<std::int64_t> weights(hess.size());
-        const double hess_units = std::ldexp(1.0, scale.hess_exponent);
         input_.team.ForBlocks(hess.size(), kBlockRows, [&](std::size_t begin, std::size_t end, int) {
-            for (std::size_t row = begin; row < end; ++row) weights[row] = ToFine(hess[row], hess_units);
+            for (std::size_t row = begin; row < end; ++row) {
+                weights[row] = ToFine(row_weights.empty() ? hess[row] : hess[row] * row_weights[row], units);
+            }
         });
         std::vector<data::ValueSummary> summaries =
             data::SummarizeValues(compact_rows_, weights, input_.num_features, input_.team);
         TRY(MergeOverRanks(summaries, input_.comm));
-        return data::BinLayout::Create(
-            summaries, data::BuildCutPoints(summaries, input_.params.max_bin, input_.categorical), input_.total_rows);
+        data::CutPoints cuts =
+            data::BuildCutPoints(summaries, input_.params.max_bin, input_.categorical,
+                                 {.sketch = data::CutRule::Sketch::kSorted, .weight_unit = std::ldexp(1.0, -exponent)});
+        if (cuts == layout_.cuts) return {};
+        layout_ = data::BinLayout::Create(summaries, std::move(cuts), input_.total_rows);
+        matrix_ = data::BinnedMatrix::Create(compact_rows_, layout_, data::BinnedMatrix::Use::kTraining, input_.team);
+        return {};
     }
 
     /// Tree `number` of the round, which `grown` calls `tree`.
@@ -95,6 +108,8 @@ class ApproxGrower final : public TreeGrower {
     const data::CompactRows compact_rows_;
     const std::vector<const data::FeatureRows*> evals_;
     const std::size_t num_trees_;
+    data::BinLayout layout_;
+    data::BinnedMatrix matrix_;
     RowPartition partition_;
     std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled uniformly
     std::vector<std::unique_ptr<RowPartition>> eval_partitions_;

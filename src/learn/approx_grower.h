@@ -1,10 +1,10 @@
 // The grower of tree_method approx: cut points made anew for every tree, from values weighted by the hessians
 // (xgboost tree/updater_approx.cc; contracts/xgboost.md 4.6).
 //
-// Each source of gradients gets cuts, bins and a TreeGrower of its own in every round, so a round costs about as much
-// as loading. Weights are the integers that sums are made of, merged exactly over ranks, so the cuts do not depend on
-// threads or ranks. Objectives with a constant hessian, and data whose features have at most max_bin distinct values,
-// would get the same cuts every time: they take TreeGrower directly.
+// Each source of gradients gets cuts and a TreeGrower of its own in every round, and bins when its cuts are not those
+// of the source before, so a round may cost about as much as loading. Weights are the integers that sums are made of,
+// times the rows' weights, merged exactly over ranks, so the cuts do not depend on threads or ranks. Objectives with a
+// constant hessian would get the same cuts every time: they take TreeGrower directly.
 #pragma once
 
 #include <memory>

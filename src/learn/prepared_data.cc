@@ -60,16 +60,20 @@ Result<Shape> AgreeOnShape(const std::vector<DataSet>& data_sets, collective::Co
     return shape;
 }
 
-/// Weights as integers of one unit for all ranks, so that sums do not depend on sharding; empty: 1 each.
-std::vector<std::int64_t> WeightUnits(const Shape& shape, const std::vector<float>& weights, std::size_t num_rows) {
+/// What rows count for cut points, as integers of one unit for all ranks, so that sums do not depend on sharding;
+/// empty: 1 each. `squared`: their weights' squares, as stock's approx has it, which weighs by hessians that hold the
+/// weight.
+std::vector<std::int64_t> WeightUnits(const Shape& shape, const std::vector<float>& weights, std::size_t num_rows,
+                                      bool squared) {
     if (shape.greatest_weight == 0) return {};
     int magnitude = 0;
     std::frexp(shape.greatest_weight, &magnitude);
+    if (squared) magnitude *= 2;
     const int exponent = 61 - static_cast<int>(std::bit_width(shape.total_rows[0])) - magnitude;
     std::vector<std::int64_t> units(num_rows);
     for (std::size_t r = 0; r < num_rows; ++r) {
         const double weight = weights.empty() ? 1.0 : static_cast<double>(weights[r]);
-        units[r] = static_cast<std::int64_t>(std::ldexp(weight, exponent) + 0.5);
+        units[r] = static_cast<std::int64_t>(std::ldexp(squared ? weight * weight : weight, exponent) + 0.5);
     }
     return units;
 }
@@ -124,7 +128,7 @@ bool HasConstantHessian(std::string_view objective) {
            objective == "reg:quantileerror";
 }
 
-/// approx: cuts change from tree to tree only if hessians do and a feature has more values than bins.
+/// approx: cuts change from tree to tree only if hessians do.
 /// exact: a cell for each distinct value pays as long as the cells are few; the trees are the same either way.
 data::Cutting CuttingOf(const TrainParams& params, std::span<const data::ValueSummary> summaries) {
     std::size_t most = 0;
@@ -135,8 +139,7 @@ data::Cutting CuttingOf(const TrainParams& params, std::span<const data::ValueSu
     }
     switch (params.tree_method) {
         case TreeMethod::kApprox:
-            if (HasConstantHessian(params.objective)) return data::Cutting::kOnce;
-            return most > static_cast<std::size_t>(params.max_bin) ? data::Cutting::kPerTree : data::Cutting::kOnce;
+            return HasConstantHessian(params.objective) ? data::Cutting::kOnce : data::Cutting::kPerTree;
         case TreeMethod::kExact:
             return most > data::kMaxBinLimit || total > params.exact_cells_max ? data::Cutting::kNever
                                                                                : data::Cutting::kOnce;
@@ -149,7 +152,8 @@ data::Cutting CuttingOf(const TrainParams& params, std::span<const data::ValueSu
 Result<void> AgreeOnCuts(const TrainParams& params, const data::TrainingRows& train, const Shape& shape,
                          WorkerTeam& team, collective::Comm& comm, PreparedData& prepared) {
     std::vector<data::ValueSummary> summaries = data::SummarizeValues(
-        train.rows, WeightUnits(shape, train.weights, train.rows.num_rows()), shape.num_features, team);
+        train.rows, WeightUnits(shape, train.weights, train.rows.num_rows(), params.tree_method == TreeMethod::kApprox),
+        shape.num_features, team);
     TRY(MergeOverRanks(summaries, comm));
     prepared.categorical = TRY(AgreeOnCategorical(train.feature_types, shape.num_features, comm));
     TRY(CheckCategories(params, prepared.categorical, summaries));
@@ -219,7 +223,7 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
     }
     prepared.cuts_seconds = SecondsSince(begin);
     begin = SteadyClock::now();
-    prepared.weighted = shape.greatest_weight > 0;
+    prepared.greatest_weight = shape.greatest_weight;
     data::ArrayStore store;
     if (options.memory_bytes_max > 0) store = data::ArrayStore(options.scratch_folder, options.memory_bytes_max);
     for (std::size_t i = 0; i < data_sets.size(); ++i) {

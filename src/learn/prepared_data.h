@@ -60,13 +60,14 @@ struct PreparedData {
     std::vector<PreparedSet> sets;          ///< [0] is trained on
     std::vector<std::uint8_t> categorical;  ///< [features] 1 for a categorical one; empty: none is
     data::Cutting cutting = data::Cutting::kOnce;
-    data::BinLayout layout;  ///< kOnce
-    bool weighted = false;   ///< any rank's training rows have weights
+    data::BinLayout layout;     ///< kOnce
+    float greatest_weight = 0;  ///< of all ranks' training rows; 0: no rank has weights
     std::size_t num_features = 0;
     std::size_t scratch_bytes = 0;  ///< of the bins, in scratch files
     double cuts_seconds = 0;
     double bins_seconds = 0;
 
+    bool weighted() const { return greatest_weight > 0; }
     std::size_t memory_bytes() const;
 };
 

@@ -70,7 +70,7 @@ class Job {
     Result<void> StartModel() {
         const PreparedSet& train = data_.sets[0];
         model().base_score =
-            TRY(FindBaseScore(params_, *objective_, train.View(), data_.weighted, context_.team, context_.comm));
+            TRY(FindBaseScore(params_, *objective_, train.View(), data_.weighted(), context_.team, context_.comm));
         model().objective = std::string(objective_->name());
         model().objective_params = objective_->ModelParams();
         model().booster = params_.booster;

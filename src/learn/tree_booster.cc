@@ -21,6 +21,8 @@ TreeBooster::TreeBooster(const BoosterInput& input)
                                   .evals = evals,
                                   .eval_rows = eval_rows,
                                   .train_rows = &sets()[0].rows,
+                                  .train_weights = sets()[0].weights,
+                                  .greatest_weight = input.data.greatest_weight,
                                   .num_features = input.data.num_features,
                                   .categorical = input.data.categorical,
                                   .row_segments = sets()[0].segments,
@@ -56,8 +58,8 @@ Result<std::vector<model::Tree>> TreeBooster::GrowTrees(std::size_t round) {
                           input_.team, input_.comm));
     std::vector<model::Tree> trees = TRY(grower_->Grow(round, grad, hess, scales));
     if (input_.objective.LeafQuantile(0).has_value()) {
-        TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted, *grower_, input_.team, input_.comm,
-                        trees));
+        TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted(), *grower_, input_.team,
+                        input_.comm, trees));
     }
     return trees;
 }

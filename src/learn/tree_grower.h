@@ -39,6 +39,8 @@ struct GrowerInput {
     std::span<const data::BinnedMatrix* const> evals;          ///< binned evaluation rows, or
     std::span<const data::FeatureRows* const> eval_rows = {};  ///< their values, for thresholds between bins
     const data::FeatureRows* train_rows = nullptr;             ///< kPerTree, kNever
+    std::span<const float> train_weights = {};                 ///< kPerTree: [rows], or empty for 1 each
+    float greatest_weight = 0;                                 ///< kPerTree: of all ranks; 0: no rank has weights
     std::size_t num_features = 0;
     std::span<const std::uint8_t> categorical = {};  ///< [features], or empty
     std::span<const RowSegment> row_segments;        ///< of the training rows, rising; for sampling

@@ -18,6 +18,8 @@ def labels_of(kind: str, signal: np.ndarray, rng: np.random.Generator) -> np.nda
         return np.digitize(noisy, np.quantile(noisy, [0.2, 0.5, 0.8])).astype(np.float32)
     if "logistic" in kind:
         return (noisy > np.median(noisy)).astype(np.float32)
+    if kind.startswith("count"):
+        return np.floor(np.exp(0.5 * noisy)).astype(np.float32)
     return noisy.astype(np.float32)
 
 

@@ -1,0 +1,174 @@
+#include "data/quantile_sketch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+
+namespace espalier::data {
+
+namespace {
+
+// WQSketch::kFactor of XGBoost: summaries keep 8 entries per bin.
+constexpr std::size_t kEntriesPerBin = 8;
+
+using Summary = std::vector<SketchEntry>;
+
+/// The lowest rank of what comes after the entry.
+float AfterOf(const SketchEntry& entry) {
+    return entry.rank_min + entry.weight;
+}
+
+/// The greatest rank of what comes before the entry.
+float BeforeOf(const SketchEntry& entry) {
+    return entry.rank_max - entry.weight;
+}
+
+SketchEntry EntryOf(double rank_min, double weight, float value) {
+    return {static_cast<float>(rank_min), static_cast<float>(rank_min + weight), static_cast<float>(weight), value};
+}
+
+/// QuantileSketchTemplate::LimitSizeLevel: how many entries a summary keeps that at most num_entries are pushed to.
+std::size_t LimitSize(std::size_t num_entries, double eps) {
+    for (std::size_t level = 1;; ++level) {
+        const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<double>(level) / eps)) + 1;
+        const std::size_t limit = std::min(num_entries, wanted);
+        if ((limit << level) >= num_entries) return limit;
+    }
+}
+
+Summary Rank(const ValueSummary& summary) {
+    Summary ranked;
+    ranked.reserve(summary.values.size());
+    std::int64_t before = 0;
+    for (std::size_t i = 0; i < summary.values.size(); ++i) {
+        ranked.push_back(
+            EntryOf(static_cast<double>(before), static_cast<double>(summary.weights[i]), summary.values[i]));
+        before += summary.weights[i];
+    }
+    return ranked;
+}
+
+/// Keeps the entries that are nearest to evenly spaced ranks; for one source it walks on from where it was.
+class NearestPicker {
+  public:
+    explicit NearestPicker(const Summary& source) : source_(source), kept_({source.front()}) {}
+
+    /// The entry nearest to twice_rank / 2, sought from `at` on; false when that is `end`.
+    bool Pick(float twice_rank, std::size_t& at, std::size_t end) {
+        while (at < end && twice_rank >= source_[at + 1].rank_max + source_[at + 1].rank_min) ++at;
+        if (at == end) return false;
+        Keep(twice_rank < AfterOf(source_[at]) + BeforeOf(source_[at + 1]) ? at : at + 1);
+        return true;
+    }
+    void Keep(std::size_t entry) {
+        if (entry == last_) return;
+        kept_.push_back(source_[entry]);
+        last_ = entry;
+    }
+    Summary Take() { return std::move(kept_); }
+
+  private:
+    const Summary& source_;
+    Summary kept_;
+    std::size_t last_ = 0;
+};
+
+/// WQSummary::SetPrune: the first and last entry and, for each of the goals evenly spaced in rank between them, the
+/// nearest one.
+Summary Prune(Summary source, std::size_t size_max) {
+    if (source.size() <= size_max) return source;
+    const std::size_t last = source.size() - 1;
+    const float begin = source.front().rank_max;
+    const float range = source[last].rank_min - begin;
+    const auto num_goals = static_cast<float>(size_max - 1);
+    NearestPicker picker(source);
+    std::size_t at = 1;
+    for (std::size_t goal = 1; goal + 1 < size_max; ++goal) {
+        if (!picker.Pick(2 * (static_cast<float>(goal) * range / num_goals + begin), at, last)) break;
+    }
+    picker.Keep(last);
+    return picker.Take();
+}
+
+/// WXQSummary::SetPrune: entries of great weight stay; the others' goals are spread over what they leave.
+Summary PruneKeepingLarge(Summary source, std::size_t size_max) {
+    if (source.size() <= size_max) return source;
+    const std::size_t last = source.size() - 1;
+    float begin = source.front().rank_max;
+    float range = source[last].rank_min - begin;
+    if (range == 0 || size_max <= 2) return {source.front(), source[last]};
+    range = std::max(range, 1e-3F);
+    const auto goals_max = static_cast<float>(size_max - 2);
+    const float chunk = 2 * range / goals_max;
+    const auto is_large = [&](std::size_t i) { return AfterOf(source[i]) > BeforeOf(source[i]) + chunk; };
+
+    std::size_t num_large = 0;
+    std::size_t before = 0;
+    float between = 0;  // The ranks that no large entry covers.
+    for (std::size_t i = 1; i < last; ++i) {
+        if (!is_large(i)) continue;
+        if (before + 1 != i) between += BeforeOf(source[i]) - AfterOf(source[before]);
+        before = i;
+        ++num_large;
+    }
+    if (before + 1 != last) between += BeforeOf(source[last]) - AfterOf(source[before]);
+
+    const std::size_t num_goals = size_max - 2 - std::min(num_large, size_max - 2);
+    NearestPicker picker(source);
+    before = 0;
+    std::size_t goal = 1;
+    for (std::size_t end = 1; end <= last; ++end) {
+        if (end != last && !is_large(end)) continue;
+        std::size_t at = before;
+        for (; before + 1 != end && goal < num_goals; ++goal) {
+            const float twice_rank = 2 * (static_cast<float>(goal) * between / static_cast<float>(num_goals) + begin);
+            if (twice_rank >= BeforeOf(source[end]) * 2 || !picker.Pick(twice_rank, at, end)) break;
+        }
+        picker.Keep(end);
+        before = end;
+        begin += AfterOf(source[end]) - BeforeOf(source[end]);
+    }
+    return picker.Take();
+}
+
+}  // namespace
+
+std::vector<SketchEntry> PruneForBins(const ValueSummary& summary, std::size_t max_bin) {
+    CHECK(!summary.values.empty());
+    const std::size_t num_entries = std::max<std::size_t>(summary.num_entries, 1);
+    const std::size_t num_bins = std::min(num_entries, max_bin);
+    const double eps = 1.0 / static_cast<double>(num_bins * kEntriesPerBin);
+    // Never below two: the first and the last entry stay.
+    const auto prune = [](Summary entries, std::size_t size_max) {
+        return Prune(std::move(entries), std::max<std::size_t>(size_max, 2));
+    };
+    Summary kept = prune(Rank(summary), LimitSize(num_entries, eps));
+    kept = prune(std::move(kept), std::min(num_entries, kEntriesPerBin * max_bin));
+    return prune(std::move(kept), num_bins + 1);
+}
+
+std::vector<SketchEntry> PickByWeight(const ValueSummary& summary, std::size_t max_bin, double weight_unit) {
+    CHECK(!summary.values.empty());
+    double total = 0;
+    for (const std::int64_t weight : summary.weights) total += static_cast<double>(weight) * weight_unit;
+    Summary picked;
+    double rank = 0;
+    double goal = 0;
+    for (std::size_t i = 0; i < summary.values.size(); ++i) {
+        const double weight = static_cast<double>(summary.weights[i]) * weight_unit;
+        const bool is_last = i + 1 == summary.values.size();
+        if (is_last || (rank + weight >= goal && picked.size() != max_bin)) {
+            picked.push_back(EntryOf(rank, weight, summary.values[i]));
+            goal = picked.size() == max_bin
+                       ? total * 2 + 1e-5F
+                       : static_cast<float>(static_cast<double>(picked.size()) * total / static_cast<double>(max_bin));
+        }
+        rank += weight;
+    }
+    const std::size_t num_entries = std::max<std::size_t>(summary.num_entries, 1);
+    return PruneKeepingLarge(std::move(picked), LimitSize(num_entries, 2.0 / static_cast<double>(max_bin)));
+}
+
+}  // namespace espalier::data
