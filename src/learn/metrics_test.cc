@@ -62,6 +62,26 @@ TEST(Metrics, QueriesByHand) {
     EXPECT_DOUBLE_EQ(ValueOf("map", params, weighted), (3 * 0.5 + 0.5) / 4);
 }
 
+TEST(Metrics, LogLossesByHand) {
+    // More rows than a strip; labels of a class, and labels between the classes.
+    Data data;
+    double expected = 0;
+    for (int i = 0; i < 1200; ++i) {
+        const float margin = static_cast<float>(i % 37) / 8.0F - 2.0F;
+        const float label = i % 5 == 0 ? 0.25F : static_cast<float>(i % 2);
+        const float weight = 1.0F + static_cast<float>(i % 3);
+        data.margins.push_back(margin);
+        data.labels.push_back(label);
+        data.weights.push_back(weight);
+        const double p = 1 / (1 + std::exp(-double{margin}));
+        expected -= double{weight} * (double{label} * std::log(p) + (1 - double{label}) * std::log(1 - p));
+    }
+    EXPECT_NEAR(ValueOf("logloss", ParamsOf("binary:logistic"), data), expected / 2400, 1e-6);
+    const Data classes{{1, 0, 2, 0, -1, 0}, {2, 0}, {1, 3}, {}};  // margins of class 0, 1, 2 of two rows
+    const double first = std::log(std::exp(1.0) + std::exp(2.0) + std::exp(-1.0)) + 1;
+    EXPECT_NEAR(ValueOf("mlogloss", ParamsOf("multi:softmax", 3), classes), (first + 3 * std::log(3.0)) / 4, 1e-6);
+}
+
 TEST(Metrics, ScoresOfTheImages) {
     const Data binary{{1, -1, 2, -3, 0.5F}, {1, 1, 0, 0, 1}, {}, {}};
     const TrainParams logistic = ParamsOf("binary:logistic");

@@ -8,6 +8,7 @@ namespace espalier::learn {
 namespace {
 
 constexpr std::size_t kBlockRows = 16'384;
+constexpr std::size_t kPrefetchRows = 32;
 
 /// Where a code goes in a numeric split. Codes: bins, then missing, below, above (data/binned_matrix.h).
 struct ThresholdRoute {
@@ -53,7 +54,10 @@ std::uint32_t SortDense(std::span<const std::uint32_t> rows, const Code* codes, 
                         std::uint32_t* right) {
     std::uint32_t num_left = 0;
     std::uint32_t num_right = 0;
-    for (const std::uint32_t row : rows) {
+    const std::size_t num_rows = rows.size();
+    for (std::size_t i = 0; i < num_rows; ++i) {
+        __builtin_prefetch(codes + rows[std::min(i + kPrefetchRows, num_rows - 1)]);
+        const std::uint32_t row = rows[i];
         const std::uint32_t goes_left = route.GoesLeft(codes[row]);
         left[num_left] = row;
         right[num_right] = row;

@@ -4,9 +4,16 @@
 
 #include <algorithm>
 
+#include "kernels/array_math.h"
 #include "model/objective_table.h"
 
 namespace espalier::model {
+
+void SigmoidOfEach(const float* margins, std::size_t size, float* out) {
+    for (std::size_t i = 0; i < size; ++i) out[i] = NegatedForSigmoid(margins[i]);
+    kernels::ExpOfEach(out, size, out);
+    for (std::size_t i = 0; i < size; ++i) out[i] = SigmoidOfExp(out[i]);
+}
 
 void Softmax(std::span<float> margins) {
     float largest = margins[0];

@@ -15,14 +15,23 @@
 
 namespace espalier::model {
 
-/// 1 / (1 + e^-margin). The bounds keep e^-margin finite, as in XGBoost.
-inline float Sigmoid(float margin) {
-    constexpr float kMarginMin = -88.7F;
-    constexpr float kEpsilon = 1e-16F;
-    float minus = -margin < -kMarginMin ? -margin : -kMarginMin;
-    float denominator = kernels::Exp(minus) + 1.0F + kEpsilon;
-    return 1.0F / denominator;
+/// -margin, bounded so that its exponential is finite, as in XGBoost.
+inline float NegatedForSigmoid(float margin) {
+    constexpr float kMost = 88.7F;
+    return -margin < kMost ? -margin : kMost;
 }
+inline float SigmoidOfExp(float exp_of_negated) {
+    constexpr float kEpsilon = 1e-16F;
+    return 1.0F / (exp_of_negated + 1.0F + kEpsilon);
+}
+
+/// 1 / (1 + e^-margin).
+inline float Sigmoid(float margin) {
+    return SigmoidOfExp(kernels::Exp(NegatedForSigmoid(margin)));
+}
+
+/// out[i] = Sigmoid(margins[i]), several at a time. In and out may be the same array.
+void SigmoidOfEach(const float* margins, std::size_t size, float* out);
 
 /// Margins of one row [groups] to probabilities, in place. Not empty.
 void Softmax(std::span<float> margins);

@@ -116,7 +116,7 @@ class AreaUnderCurve final : public Metric {
         if (has_queries_) return MeanOverQueries(rows, team, comm);
         if (num_class_ > 1) return OneAgainstTheRest(rows, team, comm);
         std::vector<float> scores(rows.num_rows);
-        for (std::size_t r = 0; r < scores.size(); ++r) scores[r] = OutputOf(link_, rows.margins[r]);
+        OutputsOf(link_, rows.margins, scores.size(), scores.data());
         const std::vector<float> all = TRY(Gather(scores, comm));
         std::vector<ScoredRow> scored(all.size());
         for (std::size_t r = 0; r < all.size(); ++r) scored[r] = {all[r], labels_[r], WeightAt(r)};
@@ -190,8 +190,9 @@ class AreaUnderCurve final : public Metric {
         std::vector<double> areas(queries.size());
         std::vector<double> valid(queries.size());
         team.ForEach(queries.size(), [&](std::size_t query, int) {
-            std::vector<float> scores;
-            for (const float margin : queries.MarginsOf(query)) scores.push_back(OutputOf(link_, margin));
+            const std::span<const float> margins = queries.MarginsOf(query);
+            std::vector<float> scores(margins.size());
+            OutputsOf(link_, margins.data(), margins.size(), scores.data());
             const double area = precision_recall_ ? PrecisionArea(queries.LabelsOf(query), scores)
                                                   : PairShare(queries.LabelsOf(query), scores);
             valid[query] = std::isnan(area) ? 0 : 1;

@@ -1,10 +1,13 @@
 // Means of a loss of one output and one label, computed in float as xgboost does and added up exactly.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
 
+#include "kernels/array_math.h"
 #include "kernels/double_math.h"
 #include "learn/exact_sum.h"
 #include "learn/metrics/families.h"
@@ -45,15 +48,6 @@ struct Mape {
 /// Pseudo-Huber with slope 1.
 struct Mphe {
     float operator()(float p, float y) const { return std::sqrt(1.0F + (y - p) * (y - p)) - 1.0F; }
-    static double Finish(double mean) { return mean; }
-};
-
-struct LogLoss {
-    static float TimesLog(float x, float p) {
-        constexpr float kProbabilityMin = 1e-16F;
-        return x == 0 ? 0.0F : x * kernels::Log(std::max(p, kProbabilityMin));
-    }
-    float operator()(float p, float y) const { return TimesLog(-y, p) + TimesLog(-(1.0F - y), 1.0F - p); }
     static double Finish(double mean) { return mean; }
 };
 
@@ -108,8 +102,10 @@ class Elementwise final : public MeanMetric {
 
   private:
     void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
+        std::array<float, kBlockRows> outputs;
+        OutputsOf(link_, rows.margins + begin, end - begin, outputs.data());
         for (std::size_t r = begin; r < end; ++r) {
-            losses[r] = static_cast<double>(loss_(OutputOf(link_, rows.margins[r]), rows.labels[r]) * rows.WeightOf(r));
+            losses[r] = static_cast<double>(loss_(outputs[r - begin], rows.labels[r]) * rows.WeightOf(r));
         }
     }
     double Finish(double mean) const override { return Loss::Finish(mean); }
@@ -122,6 +118,50 @@ template <typename Loss>
 std::unique_ptr<Metric> Make(std::string name, Loss loss, const TrainParams& params) {
     return std::make_unique<Elementwise<Loss>>(std::move(name), loss, EvaluationLink(params));
 }
+
+/// -y log p - (1 - y) log (1 - p). A label of 0 or 1, as nearly all are, needs one of the two logarithms.
+class LogLoss final : public MeanMetric {
+  public:
+    LogLoss(std::string name, model::Link link) : MeanMetric(std::move(name)), link_(link) {}
+
+  private:
+    static constexpr std::size_t kStripRows = 512;
+    static constexpr float kProbabilityMin = 1e-16F;
+
+    static float TimesLog(float x, float p) { return x == 0 ? 0.0F : x * kernels::Log(std::max(p, kProbabilityMin)); }
+
+    void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
+        std::array<float, kStripRows> outputs;
+        std::array<float, kStripRows> logs;
+        for (std::size_t first = begin; first < end; first += kStripRows) {
+            const std::size_t size = std::min(kStripRows, end - first);
+            const float* labels = rows.labels + first;
+            OutputsOf(link_, rows.margins + first, size, outputs.data());
+            for (std::size_t i = 0; i < size; ++i) {
+                logs[i] = std::max(labels[i] == 0 ? 1.0F - outputs[i] : outputs[i], kProbabilityMin);
+            }
+            kernels::LogOfEach(logs.data(), size, logs.data());
+            bool all_classes = true;
+            for (std::size_t i = 0; i < size; ++i) {
+                all_classes = all_classes & ((labels[i] == 0) | (labels[i] == 1));
+                losses[first + i] = static_cast<double>(-logs[i] * rows.WeightOf(first + i));
+            }
+            if (!all_classes) FractionalLosses(rows, first, size, outputs.data(), losses);
+        }
+    }
+
+    static void FractionalLosses(const RowsView& rows, std::size_t first, std::size_t size, const float* outputs,
+                                 double* losses) {
+        for (std::size_t i = 0; i < size; ++i) {
+            const float label = rows.labels[first + i];
+            if (label == 0 || label == 1) continue;
+            const float loss = TimesLog(-label, outputs[i]) + TimesLog(-(1.0F - label), 1.0F - outputs[i]);
+            losses[first + i] = static_cast<double>(loss * rows.WeightOf(first + i));
+        }
+    }
+
+    model::Link link_;
+};
 
 /// The pinball loss, mean over the quantiles too.
 class QuantileLoss final : public MeanMetric {
@@ -194,7 +234,7 @@ MetricResult MakeElementwise(const MetricName& name, const TrainParams& params) 
     if (name.base == "gamma-nloglik") return Make(name.full, GammaLogLik{}, params);
     const bool two_classes = params.objective.starts_with("binary:") || params.objective == "reg:logistic";
     if (!two_classes) return DoesNotFit(name.full, params, "rmse or mae");
-    return Make(name.full, LogLoss{}, params);
+    return std::unique_ptr<Metric>(std::make_unique<LogLoss>(name.full, EvaluationLink(params)));
 }
 
 MetricResult MakeError(const MetricName& name, const TrainParams& params) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/array_math.h"
 #include "kernels/float_math.h"
 #include "learn/metrics.h"
 #include "model/links.h"
@@ -51,17 +52,18 @@ inline model::Link EvaluationLink(const TrainParams& params) {
     return info != nullptr ? info->link : model::Link::kIdentity;
 }
 
-/// One margin through a link of one output.
-inline float OutputOf(model::Link link, float margin) {
+/// Margins through a link of one output.
+inline void OutputsOf(model::Link link, const float* margins, std::size_t size, float* outputs) {
     switch (link) {
         case model::Link::kSigmoid:
-            return model::Sigmoid(margin);
+            return model::SigmoidOfEach(margins, size, outputs);
         case model::Link::kExp:
-            return kernels::Exp(margin);
+            return kernels::ExpOfEach(margins, size, outputs);
         case model::Link::kHinge:
-            return margin > 0 ? 1.0F : 0.0F;
+            for (std::size_t i = 0; i < size; ++i) outputs[i] = margins[i] > 0 ? 1.0F : 0.0F;
+            return;
         default:
-            return margin;
+            std::copy_n(margins, size, outputs);
     }
 }
 

@@ -57,8 +57,9 @@ class RankingMetric final : public Metric {
     }
 
     double ScoreOf(const QueryGroups& queries, std::size_t query) const {
-        std::vector<float> outputs;
-        for (const float margin : queries.MarginsOf(query)) outputs.push_back(OutputOf(link_, margin));
+        const std::span<const float> margins = queries.MarginsOf(query);
+        std::vector<float> outputs(margins.size());
+        OutputsOf(link_, margins.data(), margins.size(), outputs.data());
         const std::vector<std::uint32_t> ranked = RanksOf(outputs);
         const std::span<const float> labels = queries.LabelsOf(query);
         const auto weight = static_cast<double>(queries.WeightOf(query));

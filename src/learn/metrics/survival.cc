@@ -19,7 +19,7 @@ class CoxLogLik final : public Metric {
     Result<double> Evaluate(const RowsView& rows, WorkerTeam&, collective::Comm& comm) override {
         if (!order_.has_value()) order_ = TRY(TimeOrder::Create(rows, comm));
         std::vector<float> outputs(rows.num_rows);
-        for (std::size_t r = 0; r < rows.num_rows; ++r) outputs[r] = OutputOf(link_, rows.margins[r]);
+        OutputsOf(link_, rows.margins, outputs.size(), outputs.data());
         const std::vector<float> gathered = TRY(order_->Gather(outputs, comm));
         const std::vector<double> hazards(gathered.begin(), gathered.end());
         const std::vector<double> at_risk = order_->AtRisk(hazards);

@@ -1,8 +1,10 @@
 // Classification: logistic loss in its three outputs, hinge, softmax.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
-#include "kernels/float_math.h"
+#include "kernels/array_math.h"
 #include "learn/objectives/families.h"
 #include "model/links.h"
 
@@ -43,8 +45,9 @@ class Logistic final : public RowObjective {
   private:
     void GradientsOf(const RowsView& rows, std::size_t begin, std::size_t end, float* grad,
                      float* hess) const override {
+        model::SigmoidOfEach(rows.margins + begin, end - begin, grad + begin);
         for (std::size_t r = begin; r < end; ++r) {
-            const float p = model::Sigmoid(rows.margins[r]);
+            const float p = grad[r];
             float weight = rows.WeightOf(r);
             if (rows.labels[r] == 1.0F) weight *= scale_pos_weight_;
             grad[r] = (p - rows.labels[r]) * weight;
@@ -104,26 +107,47 @@ class Softmax final : public RowObjective {
   private:
     void GradientsOf(const RowsView& rows, std::size_t begin, std::size_t end, float* grad,
                      float* hess) const override {
+        for (std::size_t first = begin; first < end; first += kStripRows) {
+            StripGradients(rows, first, std::min(kStripRows, end - first), grad, hess);
+        }
+    }
+
+    // Few enough for what is kept of each row to stay in the first cache; classes are the outer loop.
+    static constexpr std::size_t kStripRows = 512;
+
+    void StripGradients(const RowsView& rows, std::size_t first, std::size_t size, float* grad, float* hess) const {
         const auto num_class = static_cast<std::size_t>(num_class_);
-        for (std::size_t r = begin; r < end; ++r) {
-            // Stock starts the maximum at the smallest positive float, not at the first margin.
-            float highest = std::numeric_limits<float>::min();
-            for (std::size_t k = 0; k < num_class; ++k)
-                highest = std::max(highest, rows.margins[k * rows.num_rows + r]);
-            double sum = 0;
-            for (std::size_t k = 0; k < num_class; ++k) {
-                const float e = kernels::Exp(rows.margins[k * rows.num_rows + r] - highest);
-                grad[k * rows.num_rows + r] = e;
-                sum += e;
-            }
-            const auto total = static_cast<float>(sum);
-            const float weight = rows.WeightOf(r);
-            const auto label = static_cast<std::size_t>(rows.labels[r]);
-            for (std::size_t k = 0; k < num_class; ++k) {
-                const std::size_t at = k * rows.num_rows + r;
-                const float p = grad[at] / total;
-                hess[at] = std::max(2.0F * p * (1.0F - p) * weight, kHessianMin);
-                grad[at] = (k == label ? p - 1.0F : p) * weight;
+        std::array<float, kStripRows> highest;
+        std::array<double, kStripRows> sums;
+        // Stock starts the maximum at the smallest positive float, not at the first margin.
+        highest.fill(std::numeric_limits<float>::min());
+        sums.fill(0);
+        for (std::size_t k = 0; k < num_class; ++k) {
+            const float* margins = rows.margins + k * rows.num_rows + first;
+            for (std::size_t i = 0; i < size; ++i) highest[i] = std::max(highest[i], margins[i]);
+        }
+        for (std::size_t k = 0; k < num_class; ++k) {
+            const float* margins = rows.margins + k * rows.num_rows + first;
+            float* exps = grad + k * rows.num_rows + first;
+            for (std::size_t i = 0; i < size; ++i) exps[i] = margins[i] - highest[i];
+            kernels::ExpOfEach(exps, size, exps);
+            for (std::size_t i = 0; i < size; ++i) sums[i] += static_cast<double>(exps[i]);
+        }
+        std::array<float, kStripRows> totals;
+        std::array<float, kStripRows> weights;
+        for (std::size_t i = 0; i < size; ++i) {
+            totals[i] = static_cast<float>(sums[i]);
+            weights[i] = rows.WeightOf(first + i);
+        }
+        const float* labels = rows.labels + first;
+        for (std::size_t k = 0; k < num_class; ++k) {
+            const auto label = static_cast<float>(k);
+            float* g = grad + k * rows.num_rows + first;
+            float* h = hess + k * rows.num_rows + first;
+            for (std::size_t i = 0; i < size; ++i) {
+                const float p = g[i] / totals[i];
+                h[i] = std::max(2.0F * p * (1.0F - p) * weights[i], kHessianMin);
+                g[i] = (p - (labels[i] == label ? 1.0F : 0.0F)) * weights[i];
             }
         }
     }

@@ -1,0 +1,81 @@
+#include "kernels/array_math.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "kernels/float_math.h"
+#include "kernels/simd_targets.h"
+
+namespace espalier::kernels {
+namespace {
+
+/// Any bits a float can have, the usual range of margins, and the edges of both functions.
+std::vector<float> Drawn(std::size_t size, std::mt19937& rng) {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const std::vector<float> edges = {0.0F,
+                                      -0.0F,
+                                      1.0F,
+                                      -1.0F,
+                                      kInfinity,
+                                      -kInfinity,
+                                      90.0F,
+                                      90.5F,
+                                      -110.0F,
+                                      -111.0F,
+                                      1.41421354F,
+                                      1e-45F,
+                                      1e-16F,
+                                      88.72F,
+                                      -87.34F,
+                                      -103.9F,
+                                      std::numeric_limits<float>::quiet_NaN()};
+    std::uniform_real_distribution<float> margin(-20, 20);
+    std::vector<float> values(size);
+    for (float& value : values) {
+        switch (rng() % 8) {
+            case 0:
+                value = edges[rng() % edges.size()];
+                break;
+            case 1:
+                value = std::bit_cast<float>(static_cast<std::uint32_t>(rng()));
+                break;
+            case 2:
+                value = std::fabs(std::bit_cast<float>(static_cast<std::uint32_t>(rng())));
+                break;
+            default:
+                value = margin(rng);
+        }
+    }
+    return values;
+}
+
+bool SameBits(float a, float b) {
+    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
+}
+
+TEST(ArrayMath, IsTheScalarBitForBitOnEveryInstructionSet) {
+    std::mt19937 rng(17);
+    for (const std::string& level : SimdNames()) {
+        ASSERT_TRUE(LimitSimd(level).has_value());
+        for (const std::size_t size : {0U, 1U, 3U, 4U, 5U, 7U, 8U, 9U, 17U, 100'003U}) {
+            const std::vector<float> values = Drawn(size, rng);
+            std::vector<float> exps(size);
+            std::vector<float> logs = values;
+            ExpOfEach(values.data(), size, exps.data());
+            LogOfEach(logs.data(), size, logs.data());  // in place
+            for (std::size_t i = 0; i < size; ++i) {
+                ASSERT_TRUE(SameBits(exps[i], Exp(values[i]))) << level << " exp " << values[i];
+                ASSERT_TRUE(SameBits(logs[i], Log(values[i]))) << level << " log " << values[i];
+            }
+        }
+    }
+    ASSERT_TRUE(LimitSimd("").has_value());
+}
+
+}  // namespace
+}  // namespace espalier::kernels
