@@ -129,14 +129,7 @@ Outcome List(jobs::JobService& jobs, const json& request, const RequestContext& 
 /// What SageMaker fills into the request's own members.
 void FillDefaults(json& document) {
     json& algorithm = document["AlgorithmSpecification"];
-    const auto version = RecogniseAlgorithmImage(algorithm.value("TrainingImage", ""));
-    if (version) {
-        json definitions = json::array();
-        for (const jobs::MetricDefinition& definition : jobs::MetricDefinitionsOf(*version)) {
-            definitions.push_back({{"Name", definition.name}, {"Regex", definition.regex}});
-        }
-        algorithm["MetricDefinitions"] = std::move(definitions);
-    }
+    FillMetricDefinitions(algorithm);
     algorithm.emplace("EnableSageMakerMetricsTimeSeries", false);
     if (document.contains("InputDataConfig")) {
         for (json& channel : document["InputDataConfig"]) {
@@ -174,6 +167,16 @@ json Transitions(const meta::TrainingJob& job) {
 }
 
 }  // namespace
+
+void FillMetricDefinitions(json& algorithm) {
+    const auto version = RecogniseAlgorithmImage(algorithm.value("TrainingImage", ""));
+    if (!version) return;
+    json definitions = json::array();
+    for (const jobs::MetricDefinition& definition : jobs::MetricDefinitionsOf(*version)) {
+        definitions.push_back({{"Name", definition.name}, {"Regex", definition.regex}});
+    }
+    algorithm["MetricDefinitions"] = std::move(definitions);
+}
 
 json DescribeTrainingJobDocument(const meta::TrainingJob& job, const std::vector<meta::MetricPoint>& metrics) {
     json document = json::parse(job.request, nullptr, /*allow_exceptions=*/false);

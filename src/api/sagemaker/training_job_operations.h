@@ -9,6 +9,9 @@
 
 namespace espalier::api::sagemaker {
 
+/// Adds the built-in algorithm's MetricDefinitions to an AlgorithmSpecification, as SageMaker does.
+void FillMetricDefinitions(nlohmann::json& algorithm);
+
 void AddTrainingJobOperations(OperationTable& table, jobs::JobService& jobs, DescribeHold& hold);
 
 /// DescribeTrainingJob's document: the request as it was sent, what SageMaker fills in, and the state.

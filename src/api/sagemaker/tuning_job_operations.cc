@@ -6,6 +6,7 @@
 
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/job_lists.h"
+#include "api/sagemaker/training_job_operations.h"
 #include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
@@ -98,6 +99,18 @@ json ObjectiveCounters(const jobs::TuningState& state) {
             {"Failed", state.counts.ended_without}};
 }
 
+/// What SageMaker adds to the definitions of training jobs. SDKs count on it when they attach to a tuning job.
+void FillDefinitions(json& document, const jobs::TuningSpec& spec) {
+    const auto fill = [](json& definition, const std::string& metric) {
+        definition["StaticHyperParameters"]["_tuning_objective_metric"] = metric;
+        FillMetricDefinitions(definition["AlgorithmSpecification"]);
+    };
+    if (document.contains("TrainingJobDefinition"))
+        return fill(document["TrainingJobDefinition"], spec.definitions.front().metric);
+    for (std::size_t i = 0; i < spec.definitions.size(); ++i)
+        fill(document["TrainingJobDefinitions"][i], spec.definitions[i].metric);
+}
+
 Result<json> DescribeDocument(jobs::TuningService& tuning, const meta::Job& job) {
     const jobs::TuningSpec spec = TRY(jobs::ParseTuningSpec(job.request));
     const jobs::TuningState state = TRY(tuning.StateOf(job));
@@ -106,6 +119,7 @@ Result<json> DescribeDocument(jobs::TuningService& tuning, const meta::Job& job)
     document[kName] = job.name;
     document["HyperParameterTuningJobArn"] = ArnOf(job);
     document["HyperParameterTuningJobConfig"].emplace("TrainingJobEarlyStoppingType", "Off");
+    FillDefinitions(document, spec);
     document["HyperParameterTuningJobStatus"] = ToString(job.status);
     document["CreationTime"] = EpochSeconds(job.created_at);
     document["LastModifiedTime"] = EpochSeconds(job.modified_at);
