@@ -13,6 +13,7 @@
 #include <fstream>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -31,6 +32,7 @@
 #include "learn/trainer.h"
 #include "learn/training_instance.h"
 #include "learn/training_log.h"
+#include "model/open_model.h"
 
 namespace espalier::cmd {
 namespace {
@@ -44,6 +46,7 @@ struct TrainCommandOptions {
     std::string feature_types;
     std::string feature_weights;
     std::string model;
+    std::string start_model;
     std::string timings;
     std::vector<std::string> hyperparameters;
     int instances = 1;
@@ -156,9 +159,11 @@ Result<void> WriteTimings(const std::string& path, const InstanceOutcome& outcom
 class LocalInstance {
   public:
     LocalInstance(const TrainCommandOptions& options, const learn::Hyperparameters& parameters,
-                  std::vector<learn::ChannelFiles> channels, int num_threads, collective::Comm& comm)
+                  const std::optional<learn::TrainingStart>& start, std::vector<learn::ChannelFiles> channels,
+                  int num_threads, collective::Comm& comm)
         : options_(options),
           parameters_(parameters),
+          start_(start),
           channels_(std::move(channels)),
           num_threads_(num_threads),
           comm_(comm) {}
@@ -192,7 +197,8 @@ class LocalInstance {
                     std::fflush(stdout);
                     bar.Update(static_cast<std::uint64_t>(report.round + 1));
                 },
-            .bins = {.memory_bytes_max = options_.memory_bytes_max() / 2, .scratch_folder = options_.scratch_folder()}};
+            .bins = {.memory_bytes_max = options_.memory_bytes_max() / 2, .scratch_folder = options_.scratch_folder()},
+            .start = start_.has_value() ? &*start_ : nullptr};
         learn::BadLabel bad;
         auto outcome = learn::Train(parameters_.train, sets, context, &bad);
         bar.Hide();
@@ -231,6 +237,7 @@ class LocalInstance {
 
     const TrainCommandOptions& options_;
     const learn::Hyperparameters& parameters_;
+    const std::optional<learn::TrainingStart>& start_;
     const std::vector<learn::ChannelFiles> channels_;
     const int num_threads_;
     collective::Comm& comm_;
@@ -300,6 +307,11 @@ Result<void> Train(const TrainCommandOptions& options) {
     for (const std::string& warning : parameters.warnings)
         std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
     const auto channels = TRY(FindChannels(options, parameters.csv_weights));
+    std::optional<learn::TrainingStart> start;
+    if (!options.start_model.empty()) {
+        model::OpenedModel opened = TRY_MSG(model::OpenModel(options.start_model), "read --start-model");
+        start = learn::StartFrom(std::move(opened.ensemble), parameters.train.updates());
+    }
     int num_threads =
         options.threads > 0 ? options.threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     if (parameters.num_threads > 0) num_threads = std::min(num_threads, parameters.num_threads);
@@ -308,16 +320,16 @@ Result<void> Train(const TrainCommandOptions& options) {
     Result<InstanceOutcome> first = Error(ErrorCode::kInternal, "no instance ran");
     if (options.instances == 1) {
         collective::SelfComm comm;
-        first = LocalInstance(options, parameters, channels, threads_each, comm).Run();
+        first = LocalInstance(options, parameters, start, channels, threads_each, comm).Run();
     } else {
         auto group = collective::ThreadComm::CreateGroup({.size = options.instances});
         std::vector<std::jthread> ranks;
         for (int rank = 0; rank < options.instances; ++rank) {
             ranks.emplace_back([&, rank] {
                 auto& comm = *group[static_cast<std::size_t>(rank)];
-                auto outcome =
-                    LocalInstance(options, parameters, ShareOf(channels, rank, options.instances), threads_each, comm)
-                        .Run();
+                auto outcome = LocalInstance(options, parameters, start, ShareOf(channels, rank, options.instances),
+                                             threads_each, comm)
+                                   .Run();
                 if (!outcome.has_value()) comm.Abort();
                 if (rank == 0) first = std::move(outcome);
             });
@@ -352,6 +364,8 @@ void AddTrain(CLI::App& app, int& exit_code) {
                       "a weight for each feature in the column samples: 1,0.5,2");
     train->add_option("--model", options->model, "where the model goes: .json for JSON, any other name for UBJSON")
         ->required();
+    train->add_option("--start-model", options->start_model,
+                      "a model to go on from, or with process_type=update to refresh or prune");
     train->add_option("--instances", options->instances, "split the files over this many instances, run as threads")
         ->check(CLI::Range(1, kInstancesMax))
         ->capture_default_str();

@@ -54,6 +54,10 @@ class ApproxGrower final : public TreeGrower {
         return grown;
     }
 
+    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
+        partition_.MoveLeaves(tree, leaf_of, num_nodes);
+        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
+    }
     const RowPartition& train_partition() const override { return partition_; }
     const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override {

@@ -24,6 +24,8 @@ struct BoosterInput {
     PreparedData& data;
     WorkerTeam& team;
     collective::Comm& comm;
+    /// Not null: the rounds are this model's, and its trees are only refreshed and pruned (process_type update).
+    const model::TreeEnsemble* updated = nullptr;
 };
 
 class Booster {

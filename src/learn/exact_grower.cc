@@ -13,7 +13,6 @@
 #include "learn/feature_filter.h"
 #include "learn/growing_tree.h"
 #include "learn/tree_gradients.h"
-#include "learn/tree_pruner.h"
 #include "learn/tree_walk.h"
 
 namespace espalier::learn {
@@ -64,7 +63,6 @@ class ExactGrower final : public TreeGrower {
             growing.nodes[0].sum = sums[tree];
             growing.nodes[0].gain = GainOf(growing.gain, params_.monotone_constraints, {}, sums[tree]);
             GrowTree(iteration, tree, growing);
-            Prune(growing);
             SetWeights(growing, growing.gain, params_);
             partition_.Place(tree, positions_, growing.nodes.size());
             for (std::size_t i = 0; i < evals_.size(); ++i) {
@@ -75,6 +73,10 @@ class ExactGrower final : public TreeGrower {
         return grown;
     }
 
+    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
+        partition_.MoveLeaves(tree, leaf_of, num_nodes);
+        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
+    }
     const RowPartition& train_partition() const override { return partition_; }
     const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
@@ -240,23 +242,6 @@ class ExactGrower final : public TreeGrower {
             }
         });
         positions_ = std::move(next);
-    }
-
-    void Prune(GrowingTree& growing) {
-        const std::vector<std::int32_t> parents = growing.tree.parents;
-        const std::vector<std::uint32_t> kept = PruneTree(growing.tree, params_);
-        std::vector<std::uint32_t> number_of(parents.size(), 0);
-        std::size_t next = 0;
-        for (std::uint32_t node = 0; node < parents.size(); ++node) {
-            if (next < kept.size() && kept[next] == node) {
-                growing.nodes[next] = growing.nodes[node];
-                number_of[node] = static_cast<std::uint32_t>(next++);
-            } else {
-                number_of[node] = number_of[static_cast<std::size_t>(parents[node])];
-            }
-        }
-        growing.nodes.resize(kept.size());
-        for (std::uint32_t& position : positions_) position = number_of[position];
     }
 
     const TrainParams params_;

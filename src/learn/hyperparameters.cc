@@ -52,7 +52,6 @@ Result<void> RefuseWhatIsMissing(const Reader& reader) {
     };
     static constexpr Missing kMissing[] = {
         {"tree_method", "gpu_hist", "Training runs on the CPU here: use tree_method 'hist', or leave it out."},
-        {"process_type", "update", "Leave process_type out."},
         {"use_dask_gpu_training", "true", "Training runs on the CPU here: leave use_dask_gpu_training out."},
         {"dsplit", "col", "Use dsplit 'row', or leave it out."},
     };
@@ -79,7 +78,6 @@ void WarnAboutWhatHasNoEffect(const Reader& reader, std::vector<std::string>& wa
         {"sketch_eps", "cut points are exact here; max_bin sets how many there are"},
         {"max_bins",
          "the image hands it to the engine under a name the engine does not know; the number of bins is 256"},
-        {"refresh_leaf", "it belongs to process_type update"},
         {"prob_buffer_row", "it belongs to updaters that are no longer used"},
         {"single_precision_histogram", "histograms are sums of integers here, which are exact"},
         {"num_workers", "the instances of the job are set by ResourceConfig"},
@@ -139,7 +137,7 @@ void WarnAboutOtherBoosters(const Reader& reader, std::vector<std::string>& warn
     for (const char* name :
          {"gamma", "max_depth", "min_child_weight", "subsample", "colsample_bytree", "colsample_bylevel",
           "colsample_bynode", "tree_method", "grow_policy", "max_leaves", "max_bin", "num_parallel_tree",
-          "monotone_constraints", "interaction_constraints", "sampling_method"}) {
+          "monotone_constraints", "interaction_constraints", "sampling_method", "process_type"}) {
         warn_if_given(name, "the boosters that grow trees");
     }
     if (reader.Has("max_delta_step") && !reader.Is("objective", "count:poisson")) {
@@ -228,8 +226,55 @@ Result<void> ReadMetrics(const Reader& reader, const VersionProfile& profile, Hy
     return {};
 }
 
+bool Refreshes(const TrainParams& train) {
+    return std::find(train.tree_steps.begin(), train.tree_steps.end(), TreeStep::kRefresh) != train.tree_steps.end();
+}
+
+Result<void> CheckSteps(const TrainParams& train) {
+    if (!Refreshes(train) || train.monotone_constraints.empty()) return {};
+    return UserError(
+        "Monotonic constraint is not supported by the `refresh` updater: leave monotone_constraints or 'refresh' out.");
+}
+
+/// Of process_type update: what is done to the trees of a model; parameters that grow trees have no effect.
+Result<void> ReadUpdate(const Reader& reader, Hyperparameters& out) {
+    TrainParams& train = out.train;
+    if (train.booster == model::Booster::kDart) {
+        return UserError(
+            "process_type 'update' is not implemented for booster 'dart': stock XGBoost writes weights of trees that "
+            "the model does not have then. Use process_type 'default'.");
+    }
+    train.process_type = ProcessType::kUpdate;
+    train.tree_steps = TRY(StepsOfUpdate(SplitCommas(reader.Text("updater", "grow_quantile_histmaker"))));
+    TRY(CheckSteps(train));
+    train.pruning_rule = PruningRule::kNever;
+    train.tree_method = TreeMethod::kHist;
+    train.subsample = 1;
+    const auto warn_if_given = [&](std::initializer_list<const char*> names, std::string_view why) {
+        for (const char* name : names) {
+            if (!reader.Has(name)) continue;
+            out.warnings.push_back(fmt::format("Hyperparameter '{}' has no effect: {}.", name, why));
+        }
+    };
+    warn_if_given(
+        {"subsample", "sampling_method", "colsample_bytree", "colsample_bylevel", "colsample_bynode", "tree_method",
+         "grow_policy", "max_leaves", "max_bin", "monotone_constraints", "interaction_constraints"},
+        "process_type 'update' grows no trees");
+    if (!Refreshes(train)) {
+        warn_if_given({"lambda", "alpha", "min_child_weight", "refresh_leaf"}, "updater 'refresh' is not asked for");
+    }
+    if (std::find(train.tree_steps.begin(), train.tree_steps.end(), TreeStep::kPrune) == train.tree_steps.end()) {
+        warn_if_given({"gamma", "max_depth"}, "updater 'prune' is not asked for");
+    }
+    return {};
+}
+
 Result<void> ReadTreeMethod(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
     TrainParams& train = out.train;
+    train.refresh_leaf = !reader.Is("refresh_leaf", "0");
+    if (reader.Is("process_type", "update") && train.booster != model::Booster::kGblinear) {
+        return ReadUpdate(reader, out);
+    }
     train.pruning_rule = profile.pruning_rule;
     // Left out, it is hist under every image: the old images' own choice differs between one instance (exact) and
     // several (approx), and so would the model. Who wants it asks for auto.
@@ -242,9 +287,14 @@ Result<void> ReadTreeMethod(const Reader& reader, const VersionProfile& profile,
                                                  : TreeMethod::kHist;
     }
     if (reader.Has("updater") && !reader.Is("booster", "gblinear")) {
-        const UpdaterChoice choice = TRY(ChooseByUpdaters(SplitCommas(reader.Text("updater", ""))));
+        UpdaterChoice choice = TRY(ChooseByUpdaters(SplitCommas(reader.Text("updater", "")), profile.version));
         train.tree_method = choice.method;
-        if (choice.method == TreeMethod::kExact && !choice.prunes) train.pruning_rule = PruningRule::kNever;
+        // What is not pruned before is not pruned at all, unless the list says so.
+        if (choice.method == TreeMethod::kExact || profile.pruning_rule == PruningRule::kAfterwards) {
+            train.pruning_rule = PruningRule::kNever;
+        }
+        train.tree_steps = std::move(choice.steps);
+        TRY(CheckSteps(train));
     }
     if (reader.Is("sampling_method", "gradient_based")) {
         if (!profile.samples_by_gradient) {
@@ -260,6 +310,9 @@ Result<void> ReadTreeMethod(const Reader& reader, const VersionProfile& profile,
             out.warnings.push_back(fmt::format(
                 "Hyperparameter '{}' has no effect: the exact tree method grows level by level to max_depth.", name));
         }
+    }
+    if (reader.Has("refresh_leaf") && !Refreshes(train)) {
+        out.warnings.emplace_back("Hyperparameter 'refresh_leaf' has no effect: it belongs to updater refresh.");
     }
     return CheckTreeMethod(train);
 }
@@ -290,7 +343,7 @@ Result<void> ReadTree(const Reader& reader, TrainParams& train) {
     if (reader.Has("interaction_constraints")) {
         train.interaction_constraints = TRY(ParseInteractionConstraints(reader.Text("interaction_constraints", "")));
     }
-    if (train.max_depth == 0 && train.max_leaves == 0) {
+    if (train.max_depth == 0 && train.max_leaves == 0 && !reader.Is("process_type", "update")) {
         return UserError(
             "Max leaves and max depth cannot both be unconstrained: set max_leaves, or max_depth above 0.");
     }

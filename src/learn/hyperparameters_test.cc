@@ -102,11 +102,17 @@ TEST(Hyperparameters, TreeMethodsFollowTheVersionAndTheUpdaters) {
     EXPECT_EQ(method({{"tree_method", "auto"}}, k3_2_0).first, TreeMethod::kHist);
     EXPECT_EQ(method({{"tree_method", "hist"}}, k1_5_1), std::pair(TreeMethod::kHist, PruningRule::kAfterwards));
     EXPECT_EQ(method({{"tree_method", "approx"}}, kLegacy), std::pair(TreeMethod::kApprox, PruningRule::kAfterwards));
-    EXPECT_EQ(method({{"updater", "grow_colmaker,prune"}}, k3_2_0),
-              std::pair(TreeMethod::kExact, PruningRule::kBefore));
+    EXPECT_EQ(method({{"updater", "grow_colmaker,prune"}}, k3_2_0), std::pair(TreeMethod::kExact, PruningRule::kNever));
+    EXPECT_EQ(Parse({{"updater", "grow_colmaker,prune,refresh"}}, k3_2_0)->train.tree_steps,
+              (std::vector{TreeStep::kPrune, TreeStep::kRefresh}));
+    EXPECT_EQ(method({{"updater", "grow_histmaker"}}, k1_5_1).second, PruningRule::kNever);
+    EXPECT_EQ(method({{"updater", "grow_histmaker"}}, k1_7_1).second, PruningRule::kBefore);
     EXPECT_EQ(method({{"updater", "grow_colmaker"}}, k3_2_0), std::pair(TreeMethod::kExact, PruningRule::kNever));
     EXPECT_EQ(method({{"updater", "grow_histmaker"}}, k1_0_1).first, TreeMethod::kApprox);
-    EXPECT_NE(TextOf({{"updater", "prune"}}).find("none of those named grows trees"), std::string::npos);
+    EXPECT_TRUE(TextOf({{"updater", "prune"}}).starts_with("Updater: `prune` can not be used to create new trees"));
+    EXPECT_TRUE(TextOf({{"updater", "sync"}}).starts_with("Hyperparameter updater: none of those named grows trees"));
+    EXPECT_TRUE(TextOf({{"updater", "distcol"}}).starts_with("Unknown tree updater distcol"));
+    EXPECT_EQ(TextOf({{"updater", "distcol"}}, k1_0_1), "accepted");
     const HyperparameterList bynode = {{"tree_method", "exact"}, {"colsample_bynode", "0.5"}};
     EXPECT_TRUE(TextOf(bynode).starts_with("column sample by node is not yet supported by the exact tree method"));
     const HyperparameterList by_gradient = {{"subsample", "0.5"}, {"sampling_method", "gradient_based"}};
@@ -128,8 +134,7 @@ TEST(Hyperparameters, ConstraintsAreRead) {
 }
 
 TEST(Hyperparameters, WhatThisBuildDoesNotTrainEndsTheJob) {
-    for (const auto& [name, value] :
-         HyperparameterList{{"tree_method", "gpu_hist"}, {"process_type", "update"}, {"dsplit", "col"}}) {
+    for (const auto& [name, value] : HyperparameterList{{"tree_method", "gpu_hist"}, {"dsplit", "col"}}) {
         const std::string text = TextOf({{name, value}});
         EXPECT_NE(text.find("is not implemented by this build yet"), std::string::npos) << name << ": " << text;
     }

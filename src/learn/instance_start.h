@@ -19,8 +19,10 @@ namespace espalier::learn {
 /// The channel that carries a model to go on training from; the SageMaker SDK's model_uri makes it.
 inline constexpr std::string_view kModelChannel = "model";
 
-/// Reads it, on any one rank. Says in the log what was found. kInvalidArgument and OpenModel's errors name the file.
-Result<std::optional<TrainingStart>> ReadStart(const std::string& root, const InstanceConfig& config, TrainingLog& log);
+/// Reads it, on any one rank. `updates`: the job is of process_type update, so the channel's model is needed beside a
+/// checkpoint. Says in the log what was found. kInvalidArgument and OpenModel's errors name the file.
+Result<std::optional<TrainingStart>> ReadStart(const std::string& root, const InstanceConfig& config, bool updates,
+                                               TrainingLog& log);
 
 /// Rank 0's start on every rank.
 Result<void> ShareStart(std::optional<TrainingStart>& start, collective::Comm& comm);

@@ -125,7 +125,8 @@ Result<void> CheckRange(const HyperparameterRule& rule, const std::string& text,
 
 /// Known to the engine and to no image.
 bool IsEngineName(std::string_view name, std::string_view text) {
-    return name == "quantile_alpha" || name == "eval_metric" || (name == "objective" && text == "reg:quantileerror");
+    return name == "quantile_alpha" || name == "eval_metric" || name == "updater" ||
+           (name == "objective" && text == "reg:quantileerror");
 }
 
 Result<void> CheckMetricRules(const CheckedValues& values) {

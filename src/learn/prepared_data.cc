@@ -212,7 +212,8 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
     }
     PreparedData prepared;
     prepared.num_features = shape.num_features;
-    const bool bins = params.booster != model::Booster::kGblinear;
+    const bool bins = params.booster != model::Booster::kGblinear && !params.updates();
+    if (params.updates()) prepared.cutting = data::Cutting::kNever;
     auto begin = SteadyClock::now();
     const BinnedJob* made = options.made;
     if (made != nullptr) {

@@ -47,7 +47,8 @@ struct PreparedSet {
     std::vector<RowSegment> segments;
     std::uint64_t total_rows = 0;
     data::BinnedMatrix matrix;
-    data::FeatureRows rows;  ///< kept when splits are looked for, or rows are sent, by values: exact, approx, gblinear
+    data::FeatureRows rows;  ///< kept when splits are looked for, or rows are sent, by values: exact, approx, gblinear,
+                             ///< process_type update
     std::vector<std::vector<float>> leaf_values;  ///< dart: [trees][rows] what each tree says of each row
 
     RowsView View() const {

@@ -120,10 +120,13 @@ void RowPartition::Place(std::uint32_t tree, std::span<const std::uint32_t> node
     for (std::size_t row = 0; row < num_rows_; ++row) rows[begin[node_of_row[row]]++] = static_cast<std::uint32_t>(row);
 }
 
-void RowPartition::Renumber(std::uint32_t tree, std::span<const std::uint32_t> kept) {
-    std::vector<Segment>& segments = segments_[tree];
-    for (std::size_t node = 0; node < kept.size(); ++node) segments[node] = segments[kept[node]];
-    segments.resize(kept.size());
+void RowPartition::MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) {
+    std::vector<std::uint32_t> node_of_row(num_rows_);
+    for (std::uint32_t node = 0; node < leaf_of.size(); ++node) {
+        if (leaf_of[node] >= num_nodes) continue;
+        for (const std::uint32_t row : RowsOf(tree, node)) node_of_row[row] = leaf_of[node];
+    }
+    Place(tree, node_of_row, num_nodes);
 }
 
 std::uint32_t RowPartition::SortBlock(const NodeSplit& split, const Block& block) {

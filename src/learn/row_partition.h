@@ -44,10 +44,11 @@ class RowPartition {
     /// The rows of a tree are where `node_of_row` says; it has nodes 0 … num_nodes-1.
     void Place(std::uint32_t tree, std::span<const std::uint32_t> node_of_row, std::size_t num_nodes);
 
-    /// Node i of the tree is what was node kept[i]. A node that lost its children has their rows again.
-    void Renumber(std::uint32_t tree, std::span<const std::uint32_t> kept);
+    /// The rows of the tree's leaves are in other nodes now: leaf_of [former nodes] says where (nodes that were no
+    /// leaves: a number beyond num_nodes).
+    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes);
 
-    /// Rows of a node that was the root or a child of a split. Valid until the next Split of it, Renumber or Reset.
+    /// Rows of a node that was the root or a child of a split. Valid until the next Split of it, MoveLeaves or Reset.
     std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node) const {
         const Segment& segment = segments_[tree][node];
         return {rows_.data() + tree * num_rows_ + segment.begin, segment.end - segment.begin};

@@ -39,6 +39,28 @@ Result<void> CheckFits(const TrainParams& params, const model::TreeEnsemble& sta
     return {};
 }
 
+/// Stock says so when it runs out of trees; here it is known before.
+Result<void> CheckUpdated(const TrainParams& params, const model::TreeEnsemble& updated) {
+    const auto trees_per_round = static_cast<std::size_t>(params.trees_per_round());
+    for (std::size_t tree = 0; tree < updated.trees.size(); ++tree) {
+        const std::size_t group = tree % trees_per_round / static_cast<std::size_t>(params.num_parallel_tree);
+        if (updated.tree_info[tree] == static_cast<std::int32_t>(group) && !updated.trees[tree].has_leaf_vectors()) {
+            continue;
+        }
+        return Error(ErrorCode::kInvalidArgument,
+                     updated.trees[tree].has_leaf_vectors()
+                         ? "process_type 'update' is not implemented for trees with vector leaves "
+                           "(multi_strategy=multi_output_tree), as in stock XGBoost."
+                         : "process_type 'update' needs a model whose rounds have a tree for each class.");
+    }
+    const std::size_t num_rounds = updated.trees.size() / trees_per_round;
+    if (static_cast<std::size_t>(params.num_rounds) <= num_rounds) return {};
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("No more tree left for updating.  For updating existing trees, boosting rounds can not "
+                             "exceed previous training rounds: the model has {} rounds, num_round is {}.",
+                             num_rounds, params.num_rounds));
+}
+
 /// [rows x groups]. Block by block: as floats the rows of a whole set may be more than the memory.
 std::vector<float> PredictRows(const model::Predictor& predictor, const data::CompactRows& rows,
                                std::size_t num_groups) {
@@ -67,9 +89,30 @@ model::TreeEnsemble Alone(const model::TreeEnsemble& whole, std::size_t tree) {
 
 }  // namespace
 
+Result<TrainParams> FitToStart(const TrainParams& params, const TrainingStart* start) {
+    TrainParams fitted = params;
+    if (start == nullptr && !params.updates()) return fitted;
+    if (start == nullptr || (params.updates() && !start->updated.has_value())) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "No more tree left for updating.  For updating existing trees, boosting rounds can not exceed "
+                     "previous training rounds: process_type 'update' needs a model to update, in the channel 'model' "
+                     "(espalier train: --start-model).");
+    }
+    const model::TreeEnsemble& model = start->updated.has_value() ? *start->updated : start->model;
+    TRY(CheckFits(params, model));
+    if (params.num_parallel_tree != 1 && params.num_parallel_tree != model.num_parallel_tree) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("the model to go on from has {0} trees per round and class: set num_parallel_tree to "
+                                 "{0}, or leave it out",
+                                 model.num_parallel_tree));
+    }
+    fitted.num_parallel_tree = model.num_parallel_tree;
+    if (params.updates()) TRY(CheckUpdated(fitted, model));
+    return fitted;
+}
+
 Result<std::vector<StartValues>> PredictStart(const TrainParams& params, const model::TreeEnsemble& start,
                                               const std::vector<DataSet>& data_sets) {
-    TRY(CheckFits(params, start));
     const auto num_groups = static_cast<std::size_t>(params.num_groups());
     std::vector<StartValues> all(data_sets.size());
     const auto predictor = TRY(model::Predictor::Create(start));

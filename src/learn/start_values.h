@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "learn/prepared_data.h"
 #include "learn/train_params.h"
+#include "learn/training_start.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::learn {
@@ -16,8 +17,12 @@ struct StartValues {
     std::vector<std::vector<float>> leaf_values;  ///< dart: [trees][rows]
 };
 
-/// One per data set. kInvalidArgument when the model is not one that params go on with: another kind of booster, or
-/// another number of groups.
+/// `params` for going on from `start`: with its trees per group and round, as stock has it. kInvalidArgument when the
+/// model is not one that params go on with: another kind of booster, another number of groups, or, for process_type
+/// update, trees that cannot be updated or fewer rounds than are asked for.
+Result<TrainParams> FitToStart(const TrainParams& params, const TrainingStart* start);
+
+/// One per data set.
 Result<std::vector<StartValues>> PredictStart(const TrainParams& params, const model::TreeEnsemble& start,
                                               const std::vector<DataSet>& data_sets);
 

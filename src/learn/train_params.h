@@ -30,6 +30,15 @@ enum class SamplingMethod {
     kGradientBased,  ///< the more likely, the greater the gradient; see gradient_sampler.h
 };
 
+/// What a round does: grow trees, or take the next ones of a model that is given.
+enum class ProcessType { kDefault, kUpdate };
+
+/// What is done to a round's trees once they are there (updaters of xgboost); see tree_steps.h.
+enum class TreeStep {
+    kRefresh,  ///< statistics, and leaves unless refresh_leaf is off, from all rows
+    kPrune,    ///< splits below gamma or max_depth are taken back
+};
+
 /// How wide the histogram's sums are. kAuto decides by the number of rows of all ranks; see gradient_scale.h.
 enum class HistogramWidth { kAuto, kPacked, kWide };
 
@@ -59,6 +68,9 @@ struct TrainParams {
 
     TreeMethod tree_method = TreeMethod::kHist;
     PruningRule pruning_rule = PruningRule::kBefore;
+    ProcessType process_type = ProcessType::kDefault;
+    std::vector<TreeStep> tree_steps;  ///< in their order; the pruning of kAfterwards is among them once it is decided
+    bool refresh_leaf = true;
     model::Booster booster = model::Booster::kGbtree;
     DartParams dart;
 
@@ -98,7 +110,10 @@ struct TrainParams {
     /// which gives the same sums.
     std::size_t histogram_bytes_max = std::size_t{512} << 20;
 
-    bool prunes_afterwards() const { return pruning_rule == PruningRule::kAfterwards; }
+    bool updates() const { return process_type == ProcessType::kUpdate; }
+    /// Whether objectives that set leaves to quantiles do so: as in stock, only when a histogram's grower has the last
+    /// word about a tree.
+    bool refits_leaves() const { return tree_steps.empty() && tree_method != TreeMethod::kExact && !updates(); }
     /// The learning rate of one of the trees a group gets in a round.
     float eta_of_tree() const { return num_parallel_tree == 1 ? eta : eta / static_cast<float>(num_parallel_tree); }
     bool samples_rows_uniformly() const { return subsample < 1 && sampling_method == SamplingMethod::kUniform; }

@@ -48,7 +48,10 @@ class Job {
                                      rounds_before_);
         TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
         std::vector<StartValues> start_values;
-        if (context_.start != nullptr) start_values = TRY(PredictStart(params_, context_.start->model, data_sets));
+        if (context_.start != nullptr) {
+            TakeStart();
+            start_values = TRY(PredictStart(params_, model(), data_sets));
+        }
         data_ = TRY(PrepareData(params_, data_sets, context_.team, context_.comm, context_.bins));
         outcome_.bin_memory_bytes = data_.memory_bytes();
         if (context_.on_prepared) context_.on_prepared(data_);
@@ -64,6 +67,7 @@ class Job {
 
   private:
     model::TreeEnsemble& model() { return outcome_.model; }
+    const model::TreeEnsemble* updated() const { return params_.updates() ? &*context_.start->updated : nullptr; }
     std::size_t num_unevaluated() const { return context_.evaluates_training_set ? 0 : 1; }
 
     /// A model without trees, and margins as it predicts them: what is trained is what is served.
@@ -90,8 +94,15 @@ class Job {
         return {};
     }
 
-    Result<void> GoOn(std::vector<StartValues> values, EarlyStopping& early_stopping) {
+    /// The model to go on from; a base_score that is given replaces its own, as in stock.
+    void TakeStart() {
         model() = context_.start->model;
+        if (!params_.base_score.has_value()) return;
+        model().base_score = {*params_.base_score};
+        model().boost_from_average = false;
+    }
+
+    Result<void> GoOn(std::vector<StartValues> values, EarlyStopping& early_stopping) {
         if (data_.num_features > model().num_feature) {
             return Error(ErrorCode::kInvalidArgument,
                          fmt::format("Number of columns does not match number of features in booster: the model to go "
@@ -131,7 +142,7 @@ class Job {
     Result<void> Boost(Evaluation& evaluation, EarlyStopping& early_stopping) {
         const auto begin = SteadyClock::now();
         const std::unique_ptr<Booster> booster =
-            Booster::Create({params_, *objective_, data_, context_.team, context_.comm});
+            Booster::Create({params_, *objective_, data_, context_.team, context_.comm, updated()});
         outcome_.stopped_early = early_stopping.IsDue(outcome_.num_rounds_done - 1);
         if (outcome_.num_rounds_done > 0 &&
             (outcome_.stopped_early || outcome_.num_rounds_done == params_.num_rounds)) {
@@ -228,7 +239,8 @@ Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data
     CHECK(!data_sets.empty());
     std::vector<std::int64_t> rows = {static_cast<std::int64_t>(data_sets[0].labeled.rows.num_rows())};
     TRY(context.comm.AllReduceSum(rows));
-    const TrainParams decided = TRY(DecideTreeMethod(params, static_cast<std::uint64_t>(rows[0]), context.comm.size()));
+    const TrainParams fitted = TRY(FitToStart(params, context.start));
+    const TrainParams decided = TRY(DecideTreeMethod(fitted, static_cast<std::uint64_t>(rows[0]), context.comm.size()));
     return Job(decided, context).Run(data_sets, bad_label);
 }
 

@@ -19,6 +19,7 @@
 #include "learn/evaluation.h"
 #include "learn/prepared_data.h"
 #include "learn/train_params.h"
+#include "learn/training_start.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::learn {
@@ -46,12 +47,6 @@ struct TrainOutcome {
     StageSeconds seconds;
     std::uint64_t bytes_sent = 0;
     std::size_t bin_memory_bytes = 0;
-};
-
-/// A model to go on from: a checkpoint of this job, or a model that was trained before.
-struct TrainingStart {
-    model::TreeEnsemble model;
-    int rounds_before = 0;  ///< rounds of the model that are not the job's own: all of an imported one
 };
 
 struct TrainContext {

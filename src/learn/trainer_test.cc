@@ -265,6 +265,13 @@ const Growth kGrowths[] = {
          params.gamma = 0.5F;
          params.pruning_rule = PruningRule::kAfterwards;
      }},
+    {"refreshed_and_pruned",
+     [](TrainParams& params) {
+         params.subsample = 0.5F;
+         params.gamma = 0.02F;
+         params.num_parallel_tree = 2;
+         params.tree_steps = {TreeStep::kRefresh, TreeStep::kPrune};
+     }},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, GrowthExactness,

@@ -114,7 +114,7 @@ class Instance {
         if (parameters_.num_threads > 0) num_threads_ = std::min(num_threads_, parameters_.num_threads);
         num_threads_ = std::min(num_threads_, std::min(WorkerTeam::kThreadsMax, data::kLoadThreadsMax));
         TRY(FindChannels());
-        if (comm_.rank() == 0) start_ = TRY(ReadStart(options_.root, config_, log_));
+        if (comm_.rank() == 0) start_ = TRY(ReadStart(options_.root, config_, parameters_.train.updates(), log_));
         return {};
     }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "learn/leaf_refit.h"
+#include "learn/tree_steps.h"
 
 namespace espalier::learn {
 
@@ -37,7 +38,8 @@ TreeBooster::TreeBooster(const BoosterInput& input)
                                   .total_rows = sets()[0].total_rows,
                                   .team = input.team,
                                   .comm = input.comm,
-                                  .num_trees = static_cast<std::size_t>(input.params.trees_per_round())});
+                                  .num_trees = static_cast<std::size_t>(input.params.trees_per_round()),
+                                  .replayed = input.updated});
     if (!input.params.samples_rows_by_gradient()) return;
     sampler_ = std::make_unique<GradientSampler>(input.params, sets()[0].segments, sets()[0].total_rows, input.team,
                                                  input.comm);
@@ -61,11 +63,24 @@ Result<std::vector<model::Tree>> TreeBooster::GrowTrees(std::size_t round) {
         grad = sampler_->grad();
         hess = sampler_->hess();
     }
-    const std::vector<GroupScale> scales =
-        TRY(AgreeOnScales(grad, hess, static_cast<std::size_t>(input_.params.num_sources()), sets()[0].total_rows,
-                          input_.team, input_.comm));
+    const auto scales_of = [&](std::span<const float> g, std::span<const float> h, int num_sources) {
+        return AgreeOnScales(g, h, static_cast<std::size_t>(num_sources), sets()[0].total_rows, input_.team,
+                             input_.comm);
+    };
+    std::vector<GroupScale> scales = TRY(scales_of(grad, hess, input_.params.num_sources()));
     std::vector<model::Tree> trees = TRY(grower_->Grow(round, grad, hess, scales));
-    if (input_.objective.LeafQuantile(0).has_value()) {
+    if (!input_.params.tree_steps.empty()) {
+        if (sampler_ != nullptr) scales = TRY(scales_of(grad_, hess_, input_.params.num_groups()));
+        TRY(RunTreeSteps({.params = input_.params,
+                          .grad = grad_,
+                          .hess = hess_,
+                          .scales = scales,
+                          .grower = *grower_,
+                          .team = input_.team,
+                          .comm = input_.comm},
+                         trees));
+    }
+    if (input_.objective.LeafQuantile(0).has_value() && input_.params.refits_leaves()) {
         TRY(RefitLeaves(input_.objective, input_.params, rows, input_.data.weighted(), *grower_, input_.team,
                         input_.comm, trees));
     }

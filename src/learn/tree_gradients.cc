@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "learn/node_sums.h"
 #include "learn/random.h"
 
 namespace espalier::learn {
@@ -13,7 +14,6 @@ using kernels::PackedPair;
 using kernels::WidePair;
 
 constexpr std::size_t kBlockRows = 8192;
-constexpr std::size_t kPrefetchRows = 24;  // a leaf's rows jump through memory
 
 }  // namespace
 
@@ -87,49 +87,23 @@ template <typename Pair>
 Result<void> TreeGradients<Pair>::SumFinely(std::span<const float> grad, std::span<const float> hess,
                                             std::span<const GroupScale> scales, const RowPartition& partition,
                                             std::span<GrowingTree> trees) const {
-    struct Leaf {
-        std::uint32_t tree;
-        std::uint32_t node;
-    };
-    std::vector<Leaf> leaves;
-    for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
-        for (std::uint32_t node = 0; node < trees[tree].nodes.size(); ++node) {
-            if (trees[tree].tree.is_leaf(node)) leaves.push_back({tree, node});
-        }
+    std::vector<const model::Tree*> grown;
+    std::vector<std::size_t> sources;
+    for (std::size_t tree = 0; tree < num_trees_; ++tree) {
+        grown.push_back(&trees[tree].tree);
+        sources.push_back(SourceOf(tree));
     }
-    std::vector<std::int64_t> sums(leaves.size() * 2, 0);
-    team_.ForEach(leaves.size(), [&](std::size_t i, int) {
-        const std::size_t tree = leaves[i].tree;
-        const GroupScale& scale = scales[SourceOf(tree)];
-        const double grad_units = std::ldexp(1.0, scale.grad_exponent);
-        const double hess_units = std::ldexp(1.0, scale.hess_exponent);
-        const float* g = grad.data() + SourceOf(tree) * num_rows_;
-        const float* h = hess.data() + SourceOf(tree) * num_rows_;
-        WidePair sum;
-        const std::span<const std::uint32_t> rows = partition.RowsOf(leaves[i].tree, leaves[i].node);
-        for (std::size_t nth = 0; nth < rows.size(); ++nth) {
-            const std::uint32_t ahead = rows[std::min(nth + kPrefetchRows, rows.size() - 1)];
-            __builtin_prefetch(g + ahead);
-            __builtin_prefetch(h + ahead);
-            const std::uint32_t row = rows[nth];
-            if (!IsSampled(tree, row)) continue;
-            sum.g += ToFine(g[row], grad_units);
-            sum.h += ToFine(h[row], hess_units);
-        }
-        sums[2 * i] = sum.g;
-        sums[2 * i + 1] = sum.h;
-    });
-    TRY(comm_.AllReduceSum(sums));
-    for (GrowingTree& growing : trees) {
-        for (GrowingNode& node : growing.nodes) node.sum = {};
-    }
-    for (std::size_t i = 0; i < leaves.size(); ++i) {
-        trees[leaves[i].tree].nodes[leaves[i].node].sum = {sums[2 * i], sums[2 * i + 1]};
-    }
-    for (GrowingTree& growing : trees) {
-        for (std::size_t node = growing.nodes.size(); node-- > 1;) {
-            growing.nodes[static_cast<std::size_t>(growing.tree.parents[node])].sum += growing.nodes[node].sum;
-        }
+    const auto sums = TRY(SumNodes({.grad = grad,
+                                    .hess = hess,
+                                    .scales = scales,
+                                    .source_of_tree = sources,
+                                    .sampled = sampled_,
+                                    .partition = partition,
+                                    .team = team_,
+                                    .comm = comm_},
+                                   grown));
+    for (std::size_t tree = 0; tree < num_trees_; ++tree) {
+        for (std::size_t node = 0; node < sums[tree].size(); ++node) trees[tree].nodes[node].sum = sums[tree][node];
     }
     return {};
 }

@@ -10,8 +10,8 @@
 #include "learn/growing_tree.h"
 #include "learn/growth_queue.h"
 #include "learn/histogram_step.h"
+#include "learn/replay_grower.h"
 #include "learn/tree_gradients.h"
-#include "learn/tree_pruner.h"
 #include "learn/tree_walk.h"
 
 namespace espalier::learn {
@@ -77,7 +77,6 @@ class TreeGrowerOf final : public TreeGrower {
             }
             TRY(BuildChildren());
         }
-        if (params_.prunes_afterwards()) Prune();
         // Packed sums decide the structure; weights come from sums of all the precision the gradients have.
         if (kPacked) TRY(gradients_.SumFinely(grad, hess, scales, partition_, trees_));
         for (std::size_t tree = 0; tree < num_trees_; ++tree) {
@@ -95,6 +94,10 @@ class TreeGrowerOf final : public TreeGrower {
         return grown;
     }
 
+    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
+        partition_.MoveLeaves(tree, leaf_of, num_nodes);
+        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
+    }
     const RowPartition& train_partition() const override { return partition_; }
     const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
@@ -227,20 +230,6 @@ class TreeGrowerOf final : public TreeGrower {
         return left.data();
     }
 
-    /// Takes back splits that do not pay; the children's rows are their parent's then.
-    void Prune() {
-        for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
-            GrowingTree& growing = trees_[tree];
-            for (GrowingNode& node : growing.nodes) Release(std::exchange(node.slot, -1));
-            const std::vector<std::uint32_t> kept = PruneTree(growing.tree, params_);
-            for (std::size_t node = 0; node < kept.size(); ++node) growing.nodes[node] = growing.nodes[kept[node]];
-            growing.nodes.resize(kept.size());
-            partition_.Renumber(tree, kept);
-            if (!eval_rows_.empty()) continue;
-            for (auto& eval : eval_partitions_) eval->Renumber(tree, kept);
-        }
-    }
-
     /// With several ranks the sums of all builds of a call travel at once: in batches that fit the budget.
     Result<void> RunBuilds() {
         const std::size_t in_budget = params_.histogram_bytes_max / (layout_.num_cells() * sizeof(Pair));
@@ -352,6 +341,7 @@ class TreeGrowerOf final : public TreeGrower {
 };
 
 std::unique_ptr<TreeGrower> TreeGrower::Create(const GrowerInput& input) {
+    if (input.replayed != nullptr) return MakeReplayGrower(input);
     switch (input.cutting) {
         case data::Cutting::kPerTree:
             return MakeApproxGrower(input);

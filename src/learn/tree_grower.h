@@ -49,6 +49,8 @@ struct GrowerInput {
     collective::Comm& comm;
     std::size_t first_tree = 0;  ///< the first of the round's trees that is grown here
     std::size_t num_trees = 1;   ///< and how many are
+    /// Not null: trees do not grow, they are this model's, one round after the other. Needs the rows' values.
+    const model::TreeEnsemble* replayed = nullptr;
 };
 
 class TreeGrower {
@@ -60,6 +62,9 @@ class TreeGrower {
     /// Grows the trees of a round, group-major, from grad and hess [sources x rows] (TrainParams::source_of_tree).
     virtual Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                                   std::span<const float> hess, std::span<const GroupScale> scales) = 0;
+
+    /// The rows of a tree's leaves after it was pruned; see RowPartition::MoveLeaves.
+    virtual void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) = 0;
 
     /// Rows per leaf after Grow.
     virtual const RowPartition& train_partition() const = 0;

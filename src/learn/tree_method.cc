@@ -10,6 +10,21 @@ namespace {
 
 constexpr std::uint64_t kExactRowsMax = std::uint64_t{1} << 22;
 
+/// The updaters that grow trees, and the last version that has each.
+struct Grower {
+    std::string_view name;
+    TreeMethod method;
+    AlgorithmVersion to = AlgorithmVersion::k3_2_0;
+};
+constexpr Grower kGrowers[] = {
+    {"grow_colmaker", TreeMethod::kExact},
+    {"distcol", TreeMethod::kExact, AlgorithmVersion::k1_0_1},
+    {"grow_histmaker", TreeMethod::kApprox},
+    {"grow_local_histmaker", TreeMethod::kApprox, AlgorithmVersion::k1_5_1},
+    {"grow_skmaker", TreeMethod::kApprox, AlgorithmVersion::k1_2_2},
+    {"grow_quantile_histmaker", TreeMethod::kHist},
+};
+
 bool ExactCan(const TrainParams& params) {
     return params.max_depth > 0 && params.grow_policy == GrowPolicy::kDepthwise && params.max_leaves == 0 &&
            params.colsample_bynode == 1 && !params.samples_rows_by_gradient();
@@ -17,29 +32,54 @@ bool ExactCan(const TrainParams& params) {
 
 }  // namespace
 
-Result<UpdaterChoice> ChooseByUpdaters(const std::vector<std::string>& updaters) {
-    const auto has = [&](std::string_view name) {
-        return std::find(updaters.begin(), updaters.end(), name) != updaters.end();
-    };
+Result<UpdaterChoice> ChooseByUpdaters(const std::vector<std::string>& updaters, AlgorithmVersion version) {
     UpdaterChoice choice;
-    choice.prunes = has("prune");
-    if (has("refresh")) {
-        return Error(ErrorCode::kInvalidArgument,
-                     "Hyperparameter updater: 'refresh' after growing trees is not implemented by this build. Leave it "
-                     "out, or use it with process_type 'update'.");
+    bool grows = false;
+    for (const std::string& name : updaters) {
+        if (name == "sync") continue;  // Gives all instances the trees of one; here they have the same.
+        if (name == "refresh" || name == "prune") {
+            if (!grows) {
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("Updater: `{}` can not be used to create new trees. Set `process_type` to "
+                                         "`update` if you want to update existing trees, or put 'grow_colmaker' or "
+                                         "'grow_histmaker' before it.",
+                                         name));
+            }
+            choice.steps.push_back(name == "refresh" ? TreeStep::kRefresh : TreeStep::kPrune);
+            continue;
+        }
+        const auto* const found =
+            std::find_if(std::begin(kGrowers), std::end(kGrowers), [&](const Grower& g) { return g.name == name; });
+        if (found == std::end(kGrowers) || version > found->to) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("Unknown tree updater {}: XGBoost {} has none of that name. Use 'grow_colmaker' "
+                                     "or 'grow_histmaker', or leave updater out.",
+                                     name, ToString(version)));
+        }
+        choice.method = found->method;
+        grows = true;
     }
-    if (has("grow_colmaker") || has("distcol")) {
-        choice.method = TreeMethod::kExact;
-    } else if (has("grow_histmaker") || has("grow_local_histmaker") || has("grow_skmaker")) {
-        choice.method = TreeMethod::kApprox;
-    } else if (has("grow_quantile_histmaker")) {
-        choice.method = TreeMethod::kHist;
-    } else {
+    if (!grows) {
         return Error(ErrorCode::kInvalidArgument,
                      "Hyperparameter updater: none of those named grows trees. Add one of 'grow_colmaker', "
                      "'grow_histmaker', or leave updater out.");
     }
     return choice;
+}
+
+Result<std::vector<TreeStep>> StepsOfUpdate(const std::vector<std::string>& updaters) {
+    std::vector<TreeStep> steps;
+    for (const std::string& name : updaters) {
+        if (name != "refresh" && name != "prune") {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("Updater: `{}` can not be used to modify existing trees. Set `process_type` to "
+                                     "`default` if you want to build new trees, or updater to 'refresh', 'prune' or "
+                                     "'refresh,prune'.",
+                                     name));
+        }
+        steps.push_back(name == "refresh" ? TreeStep::kRefresh : TreeStep::kPrune);
+    }
+    return steps;
 }
 
 Result<void> CheckTreeMethod(const TrainParams& params) {
@@ -78,6 +118,9 @@ Result<TrainParams> DecideTreeMethod(const TrainParams& params, std::uint64_t to
         // Stock's colmaker does not look at them.
         decided.max_leaves = 0;
         decided.grow_policy = GrowPolicy::kDepthwise;
+    }
+    if (decided.pruning_rule == PruningRule::kAfterwards) {
+        decided.tree_steps.insert(decided.tree_steps.begin(), TreeStep::kPrune);
     }
     return decided;
 }

@@ -15,19 +15,22 @@
 
 namespace espalier::learn {
 
-/// The method a user's list of updaters asks for, and whether the pruner follows. kInvalidArgument, with the reason,
-/// for a list that grows no trees.
+/// The method a user's list of updaters asks for, and what follows it. kInvalidArgument, with the reason, for a list
+/// that grows no trees, or names what the version does not have.
 struct UpdaterChoice {
     TreeMethod method = TreeMethod::kHist;
-    bool prunes = false;
+    std::vector<TreeStep> steps;
 };
-Result<UpdaterChoice> ChooseByUpdaters(const std::vector<std::string>& updaters);
+Result<UpdaterChoice> ChooseByUpdaters(const std::vector<std::string>& updaters, AlgorithmVersion version);
+
+/// What process_type update does with the trees. kInvalidArgument, in xgboost's words, for updaters that grow trees.
+Result<std::vector<TreeStep>> StepsOfUpdate(const std::vector<std::string>& updaters);
 
 /// kInvalidArgument, in xgboost's words, when the method cannot do what the parameters ask for.
 Result<void> CheckTreeMethod(const TrainParams& params);
 
-/// `params` with kAuto decided and the method's pruning rule set; rows and ranks of the whole job. kInvalidArgument for
-/// exact on several ranks.
+/// `params` with kAuto decided, the method's pruning rule set and its pruning among the steps; rows and ranks of the
+/// whole job. kInvalidArgument for exact on several ranks.
 Result<TrainParams> DecideTreeMethod(const TrainParams& params, std::uint64_t total_rows, int num_ranks);
 
 }  // namespace espalier::learn

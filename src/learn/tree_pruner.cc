@@ -74,6 +74,11 @@ std::vector<int> DepthsOf(const model::Tree& tree) {
 
 std::vector<std::uint32_t> PruneTree(model::Tree& tree, const TrainParams& params) {
     std::vector<int> depths = DepthsOf(tree);
+    const std::vector<std::int32_t> parents = tree.parents;
+    std::vector<std::uint32_t> leaves;
+    for (std::uint32_t node = 0; node < tree.num_nodes(); ++node) {
+        if (depths[node] >= 0 && tree.is_leaf(node)) leaves.push_back(node);
+    }
     const auto is_kept_leaf = [&](std::size_t node) { return depths[node] >= 0 && tree.is_leaf(node); };
     for (std::size_t first = 0; first < tree.num_nodes(); ++first) {
         for (std::size_t leaf = first; leaf > 0 && is_kept_leaf(leaf);) {
@@ -88,17 +93,25 @@ std::vector<std::uint32_t> PruneTree(model::Tree& tree, const TrainParams& param
             tree.split_indices[parent] = 0;
             if (!tree.split_type.empty()) tree.split_type[parent] = 0;
             tree.default_left[parent] = 0;
-            tree.loss_changes[parent] = 0;
             tree.split_conditions[parent] = params.eta_of_tree() * tree.base_weights[parent];
             leaf = parent;
         }
     }
     std::vector<std::uint32_t> kept;
-    for (std::size_t node = 0; node < tree.num_nodes(); ++node) {
-        if (depths[node] >= 0) kept.push_back(static_cast<std::uint32_t>(node));
+    std::vector<std::uint32_t> number_of(tree.num_nodes(), kNoLeaf);
+    for (std::uint32_t node = 0; node < tree.num_nodes(); ++node) {
+        if (depths[node] < 0) continue;
+        number_of[node] = static_cast<std::uint32_t>(kept.size());
+        kept.push_back(node);
+    }
+    std::vector<std::uint32_t> leaf_of(tree.num_nodes(), kNoLeaf);
+    for (const std::uint32_t leaf : leaves) {
+        std::size_t node = leaf;
+        while (depths[node] < 0) node = static_cast<std::size_t>(parents[node]);
+        leaf_of[leaf] = number_of[node];
     }
     if (kept.size() < tree.num_nodes()) Renumber(tree, kept);
-    return kept;
+    return leaf_of;
 }
 
 }  // namespace espalier::learn

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "learn/train_params.h"
@@ -13,8 +14,10 @@
 
 namespace espalier::learn {
 
-/// Prunes `tree`; a node that becomes a leaf gets eta times its base weight as its value. Returns the former number of
-/// each node that is left.
+inline constexpr std::uint32_t kNoLeaf = std::numeric_limits<std::uint32_t>::max();
+
+/// Prunes `tree`; a node that becomes a leaf gets eta times its base weight as its value. Returns for each former leaf
+/// the number of the leaf its rows are in now, for other nodes kNoLeaf.
 std::vector<std::uint32_t> PruneTree(model::Tree& tree, const TrainParams& params);
 
 }  // namespace espalier::learn
