@@ -1,10 +1,10 @@
-"""Reads botocore's SageMaker service model and writes the part the server needs as a C++ source file.
+"""Reads botocore's models of SageMaker, CloudWatch and Application Auto Scaling and writes the part the server needs as C++.
 
 usage: generate_service_model.py --python-root .venv --output FILE.cc
 
 The server validates requests against the published contract, not against memory: the shapes reachable from the inputs of
-the operations below, with their patterns, enums, lengths and required members, become one JSON text embedded in the
-binary, together with the names of all operations of the service. RE2 (linear time, no look-around) matches the patterns,
+the operations below, with their patterns, enums, lengths and required members, become one JSON text a service embedded in
+the binary, together with the names of all its operations. RE2 (linear time, no look-around) matches the patterns,
 so the few constructs it lacks are rewritten here into "must match A and must not match B".
 """
 
@@ -16,6 +16,8 @@ import re
 import sys
 
 MODEL = "botocore/data/sagemaker/2017-07-24/service-2.json.gz"
+CLOUDWATCH_MODEL = "botocore/data/cloudwatch/2010-08-01/service-2.json.gz"
+SCALING_MODEL = "botocore/data/application-autoscaling/2016-02-06/service-2.json.gz"
 OPERATIONS = [
     "AddTags",
     "CreateEndpoint",
@@ -51,6 +53,33 @@ OPERATIONS = [
     "UpdateEndpoint",
     "UpdateEndpointWeightsAndCapacities",
 ]
+CLOUDWATCH_OPERATIONS = [
+    "DeleteAlarms",
+    "DescribeAlarmHistory",
+    "DescribeAlarms",
+    "DescribeAlarmsForMetric",
+    "GetMetricData",
+    "GetMetricStatistics",
+    "ListMetrics",
+    "PutMetricAlarm",
+    "PutMetricData",
+    "SetAlarmState",
+]
+SCALING_OPERATIONS = [
+    "DeleteScalingPolicy",
+    "DeregisterScalableTarget",
+    "DescribeScalableTargets",
+    "DescribeScalingActivities",
+    "DescribeScalingPolicies",
+    "PutScalingPolicy",
+    "RegisterScalableTarget",
+]
+# C++ constant: (model, operations whose shapes are needed).
+TABLES = {
+    "kServiceModelJson": (MODEL, OPERATIONS),
+    "kCloudWatchModelJson": (CLOUDWATCH_MODEL, CLOUDWATCH_OPERATIONS),
+    "kScalingModelJson": (SCALING_MODEL, SCALING_OPERATIONS),
+}
 # The InstanceType enums grow with every release of botocore; any machine name is fine here, all run on this machine.
 OPEN_ENUM_PREFIX = "ml."
 RAW_STRING_PIECE = 12000  # Compilers must take string literals of 65,536 characters; adjacent pieces are joined.
@@ -60,10 +89,10 @@ def fail(message: str) -> None:
     sys.exit(f"generate_service_model.py: {message}")
 
 
-def find_model(root: pathlib.Path) -> pathlib.Path:
-    found = sorted(root.glob(f"lib/python3*/site-packages/{MODEL}"))
+def find_model(root: pathlib.Path, model: str) -> pathlib.Path:
+    found = sorted(root.glob(f"lib/python3*/site-packages/{model}"))
     if not found:
-        fail(f"no {MODEL} under {root}. Run `./dev setup` first: it makes .venv with the pinned botocore.")
+        fail(f"no {model} under {root}. Run `./dev setup` first: it makes .venv with the pinned botocore.")
     return found[-1]
 
 
@@ -110,10 +139,10 @@ def compact_shape(shape: dict) -> dict:
     return compact
 
 
-def collect(model: dict) -> dict:
+def collect(model: dict, operations: list[str]) -> dict:
     shapes: dict[str, dict] = {}
     inputs = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         if operation not in model["operations"]:
             fail(f"the service model has no operation {operation}")
         inputs[operation] = model["operations"][operation]["input"]["shape"]
@@ -128,15 +157,19 @@ def collect(model: dict) -> dict:
     return {"operations": sorted(model["operations"]), "inputs": inputs, "shapes": dict(sorted(shapes.items()))}
 
 
-def as_cpp(text: str, source: str) -> str:
-    pieces = [text[i:i + RAW_STRING_PIECE] for i in range(0, len(text), RAW_STRING_PIECE)]
-    body = "\n".join(f'    R"~({piece})~"' for piece in pieces)
+def as_cpp(texts: dict[str, str]) -> str:
+    constants = []
+    for name, text in texts.items():
+        if ")~" in text:
+            fail("a model holds the raw-string delimiter; choose another")
+        pieces = [text[i:i + RAW_STRING_PIECE] for i in range(0, len(text), RAW_STRING_PIECE)]
+        body = "\n".join(f'    R"~({piece})~"' for piece in pieces)
+        constants.append(f"const char* const {name} =\n{body};\n")
     return (
-        f"// Made by tools/generate_service_model.py from {source}. Not for editing.\n"
+        "// Made by tools/generate_service_model.py from botocore. Not for editing.\n"
         '#include "api/sagemaker/service_model.h"\n\n'
-        "namespace espalier::api::sagemaker {\n\n"
-        f"const char* const kServiceModelJson =\n{body};\n\n"
-        "}  // namespace espalier::api::sagemaker\n"
+        "namespace espalier::api::sagemaker {\n\n" + "\n".join(constants) +
+        "\n}  // namespace espalier::api::sagemaker\n"
     )
 
 
@@ -145,11 +178,11 @@ def main() -> None:
     parser.add_argument("--python-root", type=pathlib.Path, required=True)
     parser.add_argument("--output", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
-    model = json.loads(gzip.decompress(find_model(arguments.python_root).read_bytes()))
-    text = json.dumps(collect(model), separators=(",", ":"), ensure_ascii=True)
-    if ")~" in text:
-        fail("the model holds the raw-string delimiter; choose another")
-    arguments.output.write_text(as_cpp(text, MODEL))
+    texts = {}
+    for name, (path, operations) in TABLES.items():
+        model = json.loads(gzip.decompress(find_model(arguments.python_root, path).read_bytes()))
+        texts[name] = json.dumps(collect(model, operations), separators=(",", ":"), ensure_ascii=True)
+    arguments.output.write_text(as_cpp(texts))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@
 #include "api/front_door.h"
 #include "api/iam/iam_service.h"
 #include "api/logs/logs_service.h"
+#include "api/metrics/alarm_operations.h"
+#include "api/metrics/metric_operations.h"
 #include "api/metrics/metrics_service.h"
 #include "api/runtime/runtime_service.h"
 #include "api/s3/s3_service.h"
@@ -39,6 +41,7 @@
 #include "jobs/transform/transform_service.h"
 #include "jobs/tuning/tuning_service.h"
 #include "meta/database.h"
+#include "monitor/alarm_service.h"
 #include "store/object_store.h"
 
 namespace espalier::cmd {
@@ -157,11 +160,13 @@ Result<void> Serve(ServeOptions options) {
     std::unique_ptr<meta::Database> database = TRY(meta::Database::Open(options.data_folder + "/espalier.db"));
     std::unique_ptr<store::ObjectStore> objects = TRY(store::ObjectStore::Open(
         {.folder = options.data_folder + "/objects", .database = database.get(), .clock = &clock, .fs = &fs}));
+    monitor::Metrics metric_values(*database);
     std::unique_ptr<hosting::EndpointService> hosting =
         TRY(hosting::EndpointService::Open({.database = database.get(),
                                             .objects = objects.get(),
                                             .clock = &clock,
                                             .fs = &fs,
+                                            .metrics = &metric_values,
                                             .folder = options.data_folder + "/hosting"}));
     const std::unique_ptr<JobServices> jobs = TRY(OpenJobs(options, *database, *objects, clock));
 
@@ -194,8 +199,11 @@ Result<void> Serve(ServeOptions options) {
     meta::Logs log_rows(*database);
     api::logs::LogsService logs(log_rows);
     front_door.Mount(api::ServiceId::kLogs, logs);
-    meta::TrainingMetrics metric_rows(*database);
-    api::metrics::MetricsService metrics(metric_rows, *hosting);
+    monitor::AlarmService alarms({.database = database.get(), .metrics = &metric_values, .clock = &clock});
+    api::metrics::MetricsOperations metric_operations;
+    api::metrics::AddMetricOperations(metric_operations, metric_values, clock, [&] { hosting->BookTraffic(); });
+    api::metrics::AddAlarmOperations(metric_operations, alarms);
+    api::metrics::MetricsService metrics(std::move(metric_operations));
     front_door.Mount(api::ServiceId::kMetrics, metrics);
 
     return RunUntilSignal(std::move(options), address, front_door, describe_hold);

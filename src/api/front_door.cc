@@ -82,7 +82,6 @@ WireProtocol ProtocolOf(Route route) {
         case Route::kLogs:
         case Route::kMetrics:
         case Route::kUnknownTarget:
-        case Route::kMetricsCbor:
             return WireProtocol::kJson;
         case Route::kRuntime:
         case Route::kSageMakerOther:
@@ -165,9 +164,6 @@ class IdentifiedExchange final : public http::Exchange {
 /// What to say where no service is.
 WireFault NobodyHome(Route route, const http::RequestHead& head) {
     switch (route) {
-        case Route::kMetricsCbor:
-            return {400, "UnknownOperationException",
-                    "CloudWatch's CBOR protocol is not supported here; use a client that speaks its JSON protocol."};
         case Route::kSageMaker:
         case Route::kLogs:
         case Route::kMetrics:
@@ -212,7 +208,7 @@ Route RouteOf(const http::RequestHead& head) {
     }
     if (head.method == "POST" && path.starts_with("/service/GraniteServiceVersion20100801/operation/") &&
         head.headers.Has("smithy-protocol")) {
-        return Route::kMetricsCbor;
+        return Route::kMetrics;
     }
     if (path == "/" && ((head.method == "POST" && IsForm(head)) || (head.method == "GET" && HasActionQuery(head)))) {
         return Route::kIam;

@@ -23,7 +23,7 @@ enum class ServiceId {
     kSageMaker,  ///< control plane
     kRuntime,    ///< InvokeEndpoint and its kin
     kLogs,       ///< CloudWatch Logs
-    kMetrics,    ///< CloudWatch, json 1.0
+    kMetrics,    ///< CloudWatch, json 1.0 and CBOR
     kIam,        ///< STS and IAM, the query protocol
 };
 inline constexpr std::size_t kNumServices = 6;
@@ -36,7 +36,6 @@ enum class Route {
     kLogs,
     kMetrics,
     kIam,
-    kMetricsCbor,     ///< CloudWatch in a protocol not spoken here
     kUnknownTarget,   ///< an X-Amz-Target of no service here
     kSageMakerOther,  ///< signed for sagemaker, but no path of the runtime
     kHealth,

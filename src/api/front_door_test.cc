@@ -39,7 +39,7 @@ TEST(FrontDoor, TellsRequestsApart) {
          Route::kUnknownTarget},
         {Head("POST", "/service/GraniteServiceVersion20100801/operation/ListMetrics",
               {{"smithy-protocol", "rpc-v2-cbor"}, Scope("monitoring")}),
-         Route::kMetricsCbor},
+         Route::kMetrics},
         {Head("POST", "/", {form, Scope("sts")}), Route::kIam},
         {Head("POST", "/", {form}), Route::kIam},
         {Head("GET", "/?Action=GetCallerIdentity&Version=2011-06-15"), Route::kIam},

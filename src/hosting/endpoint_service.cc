@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "base/log.h"
+#include "hosting/endpoint_metrics.h"
 #include "meta/arn.h"
 #include "store/s3_location.h"
 
@@ -111,11 +112,14 @@ EndpointService::EndpointService(const Options& options, std::unique_ptr<Archive
       endpoints_(*options.database, meta::ResourceKind::kEndpoint),
       capture_(*options.objects),
       invoker_(capture_, *options.clock),
-      ticker_([this](const std::stop_token& stop) { TickStats(stop); }) {}
+      ticker_([this](const std::stop_token& stop) { Tick(stop); }) {}
 
 EndpointService::~EndpointService() {
-    // Mirrored requests may still capture: they end before the capture writer does.
+    // Mirrored requests may still capture and count: they end before the capture writer and the last booking do.
     invoker_.Stop();
+    ticker_.request_stop();
+    ticker_.join();
+    BookTraffic();
 }
 
 Result<void> EndpointService::Restore() {
@@ -191,7 +195,7 @@ Result<LiveVariant> EndpointService::LoadVariant(const meta::Scope& scope, const
     served.model = std::move(loaded->model);
     LiveVariant live{.name = variant.spec.name,
                      .served = std::move(served),
-                     .stats = StatsOf({scope, name}, variant.spec.name),
+                     .stats = StatsOf({scope, name}, variant.spec),
                      .capture_prefix = ""};
     if (Captures(spec)) {
         const store::S3Location root = TRY(store::ParseS3Location(spec.capture->destination_uri));
@@ -329,6 +333,7 @@ Result<void> EndpointService::Delete(const meta::Scope& scope, const std::string
         std::lock_guard lock(table_mutex_);
         table_.Remove(scope, name);
     }
+    BookTraffic();
     {
         std::lock_guard lock(mutex_);
         shared_.erase({scope, name});
@@ -349,13 +354,11 @@ Result<std::vector<meta::ResourceRecord>> EndpointService::List(const meta::List
     return endpoints_.List(query);
 }
 
-std::shared_ptr<TrafficStats> EndpointService::StatsOf(const EndpointId& id, const std::string& variant) {
+std::shared_ptr<TrafficStats> EndpointService::StatsOf(const EndpointId& id, const VariantSpec& spec) {
     std::lock_guard lock(mutex_);
-    std::shared_ptr<TrafficStats>& stats = shared_[id].stats[variant];
-    if (stats == nullptr) {
-        stats = std::make_shared<TrafficStats>();
-        stats->Tick(options_.clock->WallMillis());
-    }
+    shared_[id].num_instances[spec.name] = spec.num_instances;
+    std::shared_ptr<TrafficStats>& stats = shared_[id].stats[spec.name];
+    if (stats == nullptr) stats = std::make_shared<TrafficStats>();
     return stats;
 }
 
@@ -364,18 +367,21 @@ std::shared_ptr<TrafficSequence> EndpointService::SequenceOf(const EndpointId& i
     return shared_[id].sequence;
 }
 
-std::vector<TrafficMinute> EndpointService::Traffic(const meta::Scope& scope, std::string_view endpoint,
-                                                    std::string_view variant, UnixMillis begin, UnixMillis end) const {
-    std::shared_ptr<TrafficStats> stats;
+void EndpointService::BookTraffic() {
+    std::lock_guard booking(booking_mutex_);
+    const UnixMillis now = options_.clock->WallMillis();
+    std::vector<monitor::MetricValues> values;
     {
         std::lock_guard lock(mutex_);
-        auto found = shared_.find({scope, std::string(endpoint)});
-        if (found == shared_.end()) return {};
-        auto named = found->second.stats.find(variant);
-        if (named == found->second.stats.end()) return {};
-        stats = named->second;
+        for (auto& [id, shared] : shared_) {
+            for (auto& [variant, stats] : shared.stats) {
+                const EndpointVariant which{id.first, id.second, variant, shared.num_instances[variant]};
+                AppendEndpointMetrics(which, stats->Take(), now, values);
+            }
+        }
     }
-    return stats->Minutes(begin, end);
+    if (Result<void> put = options_.metrics->Put(values); !put)
+        LOG_ERROR("the traffic of endpoints was not booked", {"error", put.error().ToString()});
 }
 
 void EndpointService::SweepShelf() {
@@ -393,13 +399,12 @@ void EndpointService::SweepShelf() {
     });
 }
 
-void EndpointService::TickStats(const std::stop_token& stop) {
-    std::unique_lock lock(mutex_);
+void EndpointService::Tick(const std::stop_token& stop) {
+    std::mutex waiting;
+    std::unique_lock lock(waiting);
     while (!stop.stop_requested()) {
         ticker_wake_.wait_for(lock, stop, kTick, [] { return false; });
-        const UnixMillis now = options_.clock->WallMillis();
-        for (auto& [id, shared] : shared_)
-            for (auto& [variant, stats] : shared.stats) stats->Tick(now);
+        BookTraffic();
     }
 }
 

@@ -30,6 +30,7 @@
 #include "hosting/invoker.h"
 #include "hosting/live_endpoint.h"
 #include "meta/resources.h"
+#include "monitor/metrics.h"
 
 namespace espalier::hosting {
 
@@ -53,6 +54,7 @@ class EndpointService {
         store::ObjectStore* objects = nullptr;
         const Clock* clock = nullptr;
         Fs* fs = nullptr;
+        monitor::Metrics* metrics = nullptr;
         std::string folder;  ///< made if missing: <folder>/archives is the shelf
     };
     /// Loads every endpoint that was in service, before it returns. An endpoint whose archive is gone or damaged is
@@ -92,9 +94,8 @@ class EndpointService {
     const CaptureWriter& capture() const { return capture_; }
     const Invoker& invoker() const { return invoker_; }
 
-    /// Traffic of a variant by the minute; empty when there is no such endpoint or variant.
-    std::vector<TrafficMinute> Traffic(const meta::Scope& scope, std::string_view endpoint, std::string_view variant,
-                                       UnixMillis begin, UnixMillis end) const;
+    /// Books the traffic up to now as metrics (endpoint_metrics.h), which happens about once a second by itself.
+    void BookTraffic();
 
   private:
     using EndpointId = std::pair<meta::Scope, std::string>;
@@ -116,10 +117,10 @@ class EndpointService {
     /// Writes the row with that status and spec, then puts the endpoint into the table, or takes it out.
     Result<void> Publish(meta::ResourceRecord record, std::string status, const EndpointSpec& spec,
                          std::shared_ptr<const LiveEndpoint> live);
-    std::shared_ptr<TrafficStats> StatsOf(const EndpointId& id, const std::string& variant);
+    std::shared_ptr<TrafficStats> StatsOf(const EndpointId& id, const VariantSpec& spec);
     std::shared_ptr<TrafficSequence> SequenceOf(const EndpointId& id);
     void SweepShelf();
-    void TickStats(const std::stop_token& stop);
+    void Tick(const std::stop_token& stop);
 
     const Options options_;
     std::unique_ptr<ArchiveShelf> shelf_;
@@ -134,9 +135,11 @@ class EndpointService {
     std::set<EndpointId> busy_;  // guarded by mutex_
     struct Shared {
         VariantStats stats;
+        std::map<std::string, int> num_instances;  ///< by variant, of the newest version
         std::shared_ptr<TrafficSequence> sequence = std::make_shared<TrafficSequence>();
     };
     std::map<EndpointId, Shared> shared_;  // guarded by mutex_
+    std::mutex booking_mutex_;             // held while traffic is booked, so that when it returns all is there
     std::mutex table_mutex_;               // writers of table_ take turns
     std::jthread ticker_;
 };

@@ -50,22 +50,26 @@ class EndpointServiceTest : public testing::Test {
     }
     void TearDown() override {
         service_.reset();
+        metrics_.reset();
         objects_.reset();
         database_.reset();
         std::filesystem::remove_all(folder_);
     }
     void Reopen() {
         service_.reset();
+        metrics_.reset();
         objects_.reset();
         database_.reset();
         database_ = meta::Database::Open(folder_ + "/meta.db").value();
         objects_ = store::ObjectStore::Open(
                        {.folder = folder_ + "/objects", .database = database_.get(), .clock = &clock_, .fs = &fs_})
                        .value();
+        metrics_ = std::make_unique<monitor::Metrics>(*database_);
         service_ = EndpointService::Open({.database = database_.get(),
                                           .objects = objects_.get(),
                                           .clock = &clock_,
                                           .fs = &fs_,
+                                          .metrics = metrics_.get(),
                                           .folder = folder_ + "/hosting"})
                        .value();
     }
@@ -126,6 +130,7 @@ class EndpointServiceTest : public testing::Test {
     SystemClock clock_;
     std::unique_ptr<meta::Database> database_;
     std::unique_ptr<store::ObjectStore> objects_;
+    std::unique_ptr<monitor::Metrics> metrics_;
     std::unique_ptr<EndpointService> service_;
     std::optional<store::BucketName> bucket_;
     meta::Scope scope_{.account = "123456789012", .region = "us-east-1"};
@@ -316,18 +321,28 @@ TEST_F(EndpointServiceTest, ShadowsGetTheirShareAndAreCounted) {
                  {{.name = "s", .model_name = "m2", .weight = 1}});
     ASSERT_EQ(Create("e", "c"), "ok");
     for (int i = 0; i < 200; ++i) EXPECT_EQ(Invoke("e"), "1.0");
-    const UnixMillis end = clock_.WallMillis() + 60'000;
     auto total = [&](const char* variant) {
-        std::uint64_t sum = 0;
-        for (const TrafficMinute& minute : service_->Traffic(scope_, "e", variant, 0, end))
-            sum += minute.counts.invocations;
+        service_->BookTraffic();
+        const monitor::Periods periods = metrics_
+                                             ->Read({.metric = {scope_,
+                                                                "AWS/SageMaker",
+                                                                "Invocations",
+                                                                {{"EndpointName", "e"}, {"VariantName", variant}}},
+                                                     .from = 0,
+                                                     .to = clock_.WallMillis() + 60'000,
+                                                     .period_ms = 86'400'000})
+                                             .value();
+        double sum = 0;
+        for (const auto& [begin, values] : periods.by_begin) sum += values.summary().sum;
         return sum;
     };
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (total("s") < 90 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    EXPECT_NEAR(static_cast<double>(total("s")), 100, 10);
-    EXPECT_EQ(total("a"), 200U);
-    EXPECT_EQ(total("z"), 0U);
+    EXPECT_NEAR(total("s"), 100, 10);
+    EXPECT_EQ(total("a"), 200);
+    EXPECT_EQ(total("z"), 0);
+    Reopen();
+    EXPECT_EQ(total("a"), 200) << "metrics survive a restart";
 }
 
 TEST_F(EndpointServiceTest, CapturedRequestsCanBeReadBackAfterDelete) {

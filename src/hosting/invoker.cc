@@ -16,11 +16,16 @@ InvokeReply Invoker::Invoke(const std::shared_ptr<const LiveEndpoint>& endpoint,
         auto named = std::find_if(endpoint->production.begin(), endpoint->production.end(),
                                   [&](const LiveVariant& each) { return each.name == request.target_variant; });
         if (named == endpoint->production.end())
-            return {.outcome = InvokeReply::Outcome::kUnknownVariant, .variant = nullptr, .reply = {}};
+            return {.outcome = InvokeReply::Outcome::kUnknownVariant,
+                    .variant = nullptr,
+                    .reply = {},
+                    .model_latency_us = 0};
         variant = &*named;
     } else {
         const std::optional<std::size_t> picked = endpoint->picker.Pick(point.pick);
-        if (!picked) return {.outcome = InvokeReply::Outcome::kNoTraffic, .variant = nullptr, .reply = {}};
+        if (!picked)
+            return {
+                .outcome = InvokeReply::Outcome::kNoTraffic, .variant = nullptr, .reply = {}, .model_latency_us = 0};
         variant = &endpoint->production[*picked];
     }
     CaptureIds capture;
@@ -28,18 +33,16 @@ InvokeReply Invoker::Invoke(const std::shared_ptr<const LiveEndpoint>& endpoint,
         capture = {.event_id = NewUuid(), .time = clock_.WallMillis()};
     for (const LiveShadow& shadow : endpoint->shadows)
         if (shadow.share.Takes(point.mirror)) Mirror(endpoint, shadow, request, capture);
-    return {.outcome = InvokeReply::Outcome::kAnswered,
-            .variant = variant,
-            .reply = Answer(*endpoint, *variant, request, capture)};
+    return Answer(*endpoint, *variant, request, capture);
 }
 
-ContainerReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
-                               const CaptureIds& capture) {
+InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
+                            const CaptureIds& capture) {
     const auto begin = std::chrono::steady_clock::now();
     ContainerReply reply = Infer(variant.served, request.content_type, request.accept, request.body);
     const auto took = std::chrono::steady_clock::now() - begin;
-    const auto took_us = std::chrono::ceil<std::chrono::microseconds>(took).count();
-    variant.stats->Record(reply.status, static_cast<std::uint64_t>(took_us));
+    const auto took_us = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(took).count());
+    variant.stats->Record(reply.status, took_us);
     if (!capture.event_id.empty()) {
         const bool input = endpoint.capture->input;
         const bool output = endpoint.capture->output;
@@ -53,7 +56,10 @@ ContainerReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& 
                       .output_content_type = std::string(reply.content_type),
                       .output = output ? reply.body : std::string()});
     }
-    return reply;
+    return {.outcome = InvokeReply::Outcome::kAnswered,
+            .variant = &variant,
+            .reply = std::move(reply),
+            .model_latency_us = took_us};
 }
 
 void Invoker::Mirror(const std::shared_ptr<const LiveEndpoint>& endpoint, const LiveShadow& shadow,

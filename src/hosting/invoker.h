@@ -34,6 +34,7 @@ struct InvokeReply {
     Outcome outcome = Outcome::kAnswered;
     const LiveVariant* variant = nullptr;  ///< kAnswered only; lives as long as the endpoint
     ContainerReply reply;
+    std::uint64_t model_latency_us = 0;
 };
 
 class Invoker {
@@ -55,8 +56,8 @@ class Invoker {
         std::string event_id;  ///< "" = this request is not captured
         UnixMillis time = 0;
     };
-    ContainerReply Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
-                          const CaptureIds& capture);
+    InvokeReply Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
+                       const CaptureIds& capture);
     void Mirror(const std::shared_ptr<const LiveEndpoint>& endpoint, const LiveShadow& shadow,
                 const InvokeRequest& request, const CaptureIds& capture);
 

@@ -2,49 +2,71 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
+#include <vector>
+
 namespace espalier::hosting {
 namespace {
 
-constexpr UnixMillis kMinute = 60'000;
-
-TEST(TrafficStats, BooksInvocationsToTheirMinutes) {
+TEST(TrafficStats, TakesWhatWasRecordedOnce) {
     TrafficStats stats;
-    stats.Tick(10 * kMinute + 5);
     stats.Record(200, 100);
     stats.Record(415, 10);
-    stats.Tick(10 * kMinute + 59'000);
     stats.Record(500, 40);
-    stats.Tick(11 * kMinute + 100);
-    stats.Record(200, 7);
-
-    std::vector<TrafficMinute> minutes = stats.Minutes(0, 100 * kMinute);
-    ASSERT_EQ(minutes.size(), 2U);
-    EXPECT_EQ(minutes[0].begin, 10 * kMinute);
-    EXPECT_EQ(minutes[0].counts.invocations, 3U);
-    EXPECT_EQ(minutes[0].counts.errors_4xx, 1U);
-    EXPECT_EQ(minutes[0].counts.errors_5xx, 1U);
-    EXPECT_EQ(minutes[0].counts.model_errors, 2U);
-    EXPECT_EQ(minutes[0].counts.latency_us, 150U);
-    EXPECT_EQ(minutes[0].counts.latency_us_min, 10U);
-    EXPECT_EQ(minutes[0].counts.latency_us_max, 100U);
-    EXPECT_EQ(minutes[1].begin, 11 * kMinute);
-    EXPECT_EQ(minutes[1].counts.invocations, 1U);
-    EXPECT_EQ(minutes[1].counts.latency_us_max, 7U);
-    EXPECT_EQ(stats.Minutes(11 * kMinute, 12 * kMinute).size(), 1U);
-    EXPECT_TRUE(stats.Minutes(0, 10 * kMinute).empty());
-    EXPECT_EQ(stats.Totals().invocations, 4U);
+    stats.RecordOverhead(3);
+    TrafficTaken taken = stats.Take();
+    EXPECT_EQ(taken.invocations, 3U);
+    EXPECT_EQ(taken.errors_4xx, 1U);
+    EXPECT_EQ(taken.errors_5xx, 1U);
+    EXPECT_EQ(taken.model_errors, 2U);
+    EXPECT_EQ(taken.model_latency_us.summary().count, 3);
+    EXPECT_EQ(taken.model_latency_us.summary().sum, 150);
+    EXPECT_EQ(taken.model_latency_us.summary().minimum, 10);
+    EXPECT_EQ(taken.model_latency_us.summary().maximum, 100);
+    EXPECT_EQ(taken.model_latency_us.Percentile(50), 40);
+    EXPECT_EQ(taken.overhead_latency_us.summary().sum, 3);
+    EXPECT_EQ(stats.Take().invocations, 0U);
+    EXPECT_TRUE(stats.Take().model_latency_us.empty());
 }
 
-TEST(TrafficStats, QuietMinutesLeaveNothingAndOldOnesGo) {
-    TrafficStats stats;
-    stats.Tick(kMinute);
-    stats.Tick(2 * kMinute);
-    EXPECT_TRUE(stats.Minutes(0, 10 * kMinute).empty());
-    for (std::size_t i = 0; i < TrafficStats::kMinutesKept + 5; ++i) {
-        stats.Record(200, 1);
-        stats.Tick(static_cast<UnixMillis>(3 + i) * kMinute);
+TEST(TrafficStats, PercentilesAreWithinThreePercentOverTheWholeRange) {
+    LatencyCounts counts;
+    std::vector<std::uint64_t> recorded;
+    for (std::uint64_t micros = 1; micros < 1'000'000'000; micros += micros / 7 + 1) {
+        recorded.push_back(micros);
+        counts.Record(micros);
     }
-    EXPECT_EQ(stats.Minutes(0, INT64_MAX).size(), TrafficStats::kMinutesKept);
+    const Distribution taken = counts.Take();
+    for (std::size_t i = 0; i < recorded.size(); ++i) {
+        const double percent = 100.0 * static_cast<double>(i + 1) / static_cast<double>(recorded.size());
+        const auto exact = static_cast<double>(recorded[i]);
+        EXPECT_NEAR(*taken.Percentile(percent), exact, exact * 0.03) << recorded[i];
+    }
+    counts.Record(UINT64_MAX);
+    EXPECT_EQ(counts.Take().summary().maximum, static_cast<double>(LatencyCounts::kMicrosMax));
+}
+
+TEST(TrafficStats, NothingIsLostBetweenThreads) {
+    constexpr int kEach = 20'000;
+    TrafficStats stats;
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i < kEach; ++i) stats.Record(200, 5);
+        });
+    double seen = 0;
+    double latencies = 0;
+    const auto take = [&] {
+        const TrafficTaken taken = stats.Take();
+        seen += static_cast<double>(taken.invocations);
+        latencies += taken.model_latency_us.summary().count;
+    };
+    for (int i = 0; i < 100; ++i) take();
+    threads.clear();
+    take();
+    EXPECT_EQ(seen, 4 * kEach);
+    EXPECT_EQ(latencies, 4 * kEach);
 }
 
 }  // namespace

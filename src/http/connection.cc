@@ -195,6 +195,7 @@ void Connection::OnRead(std::size_t num_bytes) {
 void Connection::Dispatch() {
     state_ = State::kHandling;
     BodyPlan::Mode mode = request_->mode;
+    request_->parsed.head.received_at = std::chrono::steady_clock::now();
     answered_inline_ = false;
     auto exchange = std::make_shared<ServerExchange>(shared_from_this(), std::move(request_));
     Connection* outer = std::exchange(loop_->dispatching, this);

@@ -7,6 +7,7 @@
 // Nothing outside http/ sees Beast or Asio.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -50,6 +51,7 @@ struct RequestHead {
     bool chunked = false;                         ///< Transfer-Encoding: chunked; ReadBody undoes it
     bool expects_continue = false;
     std::string remote_address;
+    std::chrono::steady_clock::time_point received_at;  ///< when the request was whole, or streamed, its head was
 
     /// The part of target before '?', still percent-encoded.
     std::string_view raw_path() const;

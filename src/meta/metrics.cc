@@ -1,5 +1,6 @@
 #include "meta/metrics.h"
 
+#include <fmt/format.h>
 #include <soci/soci.h>
 
 namespace espalier::meta {
@@ -70,6 +71,28 @@ Result<std::vector<MetricPoint>> TrainingMetrics::Points(const Scope& scope, con
         return {};
     }));
     return points;
+}
+
+Result<std::vector<TrainingMetrics::Name>> TrainingMetrics::Names(const NameQuery& query) {
+    std::vector<Name> names;
+    const std::string active = query.active_since ? fmt::format(" AND m.time >= {}", *query.active_since) : "";
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        const soci::rowset<soci::row> rows =
+            (sql.prepare << fmt::format(
+                 "SELECT DISTINCT j.name, m.name FROM training_jobs j "
+                 "JOIN training_job_metrics m ON m.job_id = j.id "
+                 "WHERE j.account = :account AND j.region = :region AND j.name >= :job "
+                 "AND (j.name, m.name) > (:job_again, :after) "
+                 "AND (:metric = '' OR m.name = :metric_again){} ORDER BY j.name, m.name LIMIT {}",
+                 active, query.limit),
+             soci::use(query.scope.account, "account"), soci::use(query.scope.region, "region"),
+             soci::use(query.after.job, "job"), soci::use(query.after.job, "job_again"),
+             soci::use(query.after.metric, "after"), soci::use(query.metric, "metric"),
+             soci::use(query.metric, "metric_again"));
+        for (const soci::row& row : rows) names.push_back({row.get<std::string>(0), row.get<std::string>(1)});
+        return {};
+    }));
+    return names;
 }
 
 }  // namespace espalier::meta

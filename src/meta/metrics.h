@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +34,21 @@ class TrainingMetrics {
     /// is no such job or metric.
     Result<std::vector<MetricPoint>> Points(const Scope& scope, const std::string& job_name,
                                             const std::string& metric_name, UnixMillis from, UnixMillis to);
+
+    /// A metric that some job has.
+    struct Name {
+        std::string job;
+        std::string metric;
+    };
+    struct NameQuery {
+        Scope scope;
+        std::string metric = {};                      ///< "" = any
+        std::optional<UnixMillis> active_since = {};  ///< with a point at or after this time
+        Name after = {};                              ///< those behind this one
+        std::size_t limit = 500;
+    };
+    /// In the order of jobs' names, then of the metrics'.
+    Result<std::vector<Name>> Names(const NameQuery& query);
 
   private:
     Database& database_;

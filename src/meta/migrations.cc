@@ -246,12 +246,65 @@ CREATE TABLE deleted_jobs (
 ) WITHOUT ROWID;
 )sql";
 
+// What CloudWatch keeps: values of metrics by slot of time, and alarms over them. sample_values is
+// Distribution::ValuesText.
+constexpr std::string_view kMonitoring = R"sql(
+CREATE TABLE metric_series (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_space TEXT NOT NULL,
+    name TEXT NOT NULL,
+    dimensions TEXT NOT NULL,
+    last_at BIGINT NOT NULL,
+    UNIQUE (account, region, name_space, name, dimensions)
+);
+CREATE TABLE metric_values (
+    series_id BIGINT NOT NULL REFERENCES metric_series (id) ON DELETE CASCADE,
+    time BIGINT NOT NULL,
+    unit TEXT NOT NULL,
+    sample_count REAL NOT NULL,
+    sum REAL NOT NULL,
+    minimum REAL NOT NULL,
+    maximum REAL NOT NULL,
+    sample_values TEXT NOT NULL,
+    PRIMARY KEY (series_id, time, unit)
+) WITHOUT ROWID;
+CREATE INDEX metric_values_by_time ON metric_values (time);
+CREATE TABLE alarms (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT NOT NULL,
+    state TEXT NOT NULL,
+    state_reason TEXT NOT NULL,
+    state_data TEXT NOT NULL,
+    configured_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    transitioned_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, name)
+) WITHOUT ROWID;
+CREATE TABLE alarm_history (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE INDEX alarm_history_by_time ON alarm_history (account, region, time, id);
+CREATE INDEX alarm_history_by_name ON alarm_history (account, region, name, time, id);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
     {"training jobs", kTrainingJobs},
     {"logs", kLogs},
     {"transform and tuning jobs", kMoreJobs},
+    {"metrics and alarms", kMonitoring},
 };
 
 }  // namespace

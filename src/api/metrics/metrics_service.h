@@ -1,19 +1,20 @@
-// CloudWatch, the part that TrainingJobAnalytics needs and the traffic of endpoints: GetMetricStatistics (json 1.0, as
-// botocore speaks it). Errors carry their code in x-amzn-query-error too, because CloudWatch was a query
-// service.
+// CloudWatch on the wire: metrics and alarms, in the three protocols that clients of today speak.
 //
-// Namespace /aws/sagemaker/TrainingJobs, dimension TrainingJobName; namespace AWS/SageMaker as endpoint_metrics.h says.
-// Anything else has no data, as in CloudWatch. A data
-// point aggregates one period that starts at a multiple of it; StartTime is rounded down to a period, so that a job of
-// two seconds falls into one point. Thread-safe. Source: contracts/api.md 3.11; tests/wire/metrics.
+// json 1.0 (botocore), smithy's rpc-v2-cbor (the SDKs for Go, JavaScript, Java) and the query protocol (older clients);
+// the two others are turned into the JSON document the operation is, and its answer back. Errors carry their code in
+// x-amzn-query-error too, because CloudWatch was a query service. Requests are held against the published shapes;
+// bodies may be gzip, as botocore sends large PutMetricData. Thread-safe. Source: contracts/api.md 1.4, 1.5, 3.11;
+// tests/wire/metrics.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "api/json_protocol.h"
+#include "api/sagemaker/service_model.h"
 #include "api/service.h"
-#include "hosting/endpoint_service.h"
-#include "meta/metrics.h"
 #include "meta/scope.h"
 
 namespace espalier::api::metrics {
@@ -21,23 +22,26 @@ namespace espalier::api::metrics {
 inline constexpr JsonProtocol kMetricsProtocol = {.target_prefix = "GraniteServiceVersion20100801",
                                                   .content_type = "application/x-amz-json-1.0",
                                                   .query_compatible = true};
-inline constexpr std::int64_t kDatapointsMax = 1440;  // CloudWatch's limit of one call
+
+/// One operation: its request satisfies the published shape.
+using MetricsHandler = std::function<Outcome(const nlohmann::json& request, const meta::Scope& scope)>;
+using MetricsOperations = std::map<std::string, MetricsHandler, std::less<>>;
 
 class MetricsService final : public Service {
   public:
-    /// Both are borrowed.
-    MetricsService(meta::TrainingMetrics& metrics, const hosting::EndpointService& hosting)
-        : metrics_(metrics), hosting_(hosting) {}
+    explicit MetricsService(MetricsOperations operations);
 
     http::BodyPlan Plan(const http::RequestHead&) override { return kJsonBodyPlan; }
     void Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) override;
 
-    /// The answer to GetMetricStatistics. Public for tests.
-    Outcome GetMetricStatistics(const nlohmann::json& request, const meta::Scope& scope);
+    /// The answer to one operation. Public for tests.
+    Outcome Answer(std::string_view operation, nlohmann::json request, const meta::Scope& scope) const;
 
   private:
-    meta::TrainingMetrics& metrics_;
-    const hosting::EndpointService& hosting_;
+    Outcome AnswerCbor(std::string_view operation, std::string_view body, const meta::Scope& scope) const;
+
+    const sagemaker::ServiceModel model_;
+    const MetricsOperations operations_;
 };
 
 }  // namespace espalier::api::metrics

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
@@ -73,6 +75,14 @@ bool RefuseHeaders(http::Exchange& exchange, const http::Headers& headers, std::
         return true;
     }
     return false;
+}
+
+/// What this server added to the model's part, up to the answer.
+void BookOverhead(const http::RequestHead& head, const hosting::InvokeReply& answer) {
+    const auto since = std::chrono::steady_clock::now() - head.received_at;
+    const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+    const auto model_us = static_cast<std::int64_t>(answer.model_latency_us);
+    answer.variant->stats->RecordOverhead(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us - model_us, 0)));
 }
 
 void SendModelError(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name,
@@ -154,6 +164,7 @@ void RuntimeService::Invoke(http::Exchange& exchange, const Principal& principal
         case hosting::InvokeReply::Outcome::kAnswered:
             break;
     }
+    BookOverhead(exchange.head(), answer);
     if (answer.reply.status >= 300) return SendModelError(exchange, principal, endpoint_name, answer.reply);
     SendPrediction(exchange, *answer.variant, std::move(answer.reply),
                    headers.Get("X-Amzn-SageMaker-Custom-Attributes"));

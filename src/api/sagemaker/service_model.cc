@@ -52,8 +52,8 @@ bool Pattern::Matches(std::string_view value) const {
     return re2::RE2::FullMatch(piece, *must_match_);
 }
 
-ServiceModel ServiceModel::Load() {
-    const json table = json::parse(kServiceModelJson, nullptr, /*allow_exceptions=*/false);
+ServiceModel ServiceModel::Load(const char* table_json) {
+    const json table = json::parse(table_json, nullptr, /*allow_exceptions=*/false);
     CHECK(table.is_object(), "the embedded service model is no JSON");
     ServiceModel model;
     for (const json& name : table["operations"]) model.operations_.insert(name.get<std::string>());

@@ -1,5 +1,5 @@
-// The published request shapes of the SageMaker service, read out of botocore at build time
-// (tools/generate_service_model.py) and embedded in the binary.
+// The published request shapes of a service (SageMaker, CloudWatch, Application Auto Scaling), read out of botocore at
+// build time (tools/generate_service_model.py) and embedded in the binary.
 //
 // Nouns: Shape (a type with its constraints), Member (a named shape inside a structure), Pattern (a whole-string
 // regular expression, matched by RE2 in linear time), ServiceModel.
@@ -21,8 +21,10 @@ class RE2;
 
 namespace espalier::api::sagemaker {
 
-/// The generated table, one JSON text: {"operations": […], "inputs": {operation: shape}, "shapes": {name: shape}}.
-extern const char* const kServiceModelJson;
+/// The generated tables, a JSON text each: {"operations": […], "inputs": {operation: shape}, "shapes": {name: shape}}.
+extern const char* const kServiceModelJson;  // SageMaker's
+extern const char* const kCloudWatchModelJson;
+extern const char* const kScalingModelJson;
 
 /// A constraint on the whole string. RE2 has no look-around, so the generator splits the few patterns that use it into
 /// one expression that must match and one that must not.
@@ -69,8 +71,8 @@ struct Shape {
 
 class ServiceModel {
   public:
-    /// Reads the embedded table. A broken table is a defect of the build, so it ends the program.
-    static ServiceModel Load();
+    /// Reads an embedded table. A broken table is a defect of the build, so it ends the program.
+    static ServiceModel Load(const char* table_json = kServiceModelJson);
 
     /// True for each operation of the published service, whether this server has it or not.
     bool Knows(std::string_view operation) const { return operations_.contains(operation); }

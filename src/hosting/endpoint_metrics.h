@@ -1,0 +1,36 @@
+// The traffic of a variant as CloudWatch has it: namespace AWS/SageMaker, dimensions EndpointName and VariantName.
+//
+//   Invocations, Invocation4XXErrors, Invocation5XXErrors, InvocationModelErrors   0 or 1 a request, no unit
+//   InvocationsPerInstance                                     1 / the variant's instances a request, no unit
+//   ModelLatency, OverheadLatency                              microseconds in the model, and beside it
+// Source: SageMaker developer guide, "Monitor with Amazon CloudWatch"; contracts/api.md 3.11. Thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "hosting/traffic_stats.h"
+#include "meta/scope.h"
+#include "monitor/metrics.h"
+
+namespace espalier::hosting {
+
+inline constexpr std::string_view kEndpointNamespace = "AWS/SageMaker";
+
+struct EndpointVariant {
+    meta::Scope scope;
+    std::string endpoint;
+    std::string variant;
+    int num_instances = 1;
+};
+
+/// The metric of that name for a variant.
+monitor::MetricName EndpointMetric(const EndpointVariant& which, std::string_view metric);
+
+/// Appends what `taken` says; nothing when there was no traffic.
+void AppendEndpointMetrics(const EndpointVariant& which, const TrafficTaken& taken, UnixMillis now,
+                           std::vector<monitor::MetricValues>& values);
+
+}  // namespace espalier::hosting

@@ -1,0 +1,244 @@
+"""CloudWatch through boto3 (JSON) and by hand (CBOR): metrics, percentiles, lists, alarms that are really evaluated."""
+
+import gzip
+import http.client
+import json
+import struct
+import time
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from harness import models
+from harness.clients import Clients
+
+
+def minute(back: int = 0) -> float:
+    """The begin of the minute, `back` minutes ago."""
+    return int(time.time()) // 60 * 60 - 60 * back
+
+
+def poll(condition, seconds: float = 15.0):
+    deadline = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return value
+
+
+def code_of(call, **request) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return caught.value.response["Error"]["Code"]
+
+
+def test_values_come_back_as_statistics_and_percentiles(clients, unique):
+    cloudwatch = clients.cloudwatch
+    dimensions = [{"Name": "d", "Value": "x"}]
+    metric = {"Namespace": unique, "MetricName": "latency", "Dimensions": dimensions}
+    first, second = minute(3), minute(2)
+    cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+        {"MetricName": "latency", "Dimensions": dimensions, "Timestamp": first + 1, "Value": 5, "Unit": "Seconds"},
+        {"MetricName": "latency", "Dimensions": dimensions, "Timestamp": first + 59, "Unit": "Seconds",
+         "Values": [1.0, 2.0, 10.0], "Counts": [5, 93, 1]}])
+    cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+        {"MetricName": "latency", "Dimensions": dimensions, "Timestamp": second, "Unit": "Seconds",
+         "StatisticValues": {"SampleCount": 4, "Sum": 10, "Minimum": 1, "Maximum": 4}}])
+    window = {"StartTime": first, "EndTime": second + 60}
+    everything = ["SampleCount", "Sum", "Average", "Minimum", "Maximum"]
+    points = cloudwatch.get_metric_statistics(**metric, **window, Period=60, Statistics=everything,
+                                              ExtendedStatistics=["p50", "p99", "p100"])["Datapoints"]
+    points.sort(key=lambda point: point["Timestamp"])
+    assert [{name: point[name] for name in everything} for point in points] == [
+        {"SampleCount": 100, "Sum": 206.0, "Average": 2.06, "Minimum": 1, "Maximum": 10},
+        {"SampleCount": 4, "Sum": 10, "Average": 2.5, "Minimum": 1, "Maximum": 4}]
+    assert points[0]["ExtendedStatistics"] == {"p50": 2.0, "p99": 5.0, "p100": 10.0}
+    assert "ExtendedStatistics" not in points[1], "a statistic set has no percentiles"
+    assert {point["Unit"] for point in points} == {"Seconds"}
+    assert not cloudwatch.get_metric_statistics(**metric, **window, Period=60, Statistics=["Sum"], Unit="Bytes")["Datapoints"]
+
+    def query(name: str, stat: str, period: int) -> dict:
+        return {"Id": name, "MetricStat": {"Metric": metric, "Period": period, "Stat": stat}}
+
+    answer = cloudwatch.get_metric_data(
+        MetricDataQueries=[query("a", "Sum", 60), query("b", "Maximum", 86400), query("c", "p99", 60)], **window,
+        ScanBy="TimestampAscending")
+    results = {result["Id"]: result for result in answer["MetricDataResults"]}
+    assert results["a"]["Values"] == [206.0, 10.0]
+    assert [at.timestamp() for at in results["a"]["Timestamps"]] == [first, second]
+    assert max(results["b"]["Values"]) == 10.0 and results["b"]["StatusCode"] == "Complete"
+    assert results["c"]["Values"] == [5.0]
+    pages = cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=[query("a", "Sum", 60), query("c", "p99", 60)], **window, ScanBy="TimestampDescending",
+        PaginationConfig={"PageSize": 2})
+    paged = [(result["Id"], value) for page in pages for result in page["MetricDataResults"] for value in result["Values"]]
+    assert paged == [("a", 10.0), ("a", 206.0), ("c", 5.0)]
+
+
+def test_lists_page_and_filter(clients, unique):
+    cloudwatch = clients.cloudwatch
+    cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+        {"MetricName": f"m{i % 2}", "Dimensions": [{"Name": "i", "Value": f"{i:04}"}], "Value": 1} for i in range(700)])
+    listed = [metric for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=unique)
+              for metric in page["Metrics"]]
+    assert len(listed) == 700 and len({str(metric) for metric in listed}) == 700
+    assert len(cloudwatch.list_metrics(Namespace=unique)["Metrics"]) == 500
+    (one,) = cloudwatch.list_metrics(Namespace=unique, Dimensions=[{"Name": "i", "Value": "0004"}])["Metrics"]
+    assert one == {"Namespace": unique, "MetricName": "m0", "Dimensions": [{"Name": "i", "Value": "0004"}]}
+    assert not cloudwatch.list_metrics(Namespace=unique, Dimensions=[{"Name": "j"}])["Metrics"]
+    assert len(cloudwatch.list_metrics(Namespace=unique, MetricName="m1", RecentlyActive="PT3H")["Metrics"]) == 350
+    assert code_of(cloudwatch.list_metrics, NextToken="eA==") == "InvalidNextToken"
+
+
+def test_what_cannot_be_kept_is_refused(clients, unique):
+    put = clients.cloudwatch.put_metric_data
+    good = {"MetricName": "m", "Value": 1.0}
+    for datum, code in (({**good, "Timestamp": time.time() - 15 * 86400}, "InvalidParameterValue"),
+                        ({**good, "Timestamp": time.time() + 3 * 3600}, "InvalidParameterValue"),
+                        ({**good, "Values": [1.0]}, "InvalidParameterCombination"),
+                        ({"MetricName": "m"}, "InvalidParameterCombination"),
+                        ({"MetricName": "m", "Value": 2.0 ** 361}, "InvalidParameterValue"),
+                        ({"MetricName": "m", "Values": [1.0] * 151}, "InvalidParameterValue"),
+                        ({**good, "StorageResolution": 7}, "InvalidParameterValue"),
+                        ({**good, "Unit": "Furlongs"}, "ValidationError"),
+                        ({**good, "Dimensions": [{"Name": "a", "Value": "1"}] * 2}, "InvalidParameterValue")):
+        assert code_of(put, Namespace=unique, MetricData=[datum]) == code, datum
+    assert code_of(put, Namespace="AWS/SageMaker", MetricData=[good]) == "InvalidParameterValue"
+    assert not clients.cloudwatch.list_metrics(Namespace=unique)["Metrics"]
+    math = [{"Id": "a", "Expression": "1+1"}]
+    assert code_of(clients.cloudwatch.get_metric_data, MetricDataQueries=math, StartTime=0, EndTime=60) == "ValidationError"
+
+
+def test_large_bodies_arrive_packed(clients, unique):
+    """botocore packs PutMetricData above 10 KB."""
+    clients.cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+        {"MetricName": f"metric-with-a-long-name-{i}", "Value": i} for i in range(500)])
+    assert len(clients.cloudwatch.list_metrics(Namespace=unique)["Metrics"]) == 500
+
+
+def test_endpoint_traffic_is_measured_and_survives_kills(server_factory, unique):
+    server = server_factory()
+    clients = Clients(server)
+    clients.s3.create_bucket(Bucket=unique)
+    hosting = models.Hosting(clients, unique, unique)
+    endpoint = hosting.serve(models.constant_archive(4.0))
+    for _ in range(40):
+        hosting.invoke(endpoint, b"1,2")
+    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "AllTraffic"}]
+
+    def total(metric: str, stat: str):
+        (result,) = Clients(server).cloudwatch.get_metric_data(
+            StartTime=time.time() - 86400, EndTime=time.time() + 60,
+            MetricDataQueries=[{"Id": "q", "MetricStat": {
+                "Metric": {"Namespace": "AWS/SageMaker", "MetricName": metric, "Dimensions": dimensions},
+                "Period": 3600, "Stat": stat}}])["MetricDataResults"]
+        return sum(result["Values"])
+
+    assert total("Invocations", "Sum") == 40
+    assert total("InvocationsPerInstance", "Sum") == 40
+    assert total("OverheadLatency", "p50") > 0 and total("ModelLatency", "p99.9") >= 1
+    listed = {metric["MetricName"] for metric in clients.cloudwatch.list_metrics(
+        Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": endpoint}])["Metrics"]}
+    assert listed == {"Invocations", "InvocationsPerInstance", "Invocation4XXErrors", "Invocation5XXErrors",
+                      "InvocationModelErrors", "ModelLatency", "OverheadLatency"}
+    server.kill9()
+    server.start()
+    assert total("Invocations", "Sum") == 40
+    hosting = models.Hosting(Clients(server), unique, unique)
+    hosting.invoke(endpoint, b"1,2")
+    server.stop()
+    server.start()
+    assert total("Invocations", "Sum") == 41, "an orderly end books the last second"
+
+
+def alarm_request(name: str, namespace: str, **more) -> dict:
+    return {"AlarmName": name, "Namespace": namespace, "MetricName": "errors", "Statistic": "Sum", "Period": 10,
+            "EvaluationPeriods": 2, "DatapointsToAlarm": 1, "Threshold": 3, "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching", **more}
+
+
+def test_an_alarm_goes_off_by_what_is_measured(clients, unique):
+    cloudwatch = clients.cloudwatch
+    cloudwatch.put_metric_alarm(**alarm_request(unique, unique))
+
+    def alarm() -> dict:
+        (found,) = cloudwatch.describe_alarms(AlarmNames=[unique])["MetricAlarms"]
+        return found
+
+    assert alarm()["AlarmArn"] == f"arn:aws:cloudwatch:us-east-1:123456789012:alarm:{unique}"
+    assert poll(lambda: alarm()["StateValue"] == "OK")
+    cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+        {"MetricName": "errors", "Value": 4, "StorageResolution": 1, "Timestamp": time.time() - 10}])
+    assert poll(lambda: alarm()["StateValue"] == "ALARM")
+    described = alarm()
+    assert "was greater than the threshold (3.0)" in described["StateReason"]
+    assert json.loads(described["StateReasonData"])["recentDatapoints"] == [4.0]
+    items = cloudwatch.describe_alarm_history(AlarmName=unique, ScanBy="TimestampAscending")["AlarmHistoryItems"]
+    assert [item["HistorySummary"] for item in items] == [
+        f'Alarm "{unique}" created', "Alarm updated from INSUFFICIENT_DATA to OK", "Alarm updated from OK to ALARM"]
+    metric = {"Namespace": unique, "MetricName": "errors"}
+    assert [found["AlarmName"] for found in cloudwatch.describe_alarms_for_metric(**metric)["MetricAlarms"]] == [unique]
+    assert not cloudwatch.describe_alarms_for_metric(**metric, Dimensions=[{"Name": "a", "Value": "b"}])["MetricAlarms"]
+    cloudwatch.delete_alarms(AlarmNames=[unique])
+    assert not cloudwatch.describe_alarms(AlarmNames=[unique])["MetricAlarms"]
+    assert code_of(cloudwatch.delete_alarms, AlarmNames=[unique]) == "ResourceNotFound"
+
+
+def test_alarms_are_set_listed_and_refused(clients, unique):
+    cloudwatch = clients.cloudwatch
+    for i in range(5):
+        cloudwatch.put_metric_alarm(**alarm_request(f"{unique}-{i}", unique, TreatMissingData="ignore"))
+    cloudwatch.set_alarm_state(AlarmName=f"{unique}-3", StateValue="ALARM", StateReason="by hand")
+    pages = list(cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=unique, PaginationConfig={"PageSize": 2}))
+    assert [len(page["MetricAlarms"]) for page in pages] == [2, 2, 1]
+    (found,) = cloudwatch.describe_alarms(AlarmNamePrefix=unique, StateValue="ALARM")["MetricAlarms"]
+    assert (found["AlarmName"], found["StateReason"]) == (f"{unique}-3", "by hand")
+    assert code_of(cloudwatch.set_alarm_state, AlarmName=f"{unique}-x", StateValue="OK", StateReason="r") == "ResourceNotFound"
+    for more in ({"AlarmActions": ["arn:aws:sns:us-east-1:123456789012:t"]}, {"Period": 15}, {"DatapointsToAlarm": 3},
+                 {"ComparisonOperator": "GreaterThanUpperThreshold"}, {"EvaluateLowSampleCountPercentile": "ignore"},
+                 {"ExtendedStatistic": "p90"}, {"Tags": [{"Key": "a", "Value": "b"}]}):
+        assert code_of(cloudwatch.put_metric_alarm, **alarm_request(f"{unique}-r", unique, **more)) == "InvalidParameterValue", more
+
+
+# -- CBOR, as the SDKs for Go, JavaScript and Java speak it ---------------------------------------------------------------
+
+
+def cbor(server, operation: str, body: bytes, **headers) -> tuple[int, dict, bytes]:
+    path = f"/service/GraniteServiceVersion20100801/operation/{operation}"
+    request = AWSRequest("POST", server.endpoint_url + path, data=body, headers={
+        "Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "Accept": "application/cbor", **headers})
+    SigV4Auth(Credentials(server.access_key_id, server.secret_access_key), "monitoring", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection(server.endpoint_url.removeprefix("http://"), timeout=30)
+    connection.request("POST", path, body=body, headers=dict(request.headers))
+    answer = connection.getresponse()
+    return answer.status, dict(answer.getheaders()), answer.read()
+
+
+def text(value: str) -> bytes:
+    return bytes([0x78, len(value)]) + value.encode()
+
+
+def test_cbor_is_spoken_too(server, clients, unique):
+    put = (b"\xa2" + text("Namespace") + text(unique) + text("MetricData") + b"\x81\xa3" + text("MetricName") + text("m")
+           + text("Value") + b"\xf9\x3e\x00" + text("Timestamp") + b"\xc1\xfb" + time_bytes(minute(1)))
+    assert cbor(server, "PutMetricData", put)[0] == 200
+    assert cbor(server, "PutMetricData", gzip.compress(put), **{"Content-Encoding": "gzip"})[0] == 200
+    (point,) = clients.cloudwatch.get_metric_statistics(
+        Namespace=unique, MetricName="m", StartTime=minute(2), EndTime=minute(), Period=60, Statistics=["Sum"])["Datapoints"]
+    assert point["Sum"] == 3.0
+    query = (b"\xa6" + text("Namespace") + text(unique) + text("MetricName") + text("m") + text("Period") + b"\x18\x3c"
+             + text("StartTime") + b"\xc1\xfb" + time_bytes(minute(2)) + text("EndTime") + b"\xc1\xfb" + time_bytes(minute())
+             + text("Statistics") + b"\x81" + text("Sum"))
+    status, headers, body = cbor(server, "GetMetricStatistics", query)
+    assert (status, headers["smithy-protocol"], headers["Content-Type"]) == (200, "rpc-v2-cbor", "application/cbor")
+    assert b"iTimestamp\xc1\xfb" + time_bytes(minute(1)) in body, "times carry tag 1"
+    assert b"cSum\xfb\x40\x08\x00\x00\x00\x00\x00\x00" in body
+    status, headers, body = cbor(server, "GetMetricStatistics", b"\xa0")
+    assert (status, headers["x-amzn-query-error"]) == (400, "MissingParameter;Sender")
+    assert b"pMissingParameter" in body
+    assert cbor(server, "ListMetrics", b"\xff")[0] == 400
+
+
+def time_bytes(seconds: float) -> bytes:
+    return struct.pack(">d", seconds)
