@@ -20,6 +20,7 @@ namespace {
 namespace filesystem = std::filesystem;
 
 constexpr std::string_view kPrefix = "xgboost-checkpoint.";
+constexpr std::string_view kStagingSuffix = ".sagemaker-ignore";
 constexpr const char* kSeal = "espalier_seal";
 constexpr int kRestPerWork = 9;
 
@@ -71,6 +72,18 @@ Result<Checkpoint> ReadCheckpoint(const std::string& folder, int round) {
     return checkpoint;
 }
 
+/// Removes what a writer that was killed has left half written; best effort.
+void RemoveStaging(const std::string& folder) {
+    std::vector<filesystem::path> left;
+    std::error_code error;
+    for (const auto& entry : filesystem::directory_iterator(folder, error)) {
+        const std::string name = entry.path().filename().string();
+        if (!name.ends_with(kStagingSuffix)) continue;
+        if (RoundOf(name.substr(0, name.size() - kStagingSuffix.size())).has_value()) left.push_back(entry.path());
+    }
+    for (const filesystem::path& path : left) filesystem::remove(path, error);
+}
+
 /// Removes all but the newest; best effort.
 void RemoveOld(const std::string& folder) {
     const std::vector<int> rounds = RoundsIn(folder);
@@ -102,7 +115,10 @@ std::optional<Checkpoint> ReadNewestCheckpoint(const std::string& folder, std::v
 }
 
 CheckpointWriter::CheckpointWriter(std::string folder, std::string model_path)
-    : folder_(std::move(folder)), model_path_(std::move(model_path)), thread_([this] { Work(); }) {}
+    : folder_(std::move(folder)), model_path_(std::move(model_path)) {
+    if (!folder_.empty()) RemoveStaging(folder_);
+    thread_ = std::jthread([this] { Work(); });
+}
 
 CheckpointWriter::~CheckpointWriter() {
     {
@@ -164,7 +180,8 @@ void CheckpointWriter::Work() {
 Result<void> CheckpointWriter::Write(const Job& job) const {
     if (!folder_.empty()) {
         const std::string path = PathOf(folder_, job.round);
-        TRY_MSG(PublishFile(WriteCheckpoint(job.model), path + ".sagemaker-ignore", path), "write a checkpoint");
+        TRY_MSG(PublishFile(WriteCheckpoint(job.model), path + std::string(kStagingSuffix), path),
+                "write a checkpoint");
         RemoveOld(folder_);
     }
     if (!model_path_.empty()) TRY(PublishModel(job.model, model::ModelFormat::kUbjson, model_path_));

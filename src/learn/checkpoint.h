@@ -43,7 +43,8 @@ std::optional<Checkpoint> ReadNewestCheckpoint(const std::string& folder, std::v
 /// Thread-compatible; it has a thread of its own.
 class CheckpointWriter {
   public:
-    /// `folder` exists, or is empty: no checkpoints. model_path, if not empty, is overwritten by each model too.
+    /// `folder` exists, or is empty: no checkpoints; half written ones of a process that was killed are removed from
+    /// it. model_path, if not empty, is overwritten by each model too.
     CheckpointWriter(std::string folder, std::string model_path);
     /// Finishes the write under way.
     ~CheckpointWriter();

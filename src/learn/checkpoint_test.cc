@@ -112,6 +112,16 @@ TEST_F(CheckpointFolder, TheWriterKeepsTheLastFiveAndWhatIsUploaded) {
     EXPECT_GE(ReadNewestCheckpoint(folder_, warnings_)->round, 6);
 }
 
+TEST_F(CheckpointFolder, WhatAKilledWriterHasLeftIsSwept) {
+    Put(PathOf(3) + ".sagemaker-ignore", "half");
+    Put(folder_ + "/notes.sagemaker-ignore", "the user's");
+    Put(PathOf(2), "whole");
+    const CheckpointWriter writer(folder_, "");
+    EXPECT_FALSE(filesystem::exists(PathOf(3) + ".sagemaker-ignore"));
+    EXPECT_TRUE(filesystem::exists(folder_ + "/notes.sagemaker-ignore"));
+    EXPECT_TRUE(filesystem::exists(PathOf(2)));
+}
+
 TEST_F(CheckpointFolder, AFailureToWriteIsToldOnceAndDoesNotStopTheNext) {
     filesystem::create_directories(PathOf(0) + "/taken");
     std::optional<Error> error;
