@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <numeric>
 
@@ -107,19 +108,30 @@ FoldPredictions::FoldPredictions(std::vector<float> labels, bool is_class, int n
       num_repeats_(static_cast<std::size_t>(num_repeats)),
       said_(labels_.size() * num_repeats_) {}
 
-void FoldPredictions::Note(std::span<const int> folds, int fold, int repeat, std::span<const float> outputs) {
-    const auto num_left_out = static_cast<std::size_t>(std::count(folds.begin(), folds.end(), fold));
-    if (num_left_out == 0) return;
-    const std::size_t num_groups = outputs.size() / num_left_out;
-    std::size_t at = 0;
-    for (std::size_t row = 0; row < folds.size(); ++row) {
-        if (folds[row] != fold) continue;
-        const std::span<const float> output = outputs.subspan(at++ * num_groups, num_groups);
+void FoldPredictions::Note(std::span<const std::size_t> rows, int repeat, std::span<const float> outputs) {
+    if (rows.empty()) return;
+    const std::size_t num_groups = outputs.size() / rows.size();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::span<const float> output = outputs.subspan(i * num_groups, num_groups);
         const auto greatest = std::max_element(output.begin(), output.end());
-        Said& said = said_[row * num_repeats_ + static_cast<std::size_t>(repeat)];
+        Said& said = said_[rows[i] * num_repeats_ + static_cast<std::size_t>(repeat)];
         said.value = static_cast<double>(*greatest);
         said.label = num_groups > 1 ? static_cast<int>(greatest - output.begin()) : (output[0] > 0.5F ? 1 : 0);
     }
+}
+
+Result<void> FoldPredictions::Share(collective::Comm& comm) {
+    // Each row is one rank's, so the sum of the bits is that rank's number.
+    std::vector<std::int64_t> bits;
+    for (const Said& said : said_) {
+        bits.push_back(std::bit_cast<std::int64_t>(said.value));
+        bits.push_back(said.label);
+    }
+    TRY(comm.AllReduceSum(bits));
+    for (std::size_t i = 0; i < said_.size(); ++i) {
+        said_[i] = {std::bit_cast<double>(bits[2 * i]), static_cast<int>(bits[2 * i + 1])};
+    }
+    return {};
 }
 
 std::string FoldPredictions::ToCsv() const {

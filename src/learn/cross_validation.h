@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "collective/comm.h"
 #include "data/feature_rows.h"
 #include "learn/trainer.h"
 
@@ -22,7 +23,7 @@ namespace espalier::learn {
 Result<std::vector<int>> DrawFolds(std::span<const float> labels, int num_folds, bool by_label, std::int64_t seed,
                                    int repeat);
 
-/// The rows of both whose fold is `fold` (keep = true) or is not.
+/// The rows of both whose fold is `fold` (keep = true) or is not; folds: of these rows.
 data::LabeledRows TakeRows(const data::LabeledRows& train, const data::LabeledRows& validation,
                            std::span<const int> folds, int fold, bool keep);
 
@@ -33,8 +34,11 @@ class FoldPredictions {
     /// probabilities; else numbers.
     FoldPredictions(std::vector<float> labels, bool is_class, int num_repeats);
 
-    /// outputs [rows left out x groups]: probabilities or numbers of the rows whose fold is `fold`, in their order.
-    void Note(std::span<const int> folds, int fold, int repeat, std::span<const float> outputs);
+    /// outputs [rows x groups]: probabilities or numbers of these rows.
+    void Note(std::span<const std::size_t> rows, int repeat, std::span<const float> outputs);
+
+    /// What all ranks noted, each of its own rows, on every rank.
+    Result<void> Share(collective::Comm& comm);
 
     /// A line per row: "label,mean probability,most frequent class", or "label,mean prediction"; six decimals.
     std::string ToCsv() const;

@@ -114,7 +114,9 @@ class Instance {
         if (parameters_.num_threads > 0) num_threads_ = std::min(num_threads_, parameters_.num_threads);
         num_threads_ = std::min(num_threads_, std::min(WorkerTeam::kThreadsMax, data::kLoadThreadsMax));
         TRY(FindChannels());
-        if (comm_.rank() == 0) start_ = TRY(ReadStart(options_.root, config_, parameters_.train.updates(), log_));
+        InstanceConfig from = config_;
+        if (parameters_.num_folds > 0) from.checkpoint_folder.clear();  // Its trainings write none.
+        if (comm_.rank() == 0) start_ = TRY(ReadStart(options_.root, from, parameters_.train.updates(), log_));
         return {};
     }
 
@@ -148,19 +150,10 @@ class Instance {
 
     /// What a cross-validation does not go together with.
     Result<void> CheckCrossValidation() const {
-        if (!alone()) {
-            return Error(ErrorCode::kInvalidArgument,
-                         "Cross-validation (_kfold) runs on one instance only. Set InstanceCount to 1.");
-        }
         if (parameters_.train.objective.starts_with("rank:")) {
             return Error(ErrorCode::kInvalidArgument,
-                         "Cross-validation (_kfold) does not keep the rows of a query together, which ranking needs. "
-                         "Leave _kfold out.");
-        }
-        for (const ChannelConfig& channel : config_.channels) {
-            if (channel.name != kModelChannel) continue;
-            return Error(ErrorCode::kInvalidArgument,
-                         "Cross-validation (_kfold) does not go on from a model. Leave out the channel 'model'.");
+                         "Cross-validation (_kfold) does not keep the rows of a query together, which ranking needs; "
+                         "XGBoost cannot slice such data either. Leave _kfold out.");
         }
         return {};
     }
@@ -283,7 +276,7 @@ class Instance {
 
     /// Also after an error: the other ranks wait for this one at each channel.
     Result<void> LoadChannels(std::vector<DataSet>& sets, std::vector<data::LoadReport>& reports) {
-        const bool identities = !alone() && UsesRowIdentity(parameters_.train);
+        const bool identities = !alone() && (UsesRowIdentity(parameters_.train) || parameters_.num_folds > 0);
         TRY(AgreeOnParquetColumns(channels_, comm_));
         Result<void> failed;
         for (const ChannelFiles& channel : channels_) {
@@ -319,10 +312,18 @@ class Instance {
 
     Result<void> CrossValidate(const std::vector<DataSet>& sets, WorkerTeam& team) {
         BadLabel bad_label;
-        Result<void> done = RunCrossValidation(
-            {.parameters = parameters_, .root = options_.root, .team = team, .comm = comm_, .stop = options_.stop},
-            sets, log_, &bad_label);
-        if (!done.has_value() && !bad_label.rule.empty()) return LabelError(bad_label);
+        Result<void> done = RunCrossValidation({.parameters = parameters_,
+                                                .root = options_.root,
+                                                .hosts = config_.hosts,
+                                                .start = start_.has_value() ? &*start_ : nullptr,
+                                                .team = team,
+                                                .comm = comm_,
+                                                .stop = options_.stop},
+                                               sets, log_, &bad_label);
+        if (!done.has_value() && !bad_label.rule.empty()) done = LabelError(bad_label);
+        if (done.has_value() || done.error().code() == ErrorCode::kCancelled || !bad_label.rule.empty()) {
+            return AgreeOnErrors(done.has_value() ? nullptr : &done.error(), config_.hosts, comm_);
+        }
         return done;
     }
 

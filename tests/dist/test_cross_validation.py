@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -83,3 +85,82 @@ def test_what_cannot_be_is_told(tmp_path, hyperparameters, count, text):
     values, _ = rows(count, 3)
     finished = run(tmp_path / "job", {"num_round": "2"} | hyperparameters, (values, np.arange(count) % 2))
     assert finished.code == 1 and text in finished.failure, finished.failure
+
+
+HOSTS = ("algo-1", "algo-2")
+
+
+def outputs(root, count: int):
+    folder = root / "model"
+    return ([(folder / f"xgboost-model-{i}").read_bytes() for i in range(count)],
+            (root / "output/data/predictions.csv").read_bytes())
+
+
+def run_ranks(roots) -> str:
+    done = subprocess.run(training.mpirun(roots, threads=1), capture_output=True, text=True, check=False,
+                          timeout=training.TRAIN_SECONDS_MAX, env={**os.environ, **training.MPI_ENVIRONMENT})
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("hyperparameters", [
+    {"subsample": "0.7", "_num_cv_round": "2"},
+    {"objective": "multi:softprob", "num_class": "3", "subsample": "0.8"},
+], ids=["numbers", "classes"])
+def test_two_instances_cross_validate_as_one(tmp_path, hyperparameters):
+    """Folds are drawn by the rows' places in the job: models, predictions and metrics do not depend on the shards."""
+    values, signal = rows(150, 4)
+    if "num_class" in hyperparameters:
+        signal = np.digitize(signal, np.quantile(signal, [0.3, 0.6]))
+    parts = {name: training.libsvm(values[i * 40:][:40], signal[i * 40:][:40]) for i, name in enumerate("abc")}
+    checks = {name: training.libsvm(values[120 + i * 15:][:15], signal[120 + i * 15:][:15]) for i, name in enumerate("xy")}
+    hyperparameters = {"num_round": "3", "max_depth": "3", "_kfold": "3", **hyperparameters}
+    count = 3 * int(hyperparameters.get("_num_cv_round", "1"))
+    alone = training.run(training.write_root(tmp_path / "alone", hyperparameters, {"train": parts, "validation": checks}))
+    assert alone.code == 0, alone.log
+    shares = [({"a": parts["a"], "c": parts["c"]}, {"y": checks["y"]}), ({"b": parts["b"]}, {"x": checks["x"]})]
+    roots = [training.write_root(tmp_path / host, hyperparameters, {"train": train, "validation": check}, hosts=HOSTS,
+                                 host=host) for host, (train, check) in zip(HOSTS, shares)]
+    log = run_ranks(roots)
+    assert outputs(roots[0], count) == outputs(tmp_path / "alone", count)
+    assert not (roots[1] / "model").exists() or not any((roots[1] / "model").iterdir())
+    assert [line for line in log.splitlines() if line.startswith("[") and "\t" in line] == [
+        line for line in alone.log.splitlines() if line.startswith("[") and "\t" in line]
+
+
+def test_a_bad_label_ends_the_cross_validation_of_both_instances(tmp_path):
+    values, signal = rows(20, 5)
+    hyperparameters = {"num_round": "2", "_kfold": "2", "objective": "binary:logistic"}
+    labels = (signal > 0).astype(int)
+    roots = [training.write_root(tmp_path / host, hyperparameters, {"train": {host: training.libsvm(values, labels + bad)}},
+                                 hosts=HOSTS, host=host) for host, bad in zip(HOSTS, (0, 5))]
+    run_ranks(roots)
+    for root in roots:
+        assert "is out of range: it must be in [0,1]" in (root / "output/failure").read_text()
+        assert "(on algo-2)" in (root / "output/failure").read_text()
+
+
+def test_every_training_goes_on_from_the_model_of_the_channel(tmp_path):
+    values, signal = rows(90, 6)
+    matrix = xgboost.DMatrix(values, signal, nthread=1)
+    start = xgboost.train({"max_depth": 2, "nthread": 1}, matrix, 2)
+    hyperparameters = {"num_round": "3", "max_depth": "2", "_kfold": "3"}
+    root = training.write_root(tmp_path / "job", hyperparameters, {
+        "train": {"a": training.libsvm(values, signal)}, "model": {"xgboost-model": bytes(start.save_raw("ubj"))}})
+    finished = training.run(root)
+    assert finished.code == 0, finished.log
+    models = boosters(finished, 3)
+    assert [model.num_boosted_rounds() for model in models] == [5, 5, 5]
+    for model in models:
+        np.testing.assert_allclose(model[:2].predict(matrix), start.predict(matrix), rtol=1e-6)
+    assert len({model.predict(matrix).tobytes() for model in models}) == 3
+
+
+def test_ranking_is_refused_as_xgboost_cannot_slice_queries(tmp_path):
+    values, signal = rows(20, 7)
+    root = training.write_root(tmp_path / "job", {"num_round": "2", "_kfold": "2", "objective": "rank:ndcg"}, {
+        "train": {"a": training.libsvm(values, (signal > 0).astype(int), queries=np.arange(20) // 5)}})
+    finished = training.run(root)
+    assert finished.code == 1 and "XGBoost cannot slice such data either" in finished.failure
+    matrix = xgboost.DMatrix(values, signal > 0, group=[5, 5, 5, 5])
+    with pytest.raises(xgboost.core.XGBoostError, match="group"):
+        matrix.slice([0, 1, 2])
