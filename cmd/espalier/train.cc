@@ -14,6 +14,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -47,6 +48,8 @@ struct TrainCommandOptions {
     std::string feature_weights;
     std::string model;
     std::string start_model;
+    std::string upper_bounds;             ///< of the training rows' labels
+    std::string validation_upper_bounds;  ///< of the validation rows'
     std::string timings;
     std::vector<std::string> hyperparameters;
     int instances = 1;
@@ -105,6 +108,36 @@ Result<std::vector<float>> ReadFeatureWeights(const std::string& text) {
         weights.push_back(static_cast<float>(*weight));
     }
     return weights;
+}
+
+/// A number per line, one for each row, none below the row's label.
+Result<std::vector<float>> ReadUpperBounds(const std::string& flag, const std::string& path,
+                                           std::span<const float> labels) {
+    std::ifstream file(path);
+    if (!file) return Error(ErrorCode::kInvalidArgument, fmt::format("{}: cannot read {}", flag, path));
+    std::vector<float> bounds;
+    std::string line;
+    while (std::getline(file, line)) {
+        const auto bound = learn::ParsePythonFloat(line);
+        const std::size_t row = bounds.size();
+        if (!bound.has_value() || std::isnan(*bound)) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{}, line {}: '{}' is no time: write a number, or inf when no end was seen", path,
+                                     row + 1, line));
+        }
+        bounds.push_back(static_cast<float>(*bound));
+        if (row >= labels.size()) break;
+        if (!(labels[row] >= 0) || !(bounds[row] >= labels[row]) || !(bounds[row] > 0)) {
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{}, line {}: the time of row {} would lie between {} and {}: bounds must be from "
+                                     "0 on, the upper one above 0 and not below the label",
+                                     path, row + 1, row + 1, labels[row], bounds[row]));
+        }
+    }
+    if (bounds.size() == labels.size()) return bounds;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} has {} lines than there are rows of data ({}): write one number per row", path,
+                             bounds.size() < labels.size() ? "fewer" : "more", labels.size()));
 }
 
 /// A flag that takes several values also takes the NAME=VALUE words behind it; they are given back here. A file whose
@@ -177,6 +210,7 @@ class LocalInstance {
             auto set = Load(channel);
             if (set.has_value()) {
                 if (!types.empty()) set->labeled.feature_types = types;
+                if (loaded.has_value()) loaded = TakeUpperBounds(*set);
                 sets.push_back(std::move(*set));
             } else if (loaded.has_value()) {
                 loaded = std::move(set).error();
@@ -210,6 +244,15 @@ class LocalInstance {
     }
 
   private:
+    Result<void> TakeUpperBounds(learn::DataSet& set) const {
+        const bool trains = set.name == "train";
+        const std::string& path = trains ? options_.upper_bounds : options_.validation_upper_bounds;
+        if (path.empty()) return {};
+        set.label_upper_bounds = TRY(ReadUpperBounds(
+            trains ? "--label-upper-bounds" : "--validation-label-upper-bounds", path, set.labeled.labels));
+        return {};
+    }
+
     std::string PlaceOf(const learn::BadLabel& bad) const {
         const learn::ChannelFiles& channel = channels_[bad.data_set];
         return data::DescribePlaceOfRow(channel.files, channel.format, bad.row);
@@ -295,6 +338,22 @@ Result<void> CheckModelTarget(const std::filesystem::path& path) {
     return {};
 }
 
+Result<void> CheckUpperBounds(const TrainCommandOptions& options, const learn::Hyperparameters& parameters) {
+    if (options.upper_bounds.empty() && options.validation_upper_bounds.empty()) return {};
+    if (parameters.train.objective != "survival:aft") {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("--label-upper-bounds belong to objective survival:aft, not to {}",
+                                 parameters.train.objective));
+    }
+    if (options.upper_bounds.empty() || options.validation_upper_bounds.empty() != options.validation.empty()) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "upper bounds are needed for all data: give --label-upper-bounds, and with --validation also "
+                     "--validation-label-upper-bounds");
+    }
+    if (options.instances == 1) return {};
+    return Error(ErrorCode::kInvalidArgument, "--label-upper-bounds is one file for all rows: leave --instances out");
+}
+
 Result<void> Train(const TrainCommandOptions& options) {
     const auto begin = SteadyClock::now();
     TRY(CheckModelTarget(options.model));
@@ -307,6 +366,7 @@ Result<void> Train(const TrainCommandOptions& options) {
     for (const std::string& warning : parameters.warnings)
         std::fprintf(stderr, "espalier train: %s\n", warning.c_str());
     const auto channels = TRY(FindChannels(options, parameters.csv_weights));
+    TRY(CheckUpperBounds(options, parameters));
     std::optional<learn::TrainingStart> start;
     if (!options.start_model.empty()) {
         model::OpenedModel opened = TRY_MSG(model::OpenModel(options.start_model), "read --start-model");
@@ -366,6 +426,11 @@ void AddTrain(CLI::App& app, int& exit_code) {
         ->required();
     train->add_option("--start-model", options->start_model,
                       "a model to go on from, or with process_type=update to refresh or prune");
+    train->add_option("--label-upper-bounds", options->upper_bounds,
+                      "survival:aft: a file with a number per row; the row's time lies between its label and this. "
+                      "inf: no end was seen; label 0: it ended before");
+    train->add_option("--validation-label-upper-bounds", options->validation_upper_bounds,
+                      "the same for the rows of --validation");
     train->add_option("--instances", options->instances, "split the files over this many instances, run as threads")
         ->check(CLI::Range(1, kInstancesMax))
         ->capture_default_str();

@@ -25,8 +25,13 @@ struct GainParams {
     float loss_change_floor = 0;  ///< splits that do not change the loss by more are of no interest
 };
 
+/// The gradient as far as alpha leaves it (soft threshold).
+double ShrunkGradient(double sum_grad, float alpha);
+
 /// Optimal weight of a node before the learning rate; 0 when the hessian is below min_child_weight or not positive.
 float NodeWeight(const GainParams& params, double sum_grad, double sum_hess);
+/// The same before it is rounded.
+double UnroundedWeight(const GainParams& params, double sum_grad, double sum_hess);
 
 /// Gain of a node taken alone.
 float NodeGain(const GainParams& params, double sum_grad, double sum_hess);

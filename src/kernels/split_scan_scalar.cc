@@ -4,15 +4,11 @@
 
 namespace espalier::kernels {
 
-namespace {
-
-double SoftThreshold(double sum_grad, float alpha) {
+double ShrunkGradient(double sum_grad, float alpha) {
     if (sum_grad > alpha) return sum_grad - alpha;
     if (sum_grad < -alpha) return sum_grad + alpha;
     return 0.0;
 }
-
-}  // namespace
 
 float SplitLossChange(const GainParams& params, const WidePair& total, float node_gain, const WidePair& left) {
     const double hess_left = static_cast<double>(left.h) * params.hess_unit;
@@ -25,19 +21,23 @@ float SplitLossChange(const GainParams& params, const WidePair& total, float nod
     return std::isinf(loss_change) ? 0 : loss_change;
 }
 
-float NodeWeight(const GainParams& params, double sum_grad, double sum_hess) {
+double UnroundedWeight(const GainParams& params, double sum_grad, double sum_hess) {
     if (sum_hess < params.min_child_weight || sum_hess <= 0.0) return 0;
-    double weight = -SoftThreshold(sum_grad, params.alpha) / (sum_hess + params.lambda);
+    double weight = -ShrunkGradient(sum_grad, params.alpha) / (sum_hess + params.lambda);
     if (params.max_delta_step != 0 && std::fabs(weight) > params.max_delta_step) {
-        weight = std::copysign(params.max_delta_step, weight);
+        weight = std::copysign(static_cast<double>(params.max_delta_step), weight);
     }
-    return static_cast<float>(weight);
+    return weight;
+}
+
+float NodeWeight(const GainParams& params, double sum_grad, double sum_hess) {
+    return static_cast<float>(UnroundedWeight(params, sum_grad, sum_hess));
 }
 
 float NodeGain(const GainParams& params, double sum_grad, double sum_hess) {
     if (sum_hess <= 0.0) return 0;
     if (params.max_delta_step == 0) {
-        const double shrunk = SoftThreshold(sum_grad, params.alpha);
+        const double shrunk = ShrunkGradient(sum_grad, params.alpha);
         return static_cast<float>(shrunk * shrunk) / static_cast<float>(sum_hess + params.lambda);
     }
     const float weight = NodeWeight(params, sum_grad, sum_hess);

@@ -87,12 +87,11 @@ Result<float> GradientSampler::FindThreshold(std::uint64_t num_kept) const {
     return 0.0F;
 }
 
-void GradientSampler::Draw(std::uint64_t iteration, std::size_t tree, float threshold, const float* grad,
-                           const float* hess) {
+void GradientSampler::Draw(const DrawStream& stream, float threshold, const float* grad, const float* hess,
+                           std::size_t source) {
     const std::size_t num_rows = scores_.size();
-    const DrawStream stream(params_.seed, iteration, tree, DrawPurpose::kRow);
-    float* out_grad = grad_.data() + tree * num_rows;
-    float* out_hess = hess_.data() + tree * num_rows;
+    float* out_grad = grad_.data() + source * num_rows;
+    float* out_hess = hess_.data() + source * num_rows;
     team_.ForBlocks(num_rows, kBlockRows, [&](std::size_t begin, std::size_t end, int) {
         ForEachIdentity(row_segments_, begin, end, [&](std::size_t row, std::uint64_t identity) {
             const float probability = scores_[row] / std::max(threshold, kThresholdMin);
@@ -111,24 +110,34 @@ void GradientSampler::Draw(std::uint64_t iteration, std::size_t tree, float thre
 Result<void> GradientSampler::Sample(std::uint64_t iteration, std::span<const float> grad,
                                      std::span<const float> hess) {
     const auto num_groups = static_cast<std::size_t>(params_.num_groups());
-    const auto num_trees = static_cast<std::size_t>(params_.trees_per_round());
+    const auto parallel = static_cast<std::size_t>(params_.num_parallel_tree);
+    const std::size_t num_targets = params_.vector_leaves ? num_groups : 1;  // of one tree
     const std::size_t num_rows = grad.size() / num_groups;
     const auto num_kept = static_cast<std::uint64_t>(static_cast<float>(total_rows_) * params_.subsample);
     scores_.resize(num_rows);
-    grad_.resize(num_trees * num_rows);
-    hess_.resize(num_trees * num_rows);
-    for (std::size_t group = 0; group < num_groups; ++group) {
-        const float* g = grad.data() + group * num_rows;
-        const float* h = hess.data() + group * num_rows;
+    grad_.resize(num_groups * parallel * num_rows);
+    hess_.resize(grad_.size());
+    for (std::size_t first = 0; first < num_groups; first += num_targets) {
+        const float* g = grad.data() + first * num_rows;
+        const float* h = hess.data() + first * num_rows;
         team_.ForBlocks(num_rows, kBlockRows, [&](std::size_t begin, std::size_t end, int) {
             for (std::size_t row = begin; row < end; ++row) {
-                scores_[row] = std::sqrt(g[row] * g[row] + kHessianShare * (h[row] * h[row]));
+                float squares = 0;
+                for (std::size_t i = row; i < num_targets * num_rows; i += num_rows) {
+                    squares += g[i] * g[i] + kHessianShare * (h[i] * h[i]);
+                }
+                scores_[row] = std::sqrt(squares);
             }
         });
         float threshold = std::numeric_limits<float>::infinity();  // Of an empty sample.
         if (num_kept > 0) threshold = TRY(FindThreshold(num_kept));
-        const std::size_t parallel = num_trees / num_groups;
-        for (std::size_t nth = 0; nth < parallel; ++nth) Draw(iteration, group * parallel + nth, threshold, g, h);
+        for (std::size_t nth = 0; nth < parallel; ++nth) {
+            const std::size_t tree = first / num_targets * parallel + nth;
+            const DrawStream stream(params_.seed, iteration, tree, DrawPurpose::kRow);
+            for (std::size_t target = 0; target < num_targets; ++target) {
+                Draw(stream, threshold, g + target * num_rows, h + target * num_rows, tree * num_targets + target);
+            }
+        }
     }
     return {};
 }

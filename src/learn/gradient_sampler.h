@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/worker_team.h"
 #include "collective/comm.h"
+#include "learn/random.h"
 #include "learn/row_segment.h"
 #include "learn/train_params.h"
 
@@ -26,7 +27,8 @@ class GradientSampler {
     GradientSampler(const TrainParams& params, std::span<const RowSegment> row_segments, std::uint64_t total_rows,
                     WorkerTeam& team, collective::Comm& comm);
 
-    /// From grad and hess [groups x rows] to those the trees of the round are grown on [trees x rows].
+    /// From grad and hess [groups x rows] to those the trees of the round are grown on [sources x rows]: a source per
+    /// tree, or per tree and target of trees that predict all groups.
     Result<void> Sample(std::uint64_t iteration, std::span<const float> grad, std::span<const float> hess);
 
     std::span<const float> grad() const { return grad_; }
@@ -34,16 +36,17 @@ class GradientSampler {
 
   private:
     Result<float> FindThreshold(std::uint64_t num_kept) const;
-    void Draw(std::uint64_t iteration, std::size_t tree, float threshold, const float* grad, const float* hess);
+    /// One source of gradients as tree number `tree` of the round sees them.
+    void Draw(const DrawStream& stream, float threshold, const float* grad, const float* hess, std::size_t source);
 
     const TrainParams& params_;
     const std::vector<RowSegment> row_segments_;
     const std::uint64_t total_rows_;
     WorkerTeam& team_;
     collective::Comm& comm_;
-    std::vector<float> scores_;  ///< [rows] of one group
-    std::vector<float> grad_;    ///< [trees x rows]
-    std::vector<float> hess_;    ///< [trees x rows]
+    std::vector<float> scores_;  ///< [rows] of one group, or of all when a tree predicts all
+    std::vector<float> grad_;    ///< [sources x rows]
+    std::vector<float> hess_;    ///< [sources x rows]
 };
 
 }  // namespace espalier::learn

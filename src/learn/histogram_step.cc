@@ -4,8 +4,8 @@
 
 #include "base/check.h"
 #include "kernels/cell_arithmetic.h"
-#include "kernels/histogram.h"
 #include "kernels/root_histogram.h"
+#include "learn/tile_rows.h"
 #include "learn/tree_grower.h"
 
 namespace espalier::learn {
@@ -105,25 +105,8 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
 
 template <typename Pair>
 void HistogramStep<Pair>::AddTile(const Build<Pair>& build, const Task& task, Pair* target) const {
-    const auto& layout_tile = layout_.tiles[task.tile];
-    const auto& tile = matrix_.tile(task.tile);
-    const auto rows = build.rows.subspan(task.row_begin, task.row_end - task.row_begin);
-    std::memset(static_cast<void*>(target), 0, layout_tile.num_cells() * sizeof(Pair));
-    switch (layout_tile.kind) {
-        case data::BinLayout::TileKind::kDense8:
-            kernels::AddByteRows(rows, layout_tile.num_features(), tile.stride, tile.cells8.data(), build.pairs,
-                                 target);
-            break;
-        case data::BinLayout::TileKind::kDense16:
-            kernels::AddDenseRows(rows, tile.stride, tile.cells16.data(), build.pairs, target);
-            break;
-        case data::BinLayout::TileKind::kSparse16:
-            kernels::AddRows(rows, tile.row_offsets.data(), tile.cells16.data(), build.pairs, target);
-            break;
-        case data::BinLayout::TileKind::kSparse32:
-            kernels::AddRows(rows, tile.row_offsets.data(), tile.cells32.data(), build.pairs, target);
-            break;
-    }
+    AddTileRows(layout_.tiles[task.tile], matrix_.tile(task.tile),
+                build.rows.subspan(task.row_begin, task.row_end - task.row_begin), build.pairs, target);
 }
 
 template <typename Pair>

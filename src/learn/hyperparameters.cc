@@ -137,7 +137,7 @@ void WarnAboutOtherBoosters(const Reader& reader, std::vector<std::string>& warn
     for (const char* name :
          {"gamma", "max_depth", "min_child_weight", "subsample", "colsample_bytree", "colsample_bylevel",
           "colsample_bynode", "tree_method", "grow_policy", "max_leaves", "max_bin", "num_parallel_tree",
-          "monotone_constraints", "interaction_constraints", "sampling_method", "process_type"}) {
+          "monotone_constraints", "interaction_constraints", "sampling_method", "process_type", "multi_strategy"}) {
         warn_if_given(name, "the boosters that grow trees");
     }
     if (reader.Has("max_delta_step") && !reader.Is("objective", "count:poisson")) {
@@ -258,7 +258,7 @@ Result<void> ReadUpdate(const Reader& reader, Hyperparameters& out) {
     };
     warn_if_given(
         {"subsample", "sampling_method", "colsample_bytree", "colsample_bylevel", "colsample_bynode", "tree_method",
-         "grow_policy", "max_leaves", "max_bin", "monotone_constraints", "interaction_constraints"},
+         "grow_policy", "max_leaves", "max_bin", "monotone_constraints", "interaction_constraints", "multi_strategy"},
         "process_type 'update' grows no trees");
     if (!Refreshes(train)) {
         warn_if_given({"lambda", "alpha", "min_child_weight", "refresh_leaf"}, "updater 'refresh' is not asked for");
@@ -266,6 +266,39 @@ Result<void> ReadUpdate(const Reader& reader, Hyperparameters& out) {
     if (std::find(train.tree_steps.begin(), train.tree_steps.end(), TreeStep::kPrune) == train.tree_steps.end()) {
         warn_if_given({"gamma", "max_depth"}, "updater 'prune' is not asked for");
     }
+    return {};
+}
+
+/// Whether a tree predicts all groups, and what does not go together with that, in stock's words.
+Result<void> ReadMultiStrategy(const Reader& reader, Hyperparameters& out) {
+    TrainParams& train = out.train;
+    const std::string strategy = reader.Text("multi_strategy", "one_output_per_tree");
+    if (strategy == "one_output_per_tree") return {};
+    if (strategy != "multi_output_tree") {
+        return UserError(fmt::format(
+            "Hyperparameter multi_strategy: {} is not in ['one_output_per_tree', 'multi_output_tree']", strategy));
+    }
+    if (train.num_groups() == 1) {
+        out.warnings.push_back(
+            fmt::format("Hyperparameter 'multi_strategy' has no effect: objective '{}' has one output, so a tree "
+                        "predicts all.",
+                        train.objective));
+        return {};
+    }
+    if (train.booster == model::Booster::kGblinear) return {};
+    constexpr std::string_view kInstead =
+        "support for multi-target tree is not yet implemented: use multi_strategy "
+        "'one_output_per_tree'.";
+    if (train.booster == model::Booster::kDart) return UserError(fmt::format("dart {}", kInstead));
+    if (train.tree_method != TreeMethod::kHist) {
+        return UserError(
+            "Only the hist tree method is supported for building multi-target trees with vector leaf: leave "
+            "tree_method out.");
+    }
+    if (!train.monotone_constraints.empty()) return UserError(fmt::format("Monotonic constraint {}", kInstead));
+    if (!train.interaction_constraints.empty()) return UserError(fmt::format("Interaction constraint {}", kInstead));
+    if (Refreshes(train)) return UserError(fmt::format("Updater refresh: {}", kInstead));
+    train.vector_leaves = true;
     return {};
 }
 
@@ -314,7 +347,8 @@ Result<void> ReadTreeMethod(const Reader& reader, const VersionProfile& profile,
     if (reader.Has("refresh_leaf") && !Refreshes(train)) {
         out.warnings.emplace_back("Hyperparameter 'refresh_leaf' has no effect: it belongs to updater refresh.");
     }
-    return CheckTreeMethod(train);
+    TRY(CheckTreeMethod(train));
+    return ReadMultiStrategy(reader, out);
 }
 
 Result<void> ReadTree(const Reader& reader, TrainParams& train) {

@@ -125,7 +125,7 @@ Result<void> CheckRange(const HyperparameterRule& rule, const std::string& text,
 
 /// Known to the engine and to no image.
 bool IsEngineName(std::string_view name, std::string_view text) {
-    return name == "quantile_alpha" || name == "eval_metric" || name == "updater" ||
+    return name == "quantile_alpha" || name == "eval_metric" || name == "updater" || name == "multi_strategy" ||
            (name == "objective" && text == "reg:quantileerror");
 }
 

@@ -30,7 +30,7 @@ double LossOf(const TrainParams& params, const std::vector<double>& margins, flo
     }
     if (objective.starts_with("binary:")) return std::log1p(std::exp(-m)) * y + std::log1p(std::exp(m)) * (1 - y);
     if (objective == "survival:aft") {
-        return AftLoss(NoiseDistributionOf(params.aft_loss_distribution), BoundsOf(label), m,
+        return AftLoss(NoiseDistributionOf(params.aft_loss_distribution), BoundsOf({.labels = &label}, 0), m,
                        static_cast<double>(params.aft_loss_distribution_scale));
     }
     double sum = 0;

@@ -105,6 +105,11 @@ Result<std::vector<std::uint8_t>> AgreeOnCategorical(std::span<const data::Featu
 /// Training rows must hold numbers of categories only.
 Result<void> CheckCategories(const TrainParams& params, std::span<const std::uint8_t> categorical,
                              std::span<const data::ValueSummary> summaries) {
+    if (!categorical.empty() && params.vector_leaves) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "Categorical features support for multi-target tree is not yet implemented: use multi_strategy "
+                     "'one_output_per_tree'.");
+    }
     if (!categorical.empty() && params.tree_method == TreeMethod::kExact) {
         return Error(ErrorCode::kInvalidArgument,
                      "Updater `grow_colmaker` or `exact` tree method doesn't support categorical features: use "
@@ -181,6 +186,7 @@ Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>&
     Error error(ErrorCode::kInvalidArgument, "");
     for (std::size_t set = 0; set < data_sets.size() && any_bad == 0; ++set) {
         const std::vector<float>& labels = data_sets[set].labeled.labels;
+        if (!data_sets[set].label_upper_bounds.empty()) continue;  // Whoever read them has compared them.
         const std::size_t row = objective.FirstBadLabel(labels);
         if (row == labels.size()) continue;
         any_bad = 1;
@@ -245,6 +251,7 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
         set.name = data_sets[i].name;
         set.labels = std::move(labeled.labels);
         set.weights = std::move(labeled.weights);
+        set.label_upper_bounds = std::move(data_sets[i].label_upper_bounds);
         set.query_begins = QueryBegins(labeled.query_ids);
         set.segments = std::move(data_sets[i].segments);
         if (set.segments.empty()) set.segments.push_back({0, 0});

@@ -26,6 +26,9 @@ struct DataSet {
     data::TrainingRows labeled;
     /// Where the rows are among those of all ranks. Empty: one rank, rows in their order.
     std::vector<RowSegment> segments;
+    /// survival:aft: the time lies between the label and this; infinite when no end was seen. Empty: signed labels say
+    /// it (survival_loss.h). As many as rows, none below its label.
+    std::vector<float> label_upper_bounds = {};
 };
 
 /// A label that cannot be, in this rank's rows; the caller knows which file and line the row came from.
@@ -41,6 +44,7 @@ struct PreparedSet {
     std::string name;
     std::vector<float> labels;
     std::vector<float> weights;  ///< empty: 1 each
+    std::vector<float> label_upper_bounds;
     std::vector<float> margins;  ///< [groups x rows]
     /// First row of each query and the number of rows; empty when the data name no queries.
     std::vector<std::uint32_t> query_begins;
@@ -52,8 +56,10 @@ struct PreparedSet {
     std::vector<std::vector<float>> leaf_values;  ///< dart: [trees][rows] what each tree says of each row
 
     RowsView View() const {
-        return {labels.size(), margins.data(), labels.data(), weights.empty() ? nullptr : weights.data(),
-                query_begins,  segments,       total_rows};
+        return {labels.size(), margins.data(),
+                labels.data(), weights.empty() ? nullptr : weights.data(),
+                query_begins,  segments,
+                total_rows,    label_upper_bounds.empty() ? nullptr : label_upper_bounds.data()};
     }
 };
 

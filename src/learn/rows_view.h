@@ -20,6 +20,7 @@ struct RowsView {
     std::span<const std::uint32_t> query_begins = {};
     std::span<const RowSegment> segments = {};  ///< rising; empty: one rank, rows in their order
     std::uint64_t total_rows = 0;               ///< of all ranks
+    const float* upper_bounds = nullptr;        ///< [rows] of survival:aft, labels are lower ones then; null: none
 
     float WeightOf(std::size_t row) const { return weights != nullptr ? weights[row] : 1.0F; }
 

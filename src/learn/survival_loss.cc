@@ -81,7 +81,9 @@ NoiseDistribution NoiseDistributionOf(std::string_view name) {
     return name == "extreme" ? NoiseDistribution::kExtreme : NoiseDistribution::kNormal;
 }
 
-TimeBounds BoundsOf(float label) {
+TimeBounds BoundsOf(const RowsView& rows, std::size_t row) {
+    const float label = rows.labels[row];
+    if (rows.upper_bounds != nullptr) return {static_cast<double>(label), static_cast<double>(rows.upper_bounds[row])};
     const double time = std::fabs(static_cast<double>(label));
     return {time, label > 0 ? time : std::numeric_limits<double>::infinity()};
 }

@@ -85,6 +85,8 @@ struct TrainParams {
     GrowPolicy grow_policy = GrowPolicy::kDepthwise;
     int max_bin = 256;
     int num_parallel_tree = 1;
+    /// multi_strategy multi_output_tree: a tree predicts all groups, its leaves hold a value for each.
+    bool vector_leaves = false;
     int max_cat_to_onehot = 4;   ///< categorical features with fewer categories are split one against the rest
     int max_cat_threshold = 64;  ///< with more, at most so many categories are on the smaller side
     /// [features] -1, 0 or 1: how the prediction may move with the feature; empty: no constraints.
@@ -122,9 +124,9 @@ struct TrainParams {
     std::size_t source_of_tree(std::size_t tree) const {
         return samples_rows_by_gradient() ? tree : tree / static_cast<std::size_t>(num_parallel_tree);
     }
-    int num_sources() const { return samples_rows_by_gradient() ? trees_per_round() : num_groups(); }
+    int num_sources() const { return samples_rows_by_gradient() ? num_groups() * num_parallel_tree : num_groups(); }
     int num_groups() const { return num_class > 1 ? num_class : std::max(1, static_cast<int>(quantile_alphas.size())); }
-    int trees_per_round() const { return num_groups() * num_parallel_tree; }
+    int trees_per_round() const { return (vector_leaves ? 1 : num_groups()) * num_parallel_tree; }
 };
 
 }  // namespace espalier::learn

@@ -33,6 +33,7 @@ std::uint64_t HashOf(std::uint64_t hash, const void* data, std::size_t size) {
 std::uint64_t HashOf(std::uint64_t hash, const model::Tree& tree) {
     hash = HashOf(hash, tree.left_children.data(), tree.left_children.size() * sizeof(std::int32_t));
     hash = HashOf(hash, tree.split_indices.data(), tree.split_indices.size() * sizeof(std::int32_t));
+    hash = HashOf(hash, tree.leaf_weights.data(), tree.leaf_weights.size() * sizeof(float));
     return HashOf(hash, tree.split_conditions.data(), tree.split_conditions.size() * sizeof(float));
 }
 

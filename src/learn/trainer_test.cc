@@ -265,6 +265,23 @@ const Growth kGrowths[] = {
          params.gamma = 0.5F;
          params.pruning_rule = PruningRule::kAfterwards;
      }},
+    {"vector_leaves",
+     [](TrainParams& params) {
+         params.objective = "multi:softprob";
+         params.num_class = 3;
+         params.vector_leaves = true;
+         params.subsample = 0.7F;
+         params.colsample_bynode = 0.8F;
+     }},
+    {"vector_leaves_by_gradient",
+     [](TrainParams& params) {
+         params.objective = "multi:softprob";
+         params.num_class = 3;
+         params.vector_leaves = true;
+         params.num_parallel_tree = 2;
+         params.subsample = 0.5F;
+         params.sampling_method = SamplingMethod::kGradientBased;
+     }},
     {"refreshed_and_pruned",
      [](TrainParams& params) {
          params.subsample = 0.5F;
@@ -281,6 +298,22 @@ INSTANTIATE_TEST_SUITE_P(All, GrowthExactness,
                              const bool packed = std::get<1>(info.param) == HistogramWidth::kPacked;
                              return std::string(std::get<0>(info.param).name) + (packed ? "_packed" : "_wide");
                          });
+
+/// Histograms that do not fit the budget are added up from rows again, which gives the same sums.
+TEST(Trainer, VectorLeavesAreTheSameInLittleMemory) {
+    TrainParams params;
+    params.objective = "multi:softprob";
+    params.num_class = 3;
+    params.vector_leaves = true;
+    params.num_rounds = 2;
+    params.max_depth = 5;
+    const data::LabeledRows train = MakeRows(1200, 3, 1);
+    const data::LabeledRows eval = MakeRows(300, 3, 2);
+    const Trained roomy = TrainAlone(params, train, eval, 2);
+    ASSERT_GT(roomy.outcome.model.trees[0].num_nodes(), 9U);
+    params.histogram_bytes_max = 1;
+    EXPECT_EQ(TrainAlone(params, train, eval, 2).bytes, roomy.bytes);
+}
 
 /// Column walks and a histogram cell per distinct value are two ways to the same trees.
 TEST(Trainer, ExactIsTheSameByColumnsAndByHistograms) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "learn/leaf_refit.h"
+#include "learn/leaf_values.h"
 #include "learn/tree_steps.h"
 
 namespace espalier::learn {
@@ -96,22 +97,23 @@ void TreeBooster::AddLeaves(PreparedSet& set, const RowPartition& partition, con
     // Trees of one group follow each other, so that a row's margin is summed in tree order.
     for (std::size_t nth = 0; nth < parallel(); ++nth) {
         leaves_.clear();
-        for (std::size_t group = 0; group < num_groups(); ++group) {
-            const std::size_t tree = group * parallel() + nth;
+        for (std::size_t tree = nth; tree < trees.size(); tree += parallel()) {
             for (std::size_t node = 0; node < trees[tree].num_nodes(); ++node) {
                 if (trees[tree].is_leaf(node)) {
                     leaves_.push_back({static_cast<std::uint32_t>(tree), static_cast<std::uint32_t>(node)});
                 }
             }
         }
-        input_.team.ForEach(leaves_.size(), [&](std::size_t i, int) {
-            const auto [tree, node] = leaves_[i];
-            const float value = trees[tree].split_conditions[node];
+        input_.team.ForEach(leaves_.size(), [&](std::size_t leaf, int) {
+            const auto [tree, node] = leaves_[leaf];
             float* margins = set.margins.data() + tree / parallel() * num_rows;
             const std::span<const std::uint32_t> rows = partition.RowsOf(tree, node);
-            for (std::size_t nth = 0; nth < rows.size(); ++nth) {
-                __builtin_prefetch(margins + rows[std::min(nth + kPrefetchRows, rows.size() - 1)], 1);
-                margins[rows[nth]] += value;
+            for (const float value : LeafValuesOf(trees[tree], node)) {
+                for (std::size_t i = 0; i < rows.size(); ++i) {
+                    __builtin_prefetch(margins + rows[std::min(i + kPrefetchRows, rows.size() - 1)], 1);
+                    margins[rows[i]] += value;
+                }
+                margins += num_rows;  // The next target's, in a tree of several.
             }
         });
     }

@@ -13,6 +13,7 @@
 #include "learn/replay_grower.h"
 #include "learn/tree_gradients.h"
 #include "learn/tree_walk.h"
+#include "learn/vector_grower.h"
 
 namespace espalier::learn {
 
@@ -342,6 +343,7 @@ class TreeGrowerOf final : public TreeGrower {
 
 std::unique_ptr<TreeGrower> TreeGrower::Create(const GrowerInput& input) {
     if (input.replayed != nullptr) return MakeReplayGrower(input);
+    if (input.params.vector_leaves) return MakeVectorGrower(input);
     switch (input.cutting) {
         case data::Cutting::kPerTree:
             return MakeApproxGrower(input);

@@ -25,10 +25,9 @@ double RefreshedGain(const GainParams& params, const Sums& sums) {
     if (sums.hess < static_cast<double>(params.min_child_weight) || sums.hess <= 0) return 0;
     const auto alpha = static_cast<double>(params.alpha);
     const double denominator = sums.hess + static_cast<double>(params.lambda);
-    const double shrunk = std::copysign(std::max(std::fabs(sums.grad) - alpha, 0.0), sums.grad);
+    const double shrunk = kernels::ShrunkGradient(sums.grad, params.alpha);
     if (params.max_delta_step == 0) return shrunk * shrunk / denominator;
-    const double step = -shrunk / denominator;
-    const double weight = std::copysign(std::min(std::fabs(step), static_cast<double>(params.max_delta_step)), step);
+    const double weight = kernels::UnroundedWeight(params, sums.grad, sums.hess);
     return -(2 * sums.grad * weight + denominator * weight * weight) + alpha * std::fabs(weight);
 }
 

@@ -48,7 +48,7 @@ class AftLogLik final : public MeanMetric {
   private:
     void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
         for (std::size_t r = begin; r < end; ++r) {
-            losses[r] = AftLoss(noise_, BoundsOf(rows.labels[r]), static_cast<double>(rows.margins[r]), sigma_) *
+            losses[r] = AftLoss(noise_, BoundsOf(rows, r), static_cast<double>(rows.margins[r]), sigma_) *
                         static_cast<double>(rows.WeightOf(r));
         }
     }
@@ -66,7 +66,7 @@ class IntervalAccuracy final : public MeanMetric {
     void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
         for (std::size_t r = begin; r < end; ++r) {
             const double time = kernels::Exp(static_cast<double>(rows.margins[r]));
-            const TimeBounds bounds = BoundsOf(rows.labels[r]);
+            const TimeBounds bounds = BoundsOf(rows, r);
             const bool inside = time >= bounds.lower && time <= bounds.upper;
             losses[r] = inside ? static_cast<double>(rows.WeightOf(r)) : 0.0;
         }

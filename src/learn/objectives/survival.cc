@@ -111,7 +111,7 @@ class Aft final : public RowObjective {
                      float* hess) const override {
         for (std::size_t r = begin; r < end; ++r) {
             const AftDerivatives derivatives = AftDerivativesOf(
-                noise_, BoundsOf(rows.labels[r]), static_cast<double>(rows.margins[r]), static_cast<double>(scale_));
+                noise_, BoundsOf(rows, r), static_cast<double>(rows.margins[r]), static_cast<double>(scale_));
             const auto weight = static_cast<double>(rows.WeightOf(r));
             grad[r] = static_cast<float>(derivatives.grad * weight);
             hess[r] = static_cast<float>(derivatives.hess * weight);
