@@ -15,6 +15,16 @@ constexpr std::size_t kSparseColumnRatio = 8;
 constexpr std::size_t kCodes = ValueDictionary::kValuesMax;
 // The table of codes takes 1 KB a feature.
 constexpr std::size_t kTabulatedFeaturesMax = 16'384;
+// As many features as have finders and ends of columns in the second cache, and in the pages a core remembers.
+constexpr std::size_t kPartFeatures = 1024;
+
+/// body(entry) for the row's entries of features [begin, end).
+template <typename Body>
+void ForEntries(const BlockView& rows, std::size_t row, std::size_t begin, std::size_t end, Body&& body) {
+    const auto* const last = rows.features + rows.entry_offsets[row + 1];
+    const auto* at = std::lower_bound(rows.features + rows.entry_offsets[row], last, begin);
+    for (; at < last && *at < end; ++at) body(static_cast<std::size_t>(at - rows.features));
+}
 
 bool IsDense(const BinLayout& layout, std::size_t tile) {
     return layout.tiles[tile].is_dense();
@@ -52,6 +62,7 @@ void BinBuilder::Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>
     MakeTargets(columns);
     FindWork();
     TabulateCodes();
+    FindCodes();
     if (with_tiles_) MakeTiles(tiles);
     std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(tiles.size()));
     team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
@@ -68,10 +79,10 @@ void BinBuilder::FindStats() {
                                                      std::vector<FeatureStats>(num_features_ + 1, none));
     team_.ForEach(rows_.num_blocks(), [&](std::size_t b, int worker) {
         FeatureStats* stats = of_worker[static_cast<std::size_t>(worker)].data();
-        const BlockView block = Decode(b, worker);
+        const BlockView block = Decode(b, worker).rows;
         for (std::uint32_t e = 0; e < block.entry_offsets[block.num_rows]; ++e) {
             FeatureStats& of_feature = stats[block.features[e]];
-            const float value = block.codes != nullptr ? rows_.dictionary().ValueOf(block.codes[e]) : block.values[e];
+            const float value = ValueOf(block, e);
             ++of_feature.num_entries;
             of_feature.lowest = std::min(of_feature.lowest, value);
             of_feature.highest = std::max(of_feature.highest, value);
@@ -185,6 +196,33 @@ void BinBuilder::TabulateCodes() {
     });
 }
 
+template <typename Body>
+void BinBuilder::ForFeatureParts(Body&& body) {
+    const std::size_t of_worker = (num_features_ + decoders_.size() - 1) / decoders_.size();
+    team_.ForBlocks(num_features_, std::clamp<std::size_t>(of_worker, 1, kPartFeatures), body);
+}
+
+void BinBuilder::FindCodes() {
+    if (!code_table_.empty() || num_features_ <= kPartFeatures) return;
+    std::uint64_t num_entries = 0;
+    for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
+        first_entries_.push_back(num_entries);
+        num_entries += rows_.num_stored(b);
+    }
+    found_codes_ = store_.Make<std::uint32_t>(num_entries);
+    ForFeatureParts([&](std::size_t begin, std::size_t end, int worker) {
+        for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
+            const BlockView rows = Decode(b, worker).rows;
+            std::uint32_t* codes = found_codes_.data() + first_entries_[b];
+            for (std::size_t row = 0; row < rows.num_rows; ++row) {
+                ForEntries(rows, row, begin, end, [&](std::size_t entry) {
+                    codes[entry] = finders_[rows.features[entry]].CodeOf(ValueOf(rows, entry));
+                });
+            }
+        }
+    });
+}
+
 void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
     tiles.resize(layout_.tiles.size());
     bool any_sparse = false;
@@ -230,9 +268,9 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
 }
 
 template <BinBuilder::Pass kPass>
-void BinBuilder::DoBlock(const BlockView& block, std::size_t first_row, std::vector<BinnedTile>& tiles,
+void BinBuilder::DoBlock(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles,
                          Cursor* cursors) const {
-    for (std::size_t r = 0; r < block.num_rows; ++r) {
+    for (std::size_t r = 0; r < block.rows.num_rows; ++r) {
         const std::size_t row = first_row + r;
         for (std::size_t t = 0; t < tiles.size(); ++t) {
             const std::size_t place = IsDense(layout_, t)     ? row * tiles[t].stride
@@ -252,15 +290,16 @@ void BinBuilder::DoBlock(const BlockView& block, std::size_t first_row, std::vec
 
 // Entries and runs of zeros in the order of features, and the gaps between them.
 template <BinBuilder::Pass kPass>
-void BinBuilder::DoRow(const BlockView& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const {
-    std::uint32_t entry = block.entry_offsets[row_in_block];
-    const std::uint32_t entries_end = block.entry_offsets[row_in_block + 1];
-    std::uint32_t run = block.run_offsets[row_in_block];
-    const std::uint32_t runs_end = block.run_offsets[row_in_block + 1];
+void BinBuilder::DoRow(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const {
+    std::uint32_t entry = block.rows.entry_offsets[row_in_block];
+    const std::uint32_t entries_end = block.rows.entry_offsets[row_in_block + 1];
+    std::uint32_t run = block.rows.run_offsets[row_in_block];
+    const std::uint32_t runs_end = block.rows.run_offsets[row_in_block + 1];
     std::size_t next = 0;  // the feature behind the last one seen
     while (entry < entries_end || run < runs_end) {
-        const bool is_entry = run == runs_end || (entry < entries_end && block.features[entry] < block.runs[run].begin);
-        const std::size_t begin = is_entry ? block.features[entry] : block.runs[run].begin;
+        const bool is_entry =
+            run == runs_end || (entry < entries_end && block.rows.features[entry] < block.rows.runs[run].begin);
+        const std::size_t begin = is_entry ? block.rows.features[entry] : block.rows.runs[run].begin;
         if (next < begin) DoGap<kPass>(next, begin, row, cursors);
         if (is_entry) {
             DoValue<kPass>(begin, CodeOf(block, entry), row, cursors);
@@ -268,7 +307,7 @@ void BinBuilder::DoRow(const BlockView& block, std::size_t row_in_block, std::si
             next = begin + 1;
             continue;
         }
-        next = block.runs[run++].end;
+        next = block.rows.runs[run++].end;
         for (std::size_t f = next_zero_work_[begin]; f < next; f = next_zero_work_[f + 1]) {
             DoValue<kPass>(f, finders_[f].zero_code(), row, cursors);
         }
@@ -335,11 +374,13 @@ void BinBuilder::List(const Target& target, std::uint32_t cell, Cursor* cursors)
     }
 }
 
-std::uint32_t BinBuilder::CodeOf(const BlockView& block, std::size_t entry) const {
-    const std::uint32_t feature = block.features[entry];
-    if (block.codes == nullptr) return finders_[feature].CodeOf(block.values[entry]);
-    if (!code_table_.empty()) return code_table_[std::size_t{feature} * kCodes + block.codes[entry]];
-    return finders_[feature].CodeOf(rows_.dictionary().ValueOf(block.codes[entry]));
+std::uint32_t BinBuilder::CodeOf(const Block& block, std::size_t entry) const {
+    if (block.codes != nullptr) return block.codes[entry];
+    const std::uint32_t feature = block.rows.features[entry];
+    if (block.rows.codes != nullptr && !code_table_.empty()) {
+        return code_table_[std::size_t{feature} * kCodes + block.rows.codes[entry]];
+    }
+    return finders_[feature].CodeOf(ValueOf(block.rows, entry));
 }
 
 void BinBuilder::FillSparseColumns(std::vector<BinnedColumn>& columns) {
@@ -348,28 +389,24 @@ void BinBuilder::FillSparseColumns(std::vector<BinnedColumn>& columns) {
     if (!any) return;
     // Rows must rise in a column, so each part of the features goes through all blocks by itself.
     std::vector<std::uint64_t> places(num_features_, 0);
-    const std::size_t part_size = (num_features_ + decoders_.size() - 1) / decoders_.size();
-    team_.ForBlocks(num_features_, part_size, [&](std::size_t begin, std::size_t end, int worker) {
+    ForFeatureParts([&](std::size_t begin, std::size_t end, int worker) {
         const auto put = [&](std::size_t feature, std::uint32_t code, std::size_t row) {
             BinnedColumn& column = columns[feature];
-            if (!column.sparse) return;
             column.rows[places[feature]] = static_cast<std::uint32_t>(row);
             column.codes.Set(places[feature]++, code);
         };
         for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
-            const BlockView block = Decode(b, worker);
-            for (std::size_t r = 0; r < block.num_rows; ++r) {
+            const Block block = Decode(b, worker);
+            for (std::size_t r = 0; r < block.rows.num_rows; ++r) {
                 const std::size_t row = rows_.first_row(b) + r;
-                const auto* last = block.features + block.entry_offsets[r + 1];
-                const auto* at = std::lower_bound(block.features + block.entry_offsets[r], last, begin);
-                for (; at < last && *at < end; ++at) {
-                    if (!columns[*at].sparse) continue;
-                    put(*at, CodeOf(block, static_cast<std::size_t>(at - block.features)), row);
-                }
-                for (std::uint32_t run = block.run_offsets[r]; run < block.run_offsets[r + 1]; ++run) {
-                    const std::size_t run_end = std::min<std::size_t>(block.runs[run].end, end);
-                    for (std::size_t f = std::max<std::size_t>(block.runs[run].begin, begin); f < run_end; ++f) {
-                        put(f, finders_[f].zero_code(), row);
+                ForEntries(block.rows, r, begin, end, [&](std::size_t entry) {
+                    const std::uint32_t feature = block.rows.features[entry];
+                    if (columns[feature].sparse) put(feature, CodeOf(block, entry), row);
+                });
+                for (std::uint32_t run = block.rows.run_offsets[r]; run < block.rows.run_offsets[r + 1]; ++run) {
+                    const std::size_t run_end = std::min<std::size_t>(block.rows.runs[run].end, end);
+                    for (std::size_t f = std::max<std::size_t>(block.rows.runs[run].begin, begin); f < run_end; ++f) {
+                        if (columns[f].sparse) put(f, finders_[f].zero_code(), row);
                     }
                 }
             }

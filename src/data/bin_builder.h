@@ -2,8 +2,9 @@
 //
 // Steps: a pass over the blocks counts each feature's values and their range -> columns get their width and are filled
 // with whichever of "missing" and 0 is more frequent -> a pass counts the listed cells of each row and sparse tile ->
-// a pass writes codes and cells to their places. A value is looked up by its one-byte code where rows have codes. What
-// equals the fill and is not listed is stepped over, so a run of zeros costs nothing.
+// a pass writes codes and cells to their places. A value is looked up by its one-byte code where rows have codes. Where
+// neither such a table nor the finders of all features fit the cache, codes are found beforehand, some features at a
+// time. What equals the fill and is not listed is stepped over, so a run of zeros costs nothing.
 // Confined to one call.
 #pragma once
 
@@ -51,29 +52,41 @@ class BinBuilder {
         std::uint32_t num_in_row = 0;
     };
     enum class Pass { kCount, kWrite };
+    struct Block {
+        BlockView rows;
+        const std::uint32_t* codes = nullptr;  ///< [entries], where they were found beforehand
+    };
 
     void FindStats();
     void MakeColumns(std::vector<BinnedColumn>& columns);
     void MakeTargets(std::vector<BinnedColumn>& columns);
     void FindWork();
     void TabulateCodes();
+    void FindCodes();
     void MakeTiles(std::vector<BinnedTile>& tiles);
     void FillSparseColumns(std::vector<BinnedColumn>& columns);
-    BlockView Decode(std::size_t block, int worker) {
-        return decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block);
+    Block Decode(std::size_t block, int worker) {
+        return {decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block),
+                found_codes_.empty() ? nullptr : found_codes_.data() + first_entries_[block]};
+    }
+    /// body(begin, end, worker) for parts of the features whose columns and finders fit the cache.
+    template <typename Body>
+    void ForFeatureParts(Body&& body);
+    float ValueOf(const BlockView& rows, std::size_t entry) const {
+        return rows.codes != nullptr ? rows_.dictionary().ValueOf(rows.codes[entry]) : rows.values[entry];
     }
 
     template <Pass kPass>
-    void DoBlock(const BlockView& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
+    void DoBlock(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
     template <Pass kPass>
-    void DoRow(const BlockView& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
+    void DoRow(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
     template <Pass kPass>
     void DoValue(std::size_t feature, std::uint32_t code, std::size_t row, Cursor* cursors) const;
     template <Pass kPass>
     void DoGap(std::size_t begin, std::size_t end, std::size_t row, Cursor* cursors) const;
     template <Pass kPass>
     void List(const Target& target, std::uint32_t cell, Cursor* cursors) const;
-    std::uint32_t CodeOf(const BlockView& block, std::size_t entry) const;
+    std::uint32_t CodeOf(const Block& block, std::size_t entry) const;
 
     const CompactRows& rows_;
     const BinLayout& layout_;
@@ -87,6 +100,8 @@ class BinBuilder {
     std::vector<std::uint32_t> fills_;  ///< what a dense column holds where nothing is written
     std::vector<Target> targets_;
     std::vector<std::uint32_t> code_table_;  ///< [features x dictionary codes], or empty when that would be too large
+    std::vector<std::uint64_t> first_entries_;  ///< [blocks] of found_codes_
+    StoredArray<std::uint32_t> found_codes_;    ///< [entries], or empty
     /// [features + 1] the first feature from here on that has something to do for a 0, and for a missing value.
     std::vector<std::uint32_t> next_zero_work_;
     std::vector<std::uint32_t> next_gap_work_;

@@ -18,6 +18,8 @@ constexpr std::uint32_t kBytePadding = 2;
 // Cells that 16 bits can number.
 constexpr std::uint32_t kCells16 = 65'536;
 
+constexpr std::size_t kBlockFeatures = 4;  // of one task
+
 struct FeatureShape {
     std::int32_t most_frequent_bin = BinLayout::kNothingSkipped;  ///< kNothingSkipped: missing is most frequent
     bool has_missing = false;
@@ -28,8 +30,12 @@ FeatureShape ShapeOf(const ValueSummary& summary, const CutPoints& cuts, std::si
     FeatureShape shape;
     std::vector<std::int64_t> bin_weights(cuts.num_bins(feature), 0);
     std::int64_t total = 0;
+    const float* const first_cut = cuts.values.data() + cuts.offsets[feature];
+    const std::uint32_t last_bin = cuts.num_bins(feature) - 1;
+    std::uint32_t bin = 0;  // Values rise, and so do their bins.
     for (std::size_t i = 0; i < summary.values.size(); ++i) {
-        bin_weights[cuts.BinOf(feature, summary.values[i])] += summary.weights[i];
+        while (bin < last_bin && first_cut[bin] <= summary.values[i]) ++bin;
+        bin_weights[bin] += summary.weights[i];
         total += summary.weights[i];
     }
     const auto rows = static_cast<double>(std::max<std::uint64_t>(num_rows, 1));
@@ -84,17 +90,20 @@ void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile
 
 }  // namespace
 
-BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows) {
+BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows,
+                            WorkerTeam& team) {
     CHECK(summaries.size() == cuts.num_features());
     BinLayout layout;
     layout.cuts = std::move(cuts);
     const std::size_t num_features = summaries.size();
-    std::vector<FeatureShape> shapes;
+    std::vector<FeatureShape> shapes(num_features);
+    team.ForBlocks(num_features, kBlockFeatures, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t f = begin; f < end; ++f) shapes[f] = ShapeOf(summaries[f], layout.cuts, f, num_rows);
+    });
     double listed_per_row = 0;
     std::uint64_t num_bins = 0;
     for (std::size_t feature = 0; feature < num_features; ++feature) {
-        shapes.push_back(ShapeOf(summaries[feature], layout.cuts, feature, num_rows));
-        listed_per_row += shapes.back().listed_share;
+        listed_per_row += shapes[feature].listed_share;
         num_bins += layout.cuts.num_bins(feature) + 1;
     }
     const double num_tiles = static_cast<double>(num_bins) / kTileCellsMax;

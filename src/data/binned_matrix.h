@@ -59,7 +59,8 @@ struct BinLayout {
     std::uint32_t num_cells() const { return cell_offsets.back(); }
 
     /// summaries: over all ranks, one per feature; num_rows over all ranks.
-    static BinLayout Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows);
+    static BinLayout Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows,
+                            WorkerTeam& team);
 };
 
 /// The codes of one feature. Bins are 0 … num_bins-1.

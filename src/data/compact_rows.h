@@ -61,6 +61,8 @@ class CompactRows {
     std::size_t num_blocks() const { return blocks_.size(); }
     /// Row of the data set that the block begins with.
     std::size_t first_row(std::size_t block) const { return first_rows_[block]; }
+    /// Stored entries of the block, zeros not among them.
+    std::uint32_t num_stored(std::size_t block) const { return blocks_[block].num_entries; }
     const ValueDictionary& dictionary() const { return *dictionary_; }
     std::size_t memory_bytes() const;
     /// Whether any block is coded.

@@ -1,9 +1,8 @@
 // Cut points: where the values of each feature are cut into bins, as XGBoost's hist does it.
 //
 // Nouns: ValueSummary (the distinct values of one feature with how much weight each has), CutPoints.
-// Steps: ValueCollector takes values in any order and from any thread's share of the rows -> summaries merge exactly,
-// because weights are integers -> BuildCutPoints applies XGBoost's rule to the exact summary. So the cuts do not depend
-// on sharding, threads or order.
+// Steps: data/value_summaries.h makes each rank's summaries -> they merge exactly, because weights are integers ->
+// BuildCutPoints applies XGBoost's rule to the exact summary. So the cuts do not depend on sharding, threads or order.
 // Rule (xgboost 3.2, common/quantile.cc; contracts/xgboost.md 4.5): data/quantile_sketch.h picks at most max_bin + 1
 // values, the lowest first; every one from the second on is a cut (with at most max_bin distinct values, all of them).
 // The last cut lies above every value: v_max + (|v_max| + 1e-5). Thread-compatible.
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/worker_team.h"
 
 namespace espalier::data {
 
@@ -36,40 +36,7 @@ struct ValueSummary {
     std::uint64_t num_entries = 0;      ///< present values, with repetition
 
     /// This becomes the summary of both together.
-    void Merge(const ValueSummary& other);
-};
-
-/// Collects the values of one feature. While they are few a hash table counts them; many are kept in a list that is
-/// sorted and folded whenever it has doubled. Memory: 16 bytes per distinct value, at most 32 in between.
-class ValueCollector {
-  public:
-    void Add(float value, std::int64_t weight) {
-        ++num_entries_;
-        if (value == 0.0F) {  // -0 and 0 are one value, and in many data sets most entries.
-            zero_weight_ += weight;
-        } else if (weight != 0) {
-            AddCounted(value, weight);
-        }
-    }
-    /// Sorted and folded; the collector is empty afterwards.
-    ValueSummary Take();
-
-  private:
-    struct Slot {
-        float value = 0;
-        std::int64_t weight = 0;  ///< 0: the slot is free
-    };
-    void AddCounted(float value, std::int64_t weight);
-    void Grow();
-    void FoldList();
-
-    std::vector<Slot> slots_;  ///< open addressing, size a power of two; empty once the list is in use
-    std::size_t num_used_ = 0;
-    std::vector<Slot> list_;
-    std::size_t folded_size_ = 0;
-    bool listing_ = false;
-    std::uint64_t num_entries_ = 0;
-    std::int64_t zero_weight_ = 0;
+    void Merge(ValueSummary other);
 };
 
 struct CutPoints {
@@ -106,7 +73,7 @@ struct CutRule {
 /// The cuts of all features from their summaries. A feature without values gets one bin. max_bin in 2..kMaxBinLimit.
 /// categorical: [features] 1 for one whose values are numbers of categories, below kMaxBinLimit: bin c is category c,
 /// also when none of the rows has it; empty: none is.
-CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin,
+CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin, WorkerTeam& team,
                          std::span<const std::uint8_t> categorical = {}, const CutRule& rule = {});
 
 }  // namespace espalier::data

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <random>
 
 #include "data/binned_matrix.h"
@@ -12,14 +13,21 @@ namespace espalier::data {
 namespace {
 
 ValueSummary SummaryOf(const std::vector<float>& values) {
-    ValueCollector collector;
-    for (const float value : values) collector.Add(value, 1);
-    return collector.Take();
+    std::map<float, std::int64_t> counts;
+    for (const float value : values) ++counts[value];
+    ValueSummary summary;
+    summary.num_entries = values.size();
+    for (const auto& [value, count] : counts) {
+        summary.values.push_back(value);
+        summary.weights.push_back(count);
+    }
+    return summary;
 }
 
 CutPoints CutsOf(const std::vector<float>& values, int max_bin) {
     const std::vector<ValueSummary> summaries = {SummaryOf(values)};
-    return BuildCutPoints(summaries, max_bin);
+    WorkerTeam team(1);
+    return BuildCutPoints(summaries, max_bin, team);
 }
 
 // The expected cuts were read from xgboost 3.2.0's QuantileDMatrix.get_quantile_cut (contracts/xgboost.md 4.5).
@@ -87,7 +95,7 @@ TEST(BinnedMatrix, TilesAreOfTheNarrowestKind) {
             rows.row_offsets.push_back(rows.values.size());
         }
         const auto summaries = SummarizeValues(CompactRows::FromRows(rows), {}, num_features, team);
-        const auto layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin), num_rows);
+        const auto layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin, team), num_rows, team);
         const auto matrix =
             BinnedMatrix::Create(CompactRows::FromRows(rows), layout, BinnedMatrix::Use::kTraining, team);
         std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
@@ -132,7 +140,8 @@ TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
         for (const int threads : {1, 3}) {
             WorkerTeam team(threads);
             const auto summaries = SummarizeValues(compact, {}, 5, team);
-            const BinLayout layout = BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin), rows.num_rows());
+            const BinLayout layout =
+                BinLayout::Create(summaries, BuildCutPoints(summaries, max_bin, team), rows.num_rows(), team);
             const auto matrix = BinnedMatrix::Create(compact, layout, BinnedMatrix::Use::kTraining, team);
             std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
             for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {

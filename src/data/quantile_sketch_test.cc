@@ -21,7 +21,8 @@ ValueSummary Ramp(int num_values, const std::map<int, std::int64_t>& weights = {
 }
 
 std::vector<float> CutsOf(const ValueSummary& summary, int max_bin, CutRule::Sketch sketch) {
-    return BuildCutPoints({{summary}}, max_bin, {}, {.sketch = sketch, .weight_unit = 0.25}).values;
+    WorkerTeam team(1);
+    return BuildCutPoints({{summary}}, max_bin, team, {}, {.sketch = sketch, .weight_unit = 0.25}).values;
 }
 
 // The expected cuts were read from xgboost 3.2.0's DMatrix.get_quantile_cut after a round of approx, whose hessians

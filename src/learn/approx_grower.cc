@@ -83,10 +83,10 @@ class ApproxGrower final : public TreeGrower {
             data::SummarizeValues(compact_rows_, weights, input_.num_features, input_.team);
         TRY(MergeOverRanks(summaries, input_.comm));
         data::CutPoints cuts =
-            data::BuildCutPoints(summaries, input_.params.max_bin, input_.categorical,
+            data::BuildCutPoints(summaries, input_.params.max_bin, input_.team, input_.categorical,
                                  {.sketch = data::CutRule::Sketch::kSorted, .weight_unit = std::ldexp(1.0, -exponent)});
         if (cuts == layout_.cuts) return {};
-        layout_ = data::BinLayout::Create(summaries, std::move(cuts), input_.total_rows);
+        layout_ = data::BinLayout::Create(summaries, std::move(cuts), input_.total_rows, input_.team);
         matrix_ = data::BinnedMatrix::Create(compact_rows_, layout_, data::BinnedMatrix::Use::kTraining, input_.team);
         return {};
     }

@@ -40,7 +40,7 @@ class BinnedCacheTest : public testing::Test {
         const data::CompactRows compact = data::CompactRows::FromRows(rows);
         const auto summaries = data::SummarizeValues(compact, {}, 6, team);
         BinnedJob job;
-        job.layout = data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, 16), 200);
+        job.layout = data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, 16, team), 200, team);
         for (const auto use : {data::BinnedMatrix::Use::kTraining, data::BinnedMatrix::Use::kEvaluation}) {
             BinnedSet& set = job.sets.emplace_back();
             set.matrix = data::BinnedMatrix::Create(compact, job.layout, use, team);

@@ -1,6 +1,7 @@
 #include "learn/summary_exchange.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 
@@ -47,7 +48,7 @@ Result<void> MergeOverRanks(std::vector<data::ValueSummary>& summaries, collecti
             part.weights.resize(head[1]);
             Extract(bytes, at, part.values.data(), part.values.size());
             Extract(bytes, at, part.weights.data(), part.weights.size());
-            total.Merge(part);
+            total.Merge(std::move(part));
         }
     }
     summaries = std::move(merged);
