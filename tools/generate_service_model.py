@@ -98,7 +98,7 @@ def find_model(root: pathlib.Path, model: str) -> pathlib.Path:
 
 def translate_pattern(pattern: str) -> dict:
     """A Java pattern as {"p": original, "m": RE2 that must match whole, "r": RE2 that must not match whole}."""
-    text = pattern.replace(r"\p{Alnum}", "[:alnum:]")
+    text = pattern.replace(r"\p{Alnum}", "[:alnum:]").replace(r"\p{Print}", "[[:print:]]")
     rejected = None
     if text == r"(?!\s*$).+":
         text, rejected = ".+", r"\s*"
@@ -107,6 +107,9 @@ def translate_pattern(pattern: str) -> dict:
     elif "(?<!-)" in text:
         before, after = text.split("(?<!-)")
         text, rejected = before + after, ".*-" + after
+    # Java writes the characters above 0xFFFF as a pair of surrogates; RE2 reads characters.
+    text = text.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\x{10000}-\x{10FFFF}")
+    text = re.sub(r"\\u([0-9A-F]{4})", r"\\x{\1}", text)
     # RE2 refuses counts over 1000. The shapes that have them also carry a max, which bounds the whole string.
     text = re.sub(r"\{(\d+),(\d{4,})\}", r"{\1,}", text)
     if re.search(r"\(\?[<!=]", text):

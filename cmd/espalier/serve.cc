@@ -13,6 +13,7 @@
 #include <string>
 
 #include "api/auth/authenticator.h"
+#include "api/console/console_service.h"
 #include "api/front_door.h"
 #include "api/iam/iam_service.h"
 #include "api/logs/logs_service.h"
@@ -27,6 +28,7 @@
 #include "api/sagemaker/training_job_operations.h"
 #include "api/sagemaker/transform_job_operations.h"
 #include "api/sagemaker/tuning_job_operations.h"
+#include "api/scaling/scaling_service.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -34,6 +36,7 @@
 #include "espalier/data_folder.h"
 #include "espalier/root_key.h"
 #include "espalier/serve_options.h"
+#include "hosting/autoscaler.h"
 #include "hosting/endpoint_service.h"
 #include "http/server.h"
 #include "jobs/job_service.h"
@@ -143,6 +146,32 @@ Result<std::unique_ptr<JobServices>> OpenJobs(const ServeOptions& options, meta:
     return services;
 }
 
+/// Endpoints and what watches them; the later use the earlier.
+struct HostingServices {
+    HostingServices(meta::Database& database, const Clock& clock)
+        : metrics(database), alarms({.database = &database, .metrics = &metrics, .clock = &clock}) {}
+    monitor::Metrics metrics;
+    monitor::AlarmService alarms;
+    std::unique_ptr<hosting::EndpointService> endpoints;
+    std::unique_ptr<hosting::Autoscaler> autoscaler;
+};
+
+Result<std::unique_ptr<HostingServices>> OpenHosting(const ServeOptions& options, meta::Database& database,
+                                                     store::ObjectStore& objects, const Clock& clock, Fs& fs) {
+    auto services = std::make_unique<HostingServices>(database, clock);
+    services->endpoints = TRY(hosting::EndpointService::Open({.database = &database,
+                                                              .objects = &objects,
+                                                              .clock = &clock,
+                                                              .fs = &fs,
+                                                              .metrics = &services->metrics,
+                                                              .alarms = &services->alarms,
+                                                              .concurrency = options.concurrency,
+                                                              .folder = options.data_folder + "/hosting"}));
+    services->autoscaler = std::make_unique<hosting::Autoscaler>(hosting::Autoscaler::Options{
+        .database = &database, .endpoints = services->endpoints.get(), .metrics = &services->metrics, .clock = &clock});
+    return services;
+}
+
 Result<void> Serve(ServeOptions options) {
     ListenAddress address = TRY(ParseListen(options.listen));
     if (options.open && !address.loopback) {
@@ -160,14 +189,8 @@ Result<void> Serve(ServeOptions options) {
     std::unique_ptr<meta::Database> database = TRY(meta::Database::Open(options.data_folder + "/espalier.db"));
     std::unique_ptr<store::ObjectStore> objects = TRY(store::ObjectStore::Open(
         {.folder = options.data_folder + "/objects", .database = database.get(), .clock = &clock, .fs = &fs}));
-    monitor::Metrics metric_values(*database);
-    std::unique_ptr<hosting::EndpointService> hosting =
-        TRY(hosting::EndpointService::Open({.database = database.get(),
-                                            .objects = objects.get(),
-                                            .clock = &clock,
-                                            .fs = &fs,
-                                            .metrics = &metric_values,
-                                            .folder = options.data_folder + "/hosting"}));
+    const std::unique_ptr<HostingServices> hosted = TRY(OpenHosting(options, *database, *objects, clock, fs));
+    hosting::EndpointService& hosting = *hosted->endpoints;
     const std::unique_ptr<JobServices> jobs = TRY(OpenJobs(options, *database, *objects, clock));
 
     api::Keyring keyring;
@@ -182,27 +205,31 @@ Result<void> Serve(ServeOptions options) {
     front_door.Mount(api::ServiceId::kIam, iam);
 
     api::sagemaker::OperationTable operations;
-    api::sagemaker::AddModelOperations(operations, *hosting);
-    api::sagemaker::AddEndpointConfigOperations(operations, *hosting);
-    api::sagemaker::AddEndpointOperations(operations, *hosting);
+    api::sagemaker::AddModelOperations(operations, hosting);
+    api::sagemaker::AddEndpointConfigOperations(operations, hosting);
+    api::sagemaker::AddEndpointOperations(operations, hosting);
     api::sagemaker::DescribeHold describe_hold(options.describe_hold);
     api::sagemaker::AddTrainingJobOperations(operations, *jobs->training, describe_hold);
     api::sagemaker::AddTuningJobOperations(operations, *jobs->tuning, describe_hold);
-    api::sagemaker::AddTransformJobOperations(operations, *jobs->transforms, *hosting, describe_hold);
+    api::sagemaker::AddTransformJobOperations(operations, *jobs->transforms, hosting, describe_hold);
     api::sagemaker::AddTagOperations(operations, *database);
     api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
     api::sagemaker::SageMakerService sagemaker(std::move(operations));
     front_door.Mount(api::ServiceId::kSageMaker, sagemaker);
-    api::runtime::RuntimeService runtime(*hosting, options.invoke_body_bytes_max);
+    api::runtime::RuntimeService runtime(hosting, options.invoke_body_bytes_max);
     front_door.Mount(api::ServiceId::kRuntime, runtime);
+
+    api::scaling::ScalingService scaling(*hosted->autoscaler);
+    front_door.Mount(api::ServiceId::kScaling, scaling);
+    api::console::ConsoleService console(hosting, hosted->metrics, clock);
+    front_door.Mount(api::ServiceId::kConsole, console);
 
     meta::Logs log_rows(*database);
     api::logs::LogsService logs(log_rows);
     front_door.Mount(api::ServiceId::kLogs, logs);
-    monitor::AlarmService alarms({.database = database.get(), .metrics = &metric_values, .clock = &clock});
     api::metrics::MetricsOperations metric_operations;
-    api::metrics::AddMetricOperations(metric_operations, metric_values, clock, [&] { hosting->BookTraffic(); });
-    api::metrics::AddAlarmOperations(metric_operations, alarms);
+    api::metrics::AddMetricOperations(metric_operations, hosted->metrics, clock, [&] { hosting.BookTraffic(); });
+    api::metrics::AddAlarmOperations(metric_operations, hosted->alarms);
     api::metrics::MetricsService metrics(std::move(metric_operations));
     front_door.Mount(api::ServiceId::kMetrics, metrics);
 

@@ -6,6 +6,7 @@
 
 #include "api/sagemaker/describe_hold.h"
 #include "base/result.h"
+#include "hosting/endpoint_service.h"
 #include "http/server.h"
 
 namespace espalier::cmd {
@@ -21,6 +22,7 @@ struct ServeOptions {
     std::int64_t drain_seconds = 20;   ///< how long requests in flight may take after SIGTERM
     /// Largest InvokeEndpoint payload; the published model's limit.
     std::size_t invoke_body_bytes_max = 6 * 1024 * 1024;
+    hosting::Concurrency concurrency = hosting::Concurrency::OfThisMachine();
     api::sagemaker::DescribeHold::Options describe_hold;  ///< how long a DescribeTrainingJob may wait for news
     http::ServerOptions http;  ///< limits and thread counts; address and port come from `listen`
 };

@@ -81,8 +81,10 @@ WireProtocol ProtocolOf(Route route) {
         case Route::kSageMaker:
         case Route::kLogs:
         case Route::kMetrics:
+        case Route::kScaling:
         case Route::kUnknownTarget:
             return WireProtocol::kJson;
+        case Route::kConsole:
         case Route::kRuntime:
         case Route::kSageMakerOther:
             return WireProtocol::kRestJson;
@@ -99,7 +101,10 @@ std::string_view SigningName(Route route) {
             return "s3";
         case Route::kSageMaker:
         case Route::kRuntime:
+        case Route::kConsole:
             return "sagemaker";
+        case Route::kScaling:
+            return "application-autoscaling";
         case Route::kLogs:
             return "logs";
         case Route::kMetrics:
@@ -167,6 +172,7 @@ WireFault NobodyHome(Route route, const http::RequestHead& head) {
         case Route::kSageMaker:
         case Route::kLogs:
         case Route::kMetrics:
+        case Route::kScaling:
         case Route::kUnknownTarget: {
             std::string_view target = head.headers.Get("X-Amz-Target");
             std::size_t dot = target.rfind('.');
@@ -180,6 +186,7 @@ WireFault NobodyHome(Route route, const http::RequestHead& head) {
                     fmt::format("The requested operation is not supported: {} {}", head.method, head.raw_path())};
         case Route::kIam:
             return {400, "InvalidAction", "The requested action is not supported."};
+        case Route::kConsole:
         case Route::kReserved:
             return {404, "NoSuchKey", "Nothing is at this reserved path."};
         case Route::kS3:
@@ -194,6 +201,7 @@ WireFault NobodyHome(Route route, const http::RequestHead& head) {
 Route RouteOf(const http::RequestHead& head) {
     std::string_view path = head.raw_path();
     if (path.starts_with(kReservedPrefix)) {
+        if (path.starts_with("/_espalier/endpoints/")) return Route::kConsole;
         bool reads = head.method == "GET" || head.method == "HEAD";
         return reads && path == "/_espalier/health" ? Route::kHealth : Route::kReserved;
     }
@@ -204,6 +212,7 @@ Route RouteOf(const http::RequestHead& head) {
         if (prefix == "SageMaker") return Route::kSageMaker;
         if (prefix == "Logs_20140328") return Route::kLogs;
         if (prefix == "GraniteServiceVersion20100801") return Route::kMetrics;
+        if (prefix == "AnyScaleFrontendService") return Route::kScaling;
         return Route::kUnknownTarget;
     }
     if (head.method == "POST" && path.starts_with("/service/GraniteServiceVersion20100801/operation/") &&
@@ -220,7 +229,7 @@ Route RouteOf(const http::RequestHead& head) {
 
 Service* FrontDoor::Find(Route route) const {
     auto index = static_cast<std::size_t>(route);
-    static_assert(static_cast<std::size_t>(Route::kIam) == static_cast<std::size_t>(ServiceId::kIam) &&
+    static_assert(static_cast<std::size_t>(Route::kConsole) == static_cast<std::size_t>(ServiceId::kConsole) &&
                   static_cast<std::size_t>(Route::kS3) == static_cast<std::size_t>(ServiceId::kS3));
     return index < kNumServices ? services_[index] : nullptr;
 }

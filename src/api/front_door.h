@@ -25,8 +25,10 @@ enum class ServiceId {
     kLogs,       ///< CloudWatch Logs
     kMetrics,    ///< CloudWatch, json 1.0 and CBOR
     kIam,        ///< STS and IAM, the query protocol
+    kScaling,    ///< Application Auto Scaling
+    kConsole,    ///< /_espalier/endpoints/
 };
-inline constexpr std::size_t kNumServices = 6;
+inline constexpr std::size_t kNumServices = 8;
 
 /// What a request is, by its head alone.
 enum class Route {
@@ -36,6 +38,8 @@ enum class Route {
     kLogs,
     kMetrics,
     kIam,
+    kScaling,
+    kConsole,
     kUnknownTarget,   ///< an X-Amz-Target of no service here
     kSageMakerOther,  ///< signed for sagemaker, but no path of the runtime
     kHealth,

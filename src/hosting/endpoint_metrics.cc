@@ -44,4 +44,20 @@ void AppendEndpointMetrics(const EndpointVariant& which, const TrafficTaken& tak
     add("OverheadLatency", "Microseconds", taken.overhead_latency_us);
 }
 
+void AppendShadowMetrics(const EndpointVariant& which, const ShadowStats::Taken& taken, UnixMillis now,
+                         std::vector<monitor::MetricValues>& values) {
+    if (taken.requests == 0) return;
+    const auto add = [&](std::string_view metric, std::string_view unit, const Distribution& distribution) {
+        if (distribution.empty()) return;
+        monitor::MetricName name = EndpointMetric(which, metric);
+        name.name_space = kComparisonNamespace;
+        values.push_back({.metric = std::move(name), .unit = std::string(unit), .time = now, .values = distribution});
+    };
+    add("ShadowRequests", "None", Share(taken.requests, taken.requests));
+    add("ShadowIncomparable", "None", Share(taken.incomparable, taken.requests));
+    add("ShadowLabelFlips", "None", taken.label_flips);
+    add("ShadowMarginDistance", "None", taken.margin_distance);
+    add("ShadowLatencyDifference", "Microseconds", taken.latency_difference_us);
+}
+
 }  // namespace espalier::hosting

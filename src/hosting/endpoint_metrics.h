@@ -3,6 +3,9 @@
 //   Invocations, Invocation4XXErrors, Invocation5XXErrors, InvocationModelErrors   0 or 1 a request, no unit
 //   InvocationsPerInstance                                     1 / the variant's instances a request, no unit
 //   ModelLatency, OverheadLatency                              microseconds in the model, and beside it
+// How shadows differ, which AWS does not have, is in Espalier/Endpoints with the same dimensions:
+//   ShadowRequests, ShadowIncomparable   1 a request   ShadowLabelFlips   0 or 1 a row
+//   ShadowMarginDistance   a row   ShadowLatencyDifference   microseconds, a request
 // Source: SageMaker developer guide, "Monitor with Amazon CloudWatch"; contracts/api.md 3.11. Thread-safe.
 #pragma once
 
@@ -11,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "hosting/shadow_stats.h"
 #include "hosting/traffic_stats.h"
 #include "meta/scope.h"
 #include "monitor/metrics.h"
@@ -18,6 +22,7 @@
 namespace espalier::hosting {
 
 inline constexpr std::string_view kEndpointNamespace = "AWS/SageMaker";
+inline constexpr std::string_view kComparisonNamespace = "Espalier/Endpoints";
 
 struct EndpointVariant {
     meta::Scope scope;
@@ -32,5 +37,7 @@ monitor::MetricName EndpointMetric(const EndpointVariant& which, std::string_vie
 /// Appends what `taken` says; nothing when there was no traffic.
 void AppendEndpointMetrics(const EndpointVariant& which, const TrafficTaken& taken, UnixMillis now,
                            std::vector<monitor::MetricValues>& values);
+void AppendShadowMetrics(const EndpointVariant& which, const ShadowStats::Taken& taken, UnixMillis now,
+                         std::vector<monitor::MetricValues>& values);
 
 }  // namespace espalier::hosting

@@ -13,12 +13,8 @@
 namespace espalier::hosting {
 namespace {
 
-constexpr std::string_view kCreating = "Creating";
-constexpr std::string_view kUpdating = "Updating";
-constexpr std::string_view kInService = "InService";
-constexpr std::string_view kFailed = "Failed";
-constexpr std::size_t kFailureReasonBytesMax = 1024;
-constexpr std::chrono::seconds kTick{1};
+constexpr int kTicksPerBooking = 5;
+constexpr std::size_t kInvokeTasksMax = 1 << 20;
 
 std::string ArnOf(const meta::Scope& scope, std::string_view name) {
     return meta::SageMakerArn(scope, meta::ArnKind(meta::ResourceKind::kEndpoint), name);
@@ -26,6 +22,10 @@ std::string ArnOf(const meta::Scope& scope, std::string_view name) {
 
 Error NoSuchEndpoint(const meta::Scope& scope, std::string_view name) {
     return NoSuchResource(meta::ResourceKind::kEndpoint, scope, name);
+}
+
+Error InProgress(const meta::Scope& scope, std::string_view name) {
+    return {ErrorCode::kConflict, fmt::format("Cannot update in-progress endpoint \"{}\".", ArnOf(scope, name))};
 }
 
 std::string Lower(std::string_view text) {
@@ -78,22 +78,10 @@ Result<void> ApplyChange(const WeightChange& change, EndpointSpec& spec, const s
 
 }  // namespace
 
-/// Holds the right to change one endpoint; gives it back when destroyed.
-class EndpointService::Turn {
-  public:
-    Turn(EndpointService& service, EndpointId id) : service_(&service), id_(std::move(id)) {}
-    Turn(Turn&& other) noexcept : service_(std::exchange(other.service_, nullptr)), id_(std::move(other.id_)) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn() {
-        if (service_ == nullptr) return;
-        std::lock_guard lock(service_->mutex_);
-        service_->busy_.erase(id_);
-    }
-
-  private:
-    EndpointService* service_;
-    EndpointId id_;
-};
+Concurrency Concurrency::OfThisMachine() {
+    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return {.num_threads = cores, .running_per_instance = cores};
+}
 
 Result<std::unique_ptr<EndpointService>> EndpointService::Open(const Options& options) {
     TRY(options.fs->MakeFolder(options.folder));
@@ -110,15 +98,19 @@ EndpointService::EndpointService(const Options& options, std::unique_ptr<Archive
       catalog_(
           {.database = options.database, .objects = options.objects, .shelf = shelf_.get(), .clock = options.clock}),
       endpoints_(*options.database, meta::ResourceKind::kEndpoint),
+      log_(*options.database, *options.clock),
       capture_(*options.objects),
-      invoker_(capture_, *options.clock),
-      ticker_([this](const std::stop_token& stop) { Tick(stop); }) {}
+      invoker_(capture_, log_, *options.clock),
+      invoke_pool_({.num_threads = static_cast<std::size_t>(options.concurrency.num_threads),
+                    .queued_tasks_max = kInvokeTasksMax}) {
+    if (options_.tick.count() > 0) ticker_ = std::jthread([this](const std::stop_token& stop) { Tick(stop); });
+}
 
 EndpointService::~EndpointService() {
     // Mirrored requests may still capture and count: they end before the capture writer and the last booking do.
+    invoke_pool_.Stop();
     invoker_.Stop();
-    ticker_.request_stop();
-    ticker_.join();
+    ticker_ = std::jthread();
     BookTraffic();
 }
 
@@ -137,9 +129,23 @@ Result<void> EndpointService::RestoreOne(meta::ResourceRecord record) {
     if (record.status == kFailed) return {};
     EndpointSpec spec = TRY(ParseEndpointSpec(record.document));
     auto live = Load(record.scope, record.name, spec);
+    if (!live && spec.pending != nullptr) {
+        spec.failure_reason =
+            fmt::format("The update to {} was rolled back. {}", spec.pending->next.config_name, live.error().ToString())
+                .substr(0, kFailureReasonBytesMax);
+        spec.pending = nullptr;
+        live = Load(record.scope, record.name, spec);
+    }
     if (live) {
-        LOG_INFO("endpoint in service again", {"endpoint", record.name}, {"was", record.status});
-        return Publish(std::move(record), std::string(kInService), spec, std::move(*live));
+        LOG_INFO("endpoint in service again", {"endpoint", record.name}, {"was", record.status},
+                 {"update_goes_on", spec.pending != nullptr});
+        std::string status(kInService);
+        if (spec.pending != nullptr) {
+            status = record.status;
+            std::lock_guard lock(mutex_);
+            rolling_.insert({record.scope, record.name});
+        }
+        return Publish(std::move(record), std::move(status), spec, std::move(*live));
     }
     spec.failure_reason = live.error().ToString().substr(0, kFailureReasonBytesMax);
     LOG_ERROR("endpoint failed at start", {"endpoint", record.name}, {"reason", spec.failure_reason});
@@ -149,9 +155,7 @@ Result<void> EndpointService::RestoreOne(meta::ResourceRecord record) {
 Result<EndpointService::Turn> EndpointService::TakeTurn(const meta::Scope& scope, const std::string& name) {
     std::lock_guard lock(mutex_);
     EndpointId id(scope, name);
-    if (!busy_.insert(id).second)
-        return Error(ErrorCode::kConflict,
-                     fmt::format("Cannot update in-progress endpoint \"{}\".", ArnOf(scope, name)));
+    if (!busy_.insert(id).second) return InProgress(scope, name);
     return Turn(*this, std::move(id));
 }
 
@@ -206,6 +210,17 @@ Result<LiveVariant> EndpointService::LoadVariant(const meta::Scope& scope, const
 
 Result<std::shared_ptr<const LiveEndpoint>> EndpointService::Load(const meta::Scope& scope, const std::string& name,
                                                                   EndpointSpec& spec) {
+    std::shared_ptr<LiveEndpoint> endpoint = TRY(LoadFleet(scope, name, spec));
+    if (spec.pending != nullptr) {
+        EndpointSpec next = spec.pending->next;
+        endpoint->next = TRY(LoadFleet(scope, name, next));
+        endpoint->next_share = TrafficShare(spec.pending->share);
+    }
+    return std::shared_ptr<const LiveEndpoint>(std::move(endpoint));
+}
+
+Result<std::shared_ptr<LiveEndpoint>> EndpointService::LoadFleet(const meta::Scope& scope, const std::string& name,
+                                                                 EndpointSpec& spec) {
     auto endpoint = std::make_shared<LiveEndpoint>();
     endpoint->scope = scope;
     endpoint->name = name;
@@ -214,6 +229,7 @@ Result<std::shared_ptr<const LiveEndpoint>> EndpointService::Load(const meta::Sc
     double total = 0;
     for (DeployedVariant& variant : spec.production) {
         LiveVariant live = TRY(LoadVariant(scope, name, spec, variant));
+        live.line = LineOf({scope, name}, variant.spec);
         endpoint->production.push_back(std::move(live));
         weights.push_back(variant.spec.weight);
         total += variant.spec.weight;
@@ -221,10 +237,12 @@ Result<std::shared_ptr<const LiveEndpoint>> EndpointService::Load(const meta::Sc
     endpoint->picker = VariantPicker(weights);
     for (DeployedVariant& variant : spec.shadow) {
         auto live = std::make_shared<const LiveVariant>(TRY(LoadVariant(scope, name, spec, variant)));
-        endpoint->shadows.push_back({std::move(live), TrafficShare(total > 0 ? variant.spec.weight / total : 0.0)});
+        endpoint->shadows.push_back({.variant = std::move(live),
+                                     .share = TrafficShare(total > 0 ? variant.spec.weight / total : 0.0),
+                                     .differences = DifferencesOf({scope, name}, variant.spec.name)});
     }
     if (Captures(spec)) endpoint->capture = TRY(PlanOf(*spec.capture));
-    return std::shared_ptr<const LiveEndpoint>(std::move(endpoint));
+    return endpoint;
 }
 
 Result<void> EndpointService::Publish(meta::ResourceRecord record, std::string status, const EndpointSpec& spec,
@@ -249,6 +267,7 @@ Result<void> EndpointService::Create(const meta::Scope& scope, const std::string
     if (TRY(endpoints_.ExistsFolded(scope, name))) return exists();
     EndpointSpec spec = TRY(SpecFrom(scope, config_name));
     spec.deployment_echo = deployment_echo;
+    TRY(PlanFor(scope, spec));
     auto turn = TakeTurn(scope, name);
     if (!turn) return exists();
     const ArchiveShelf::HoldToken hold = shelf_->Hold();
@@ -275,6 +294,7 @@ Result<void> EndpointService::Update(const meta::Scope& scope, const std::string
                                      const RetainOptions& retain, const std::string& deployment_echo) {
     Turn turn = TRY(TakeTurn(scope, name));
     Endpoint running = TRY(Find(scope, name));
+    if (running.spec.pending != nullptr) return InProgress(scope, name);
     EndpointSpec next = TRY(SpecFrom(scope, config_name));
     // As AWS does: the configuration in use must still be there to be updated from.
     TRY(catalog_.FindEndpointConfig(scope, running.spec.config_name));
@@ -282,6 +302,7 @@ Result<void> EndpointService::Update(const meta::Scope& scope, const std::string
     Retain(retain, running.spec.shadow, next.shadow);
     if (retain.capture) next.capture = running.spec.capture;
     next.deployment_echo = deployment_echo;
+    const RolloutPlan plan = TRY(PlanFor(scope, next));
     {
         const ArchiveShelf::HoldToken hold = shelf_->Hold();
         const bool in_service = running.record.status == kInService;
@@ -296,6 +317,7 @@ Result<void> EndpointService::Update(const meta::Scope& scope, const std::string
             TRY(endpoints_.Update(running.record));
             return std::move(live).error();
         }
+        if (in_service && !plan.immediate()) return BeginRollout(std::move(running), std::move(next), plan);
         TRY(Publish(std::move(running.record), std::string(kInService), next, std::move(*live)));
     }
     SweepShelf();
@@ -326,6 +348,7 @@ Result<void> EndpointService::UpdateWeights(const meta::Scope& scope, const std:
 
 Result<void> EndpointService::Delete(const meta::Scope& scope, const std::string& name) {
     Turn turn = TRY(TakeTurn(scope, name));
+    if (auto known = Find(scope, name); known && known->spec.pending != nullptr) return InProgress(scope, name);
     Result<void> deleted = endpoints_.Delete(scope, name);
     if (!deleted && deleted.error().code() == ErrorCode::kNotFound) return NoSuchEndpoint(scope, name);
     TRY(std::move(deleted));
@@ -362,6 +385,33 @@ std::shared_ptr<TrafficStats> EndpointService::StatsOf(const EndpointId& id, con
     return stats;
 }
 
+std::shared_ptr<VariantLine> EndpointService::LineOf(const EndpointId& id, const VariantSpec& spec) {
+    std::lock_guard lock(mutex_);
+    std::shared_ptr<VariantLine>& line = shared_[id].lines[spec.name];
+    if (line == nullptr) line = std::make_shared<VariantLine>(invoke_pool_);
+    const int instances = std::max(spec.num_instances, 1);
+    line->SetBounds({.running_max = instances * options_.concurrency.running_per_instance,
+                     .waiting_max = instances * options_.concurrency.waiting_per_instance});
+    return line;
+}
+
+std::shared_ptr<ShadowStats> EndpointService::DifferencesOf(const EndpointId& id, const std::string& variant) {
+    std::lock_guard lock(mutex_);
+    std::shared_ptr<ShadowStats>& differences = shared_[id].differences[variant];
+    if (differences == nullptr) differences = std::make_shared<ShadowStats>();
+    return differences;
+}
+
+std::vector<ShadowDifference> EndpointService::RecentDifferences(const meta::Scope& scope, const std::string& endpoint,
+                                                                 const std::string& variant) const {
+    std::lock_guard lock(mutex_);
+    const auto shared = shared_.find({scope, endpoint});
+    if (shared == shared_.end()) return {};
+    const auto found = shared->second.differences.find(variant);
+    if (found == shared->second.differences.end()) return {};
+    return found->second->Recent();
+}
+
 std::shared_ptr<TrafficSequence> EndpointService::SequenceOf(const EndpointId& id) {
     std::lock_guard lock(mutex_);
     return shared_[id].sequence;
@@ -378,10 +428,14 @@ void EndpointService::BookTraffic() {
                 const EndpointVariant which{id.first, id.second, variant, shared.num_instances[variant]};
                 AppendEndpointMetrics(which, stats->Take(), now, values);
             }
+            for (auto& [variant, differences] : shared.differences)
+                AppendShadowMetrics({id.first, id.second, variant}, differences->Take(), now, values);
         }
     }
     if (Result<void> put = options_.metrics->Put(values); !put)
         LOG_ERROR("the traffic of endpoints was not booked", {"error", put.error().ToString()});
+    if (Result<void> flushed = log_.Flush(); !flushed)
+        LOG_ERROR("the logs of endpoints were not written", {"error", flushed.error().ToString()});
 }
 
 void EndpointService::SweepShelf() {
@@ -392,8 +446,12 @@ void EndpointService::SweepShelf() {
         for (const meta::ResourceRecord& record : *records) {
             auto spec = ParseEndpointSpec(record.document);
             if (!spec) return std::optional<std::set<std::string>>();
-            for (const auto* variants : {&spec->production, &spec->shadow})
-                for (const DeployedVariant& variant : *variants) used.insert(variant.archive_id);
+            const auto note = [&](const EndpointSpec& fleet) {
+                for (const auto* variants : {&fleet.production, &fleet.shadow})
+                    for (const DeployedVariant& variant : *variants) used.insert(variant.archive_id);
+            };
+            note(*spec);
+            if (spec->pending != nullptr) note(spec->pending->next);
         }
         return std::optional(std::move(used));
     });
@@ -402,9 +460,10 @@ void EndpointService::SweepShelf() {
 void EndpointService::Tick(const std::stop_token& stop) {
     std::mutex waiting;
     std::unique_lock lock(waiting);
-    while (!stop.stop_requested()) {
-        ticker_wake_.wait_for(lock, stop, kTick, [] { return false; });
-        BookTraffic();
+    for (int tick = 1; !stop.stop_requested(); ++tick) {
+        ticker_wake_.wait_for(lock, stop, options_.tick, [] { return false; });
+        AdvanceRollouts();
+        if (tick % kTicksPerBooking == 0) BookTraffic();
     }
 }
 

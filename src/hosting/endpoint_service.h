@@ -5,10 +5,14 @@
 // all before the call returns; a model that cannot be had makes the row "Failed" with a reason. Update loads first and
 // then swaps row and table entry, so no request meets a gap; if it cannot load, nothing changes and the caller is told.
 // One operation at a time on one endpoint: a second one is refused as AWS does.
-// After a crash: "Creating" is taken up again, "Updating" has not changed anything yet and serves the old variants.
+// After a crash: "Creating" is taken up again; "Updating" goes on with the step its row names, or, when the row names
+// none, has not changed anything yet and serves the old variants; "RollingBack" goes on going back.
 // Thread-safe.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
@@ -26,10 +30,13 @@
 #include "hosting/archive_shelf.h"
 #include "hosting/capture_writer.h"
 #include "hosting/catalog.h"
+#include "hosting/endpoint_log.h"
 #include "hosting/endpoint_spec.h"
 #include "hosting/invoker.h"
 #include "hosting/live_endpoint.h"
+#include "hosting/rollout_plan.h"
 #include "meta/resources.h"
+#include "monitor/alarm_service.h"
 #include "monitor/metrics.h"
 
 namespace espalier::hosting {
@@ -47,6 +54,16 @@ struct WeightChange {
     std::optional<int> num_instances;
 };
 
+/// How much of this machine an instance of a variant is.
+struct Concurrency {
+    int num_threads = 2;             ///< that answer requests which had to wait, all endpoints together
+    int running_per_instance = 2;    ///< requests of a variant that are answered at once, for each of its instances
+    int waiting_per_instance = 100;  ///< more that wait; beyond that they are refused with 429
+
+    /// As many threads, and as many requests of an instance at once, as this machine has cores.
+    static Concurrency OfThisMachine();
+};
+
 class EndpointService {
   public:
     struct Options {
@@ -55,7 +72,12 @@ class EndpointService {
         const Clock* clock = nullptr;
         Fs* fs = nullptr;
         monitor::Metrics* metrics = nullptr;
+        const monitor::AlarmService* alarms = nullptr;  ///< those that roll an update back
+        Concurrency concurrency;
         std::string folder;  ///< made if missing: <folder>/archives is the shelf
+        /// How often a thread looks at updates on their way, and every fifth time at traffic; 0 = there is no thread,
+        /// AdvanceRollouts and BookTraffic are the caller's to call.
+        std::chrono::milliseconds tick{200};
     };
     /// Loads every endpoint that was in service, before it returns. An endpoint whose archive is gone or damaged is
     /// marked Failed; that is no error of Open.
@@ -88,18 +110,45 @@ class EndpointService {
                                                  std::string_view name) const {
         return table_.Find(account, region, name);
     }
-    InvokeReply Invoke(const std::shared_ptr<const LiveEndpoint>& endpoint, const InvokeRequest& request) {
-        return invoker_.Invoke(endpoint, request);
+    InvokeReply Invoke(const PickedVariant& picked, const InvokeRequest& request) {
+        return invoker_.Invoke(picked, request);
     }
     const CaptureWriter& capture() const { return capture_; }
     const Invoker& invoker() const { return invoker_; }
 
+    /// The last requests that a shadow variant answered too, newest first; empty when there is none of that name.
+    std::vector<ShadowDifference> RecentDifferences(const meta::Scope& scope, const std::string& endpoint,
+                                                    const std::string& variant) const;
+
+    /// One look at the updates that are being rolled out, which happens several times a second by itself.
+    void AdvanceRollouts();
     /// Books the traffic up to now as metrics (endpoint_metrics.h), which happens about once a second by itself.
     void BookTraffic();
 
   private:
     using EndpointId = std::pair<meta::Scope, std::string>;
-    class Turn;
+    /// Holds the right to change one endpoint; gives it back when destroyed.
+    class Turn {
+      public:
+        Turn(EndpointService& service, EndpointId id) : service_(&service), id_(std::move(id)) {}
+        Turn(Turn&& other) noexcept : service_(std::exchange(other.service_, nullptr)), id_(std::move(other.id_)) {}
+        Turn& operator=(Turn&&) = delete;
+        ~Turn() {
+            if (service_ == nullptr) return;
+            std::lock_guard lock(service_->mutex_);
+            service_->busy_.erase(id_);
+        }
+
+      private:
+        EndpointService* service_;
+        EndpointId id_;
+    };
+    static constexpr std::string_view kCreating = "Creating";
+    static constexpr std::string_view kUpdating = "Updating";
+    static constexpr std::string_view kRollingBack = "RollingBack";
+    static constexpr std::string_view kInService = "InService";
+    static constexpr std::string_view kFailed = "Failed";
+    static constexpr std::size_t kFailureReasonBytesMax = 1024;
 
     EndpointService(const Options& options, std::unique_ptr<ArchiveShelf> shelf);
     Result<void> Restore();
@@ -112,12 +161,35 @@ class EndpointService {
     /// live form of it.
     Result<std::shared_ptr<const LiveEndpoint>> Load(const meta::Scope& scope, const std::string& name,
                                                      EndpointSpec& spec);
+    /// One fleet of it, without what is pending.
+    Result<std::shared_ptr<LiveEndpoint>> LoadFleet(const meta::Scope& scope, const std::string& name,
+                                                    EndpointSpec& spec);
     Result<LiveVariant> LoadVariant(const meta::Scope& scope, const std::string& name, const EndpointSpec& spec,
                                     DeployedVariant& variant);
     /// Writes the row with that status and spec, then puts the endpoint into the table, or takes it out.
     Result<void> Publish(meta::ResourceRecord record, std::string status, const EndpointSpec& spec,
                          std::shared_ptr<const LiveEndpoint> live);
+    /// How `next` is to be rolled out. kInvalidArgument for a DeploymentConfig that cannot be honoured.
+    Result<RolloutPlan> PlanFor(const meta::Scope& scope, const EndpointSpec& next) const;
+    Result<void> BeginRollout(Endpoint running, EndpointSpec next, const RolloutPlan& plan);
+    /// False when there is nothing left to do.
+    Result<bool> AdvanceRollout(const EndpointId& id);
+    Result<bool> StepForward(Endpoint endpoint, const RolloutPlan& plan);
+    Result<bool> StepBack(Endpoint endpoint, const RolloutPlan& plan);
+    Result<std::string> ReasonToRollBack(const meta::Scope& scope, const RolloutPlan& plan,
+                                         const PendingUpdate& pending) const;
+    /// Commits a step and moves the traffic.
+    Result<void> PublishRollout(Endpoint endpoint, std::string_view status);
+    Result<void> EndRollout(Endpoint endpoint);
+    /// A line for the endpoint's own log stream.
+    template <typename... Arguments>
+    void Note(const meta::ResourceRecord& record, fmt::format_string<Arguments...> text, Arguments&&... arguments) {
+        log_.Add(record.scope, record.name, "endpoint", fmt::format(text, std::forward<Arguments>(arguments)...));
+    }
     std::shared_ptr<TrafficStats> StatsOf(const EndpointId& id, const VariantSpec& spec);
+    /// The line of a production variant, with the bounds of so many instances.
+    std::shared_ptr<VariantLine> LineOf(const EndpointId& id, const VariantSpec& spec);
+    std::shared_ptr<ShadowStats> DifferencesOf(const EndpointId& id, const std::string& variant);
     std::shared_ptr<TrafficSequence> SequenceOf(const EndpointId& id);
     void SweepShelf();
     void Tick(const std::stop_token& stop);
@@ -127,15 +199,20 @@ class EndpointService {
     Catalog catalog_;
     meta::Resources endpoints_;
     EndpointTable table_;
+    EndpointLog log_;
     CaptureWriter capture_;
     Invoker invoker_;
+    ThreadPool invoke_pool_;
 
     mutable std::mutex mutex_;
     std::condition_variable_any ticker_wake_;
-    std::set<EndpointId> busy_;  // guarded by mutex_
+    std::set<EndpointId> busy_;     // guarded by mutex_
+    std::set<EndpointId> rolling_;  // guarded by mutex_: updates that are on their way
     struct Shared {
         VariantStats stats;
-        std::map<std::string, int> num_instances;  ///< by variant, of the newest version
+        std::map<std::string, std::shared_ptr<VariantLine>> lines;        ///< by production variant
+        std::map<std::string, std::shared_ptr<ShadowStats>> differences;  ///< by shadow variant
+        std::map<std::string, int> num_instances;                         ///< by variant, of the newest version
         std::shared_ptr<TrafficSequence> sequence = std::make_shared<TrafficSequence>();
     };
     std::map<EndpointId, Shared> shared_;  // guarded by mutex_

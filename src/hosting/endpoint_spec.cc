@@ -67,6 +67,25 @@ std::optional<CaptureSpec> OptionalCapture(const Json& json) {
     return json.at("capture").get<CaptureSpec>();
 }
 
+Json ToJson(const EndpointSpec& spec) {
+    Json json = {{"config", spec.config_name},
+                 {"production", spec.production},
+                 {"shadow", spec.shadow},
+                 {"failure_reason", spec.failure_reason},
+                 {"deployment_echo", spec.deployment_echo}};
+    if (spec.capture) json["capture"] = *spec.capture;
+    return json;
+}
+
+EndpointSpec SpecFromJson(const Json& json) {
+    return EndpointSpec{.config_name = json.at("config").get<std::string>(),
+                        .production = json.at("production").get<std::vector<DeployedVariant>>(),
+                        .shadow = json.at("shadow").get<std::vector<DeployedVariant>>(),
+                        .capture = OptionalCapture(json),
+                        .failure_reason = json.at("failure_reason").get<std::string>(),
+                        .deployment_echo = json.at("deployment_echo").get<std::string>()};
+}
+
 template <typename Read>
 auto ParseDocument(std::string_view document, Read&& read) -> Result<decltype(read(Json()))> {
     try {
@@ -98,10 +117,14 @@ std::string ToDocument(const EndpointConfigSpec& spec) {
 }
 
 std::string ToDocument(const EndpointSpec& spec) {
-    Json json = {{"version", kDocumentVersion},           {"config", spec.config_name},
-                 {"production", spec.production},         {"shadow", spec.shadow},
-                 {"failure_reason", spec.failure_reason}, {"deployment_echo", spec.deployment_echo}};
-    if (spec.capture) json["capture"] = *spec.capture;
+    Json json = ToJson(spec);
+    json["version"] = kDocumentVersion;
+    if (spec.pending != nullptr) {
+        const PendingUpdate& pending = *spec.pending;
+        json["pending"] = {{"next", ToJson(pending.next)}, {"started_at", pending.started_at},
+                           {"step_at", pending.step_at},   {"step", pending.step},
+                           {"share", pending.share},       {"rollback_reason", pending.rollback_reason}};
+    }
     // A failure reason may quote bytes of a damaged archive.
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -126,12 +149,18 @@ Result<EndpointConfigSpec> ParseEndpointConfigSpec(std::string_view document) {
 
 Result<EndpointSpec> ParseEndpointSpec(std::string_view document) {
     return ParseDocument(document, [](const Json& json) {
-        return EndpointSpec{.config_name = json.at("config").get<std::string>(),
-                            .production = json.at("production").get<std::vector<DeployedVariant>>(),
-                            .shadow = json.at("shadow").get<std::vector<DeployedVariant>>(),
-                            .capture = OptionalCapture(json),
-                            .failure_reason = json.at("failure_reason").get<std::string>(),
-                            .deployment_echo = json.at("deployment_echo").get<std::string>()};
+        EndpointSpec spec = SpecFromJson(json);
+        if (json.contains("pending")) {
+            const Json& pending = json["pending"];
+            spec.pending = std::make_shared<const PendingUpdate>(
+                PendingUpdate{.next = SpecFromJson(pending.at("next")),
+                              .started_at = pending.at("started_at").get<UnixMillis>(),
+                              .step_at = pending.at("step_at").get<UnixMillis>(),
+                              .step = pending.at("step").get<std::size_t>(),
+                              .share = pending.at("share").get<double>(),
+                              .rollback_reason = pending.at("rollback_reason").get<std::string>()});
+        }
+        return spec;
     });
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,13 +58,26 @@ struct DeployedVariant {
     UnixMillis resolved_at = 0;
 };
 
+struct PendingUpdate;
+
 struct EndpointSpec {
     std::string config_name;
     std::vector<DeployedVariant> production;
     std::vector<DeployedVariant> shadow;
     std::optional<CaptureSpec> capture;
-    std::string failure_reason;   ///< of status Failed
-    std::string deployment_echo;  ///< LastDeploymentConfig, "" when none was given
+    std::string failure_reason;                              ///< of status Failed, or of an update that was rolled back
+    std::string deployment_echo;                             ///< LastDeploymentConfig, "" when none was given
+    std::shared_ptr<const PendingUpdate> pending = nullptr;  ///< of status Updating and RollingBack
+};
+
+/// An update that is on its way (rollout_plan.h).
+struct PendingUpdate {
+    EndpointSpec next;  ///< what the endpoint becomes; has no pending of its own
+    UnixMillis started_at = 0;
+    UnixMillis step_at = 0;       ///< when the step began
+    std::size_t step = 0;         ///< of RolloutPlan::forward
+    double share = 0;             ///< of the traffic that the new fleet has now
+    std::string rollback_reason;  ///< "" while it goes forward
 };
 
 std::string ToDocument(const ModelSpec& spec);

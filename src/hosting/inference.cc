@@ -260,4 +260,23 @@ ContainerReply Infer(const ServedModel& served, std::string_view content_type, s
     return reply;
 }
 
+std::optional<RowMargins> Margins(const ServedModel& served, std::string_view content_type, std::string_view body) {
+    data::LabeledRows rows;
+    std::string_view format;
+    if (IsBlank(body) || ReadPayload(content_type, body, rows, format)) return std::nullopt;
+    if (!ColumnIssue(*served.model, format, rows.rows.num_features).empty()) return std::nullopt;
+    const std::string& objective = served.model->predictors[0]->ensemble().objective;
+    RowMargins margins;
+    margins.is_class =
+        objective.starts_with("binary:") || objective.starts_with("multi:") || objective == "reg:logistic";
+    std::vector<std::vector<float>> answers;
+    for (const auto& model : Answering(served)) {
+        Result<model::RowOutputs> outputs = model::RowOutputs::Create(model, "margin");
+        if (!outputs || !outputs->Compute(rows.rows, answers.emplace_back())) return std::nullopt;
+        margins.per_row = outputs->per_row();
+    }
+    margins.values = answers.size() == 1 ? std::move(answers[0]) : Combine(answers, false);
+    return margins;
+}
+
 }  // namespace espalier::hosting

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,5 +42,14 @@ struct ContainerReply {
 /// content_type and accept as in the request's headers, "" when absent.
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body);
+
+/// The sums of trees of each row, which answers of all kinds are made of.
+struct RowMargins {
+    std::size_t per_row = 1;    ///< 1, or the number of classes
+    bool is_class = false;      ///< they speak for a class, not a number
+    std::vector<float> values;  ///< [rows x per_row]; of several models the mean
+};
+/// nullopt when the payload cannot be read or predicted from.
+std::optional<RowMargins> Margins(const ServedModel& served, std::string_view content_type, std::string_view body);
 
 }  // namespace espalier::hosting

@@ -1,39 +1,49 @@
 #include "hosting/invoker.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/uuid.h"
 
 namespace espalier::hosting {
 
-Invoker::Invoker(CaptureWriter& capture, const Clock& clock)
-    : capture_(capture), clock_(clock), mirror_pool_({.num_threads = 1, .queued_tasks_max = kMirroredRequestsMax}) {}
+Invoker::Invoker(CaptureWriter& capture, EndpointLog& log, const Clock& clock)
+    : capture_(capture),
+      log_(log),
+      clock_(clock),
+      mirror_pool_({.num_threads = 1, .queued_tasks_max = kMirroredRequestsMax}) {}
 
-InvokeReply Invoker::Invoke(const std::shared_ptr<const LiveEndpoint>& endpoint, const InvokeRequest& request) {
-    const TrafficPoint point = endpoint->sequence->Next();
-    const LiveVariant* variant = nullptr;
-    if (!request.target_variant.empty()) {
-        auto named = std::find_if(endpoint->production.begin(), endpoint->production.end(),
-                                  [&](const LiveVariant& each) { return each.name == request.target_variant; });
-        if (named == endpoint->production.end())
-            return {.outcome = InvokeReply::Outcome::kUnknownVariant,
-                    .variant = nullptr,
-                    .reply = {},
-                    .model_latency_us = 0};
-        variant = &*named;
-    } else {
-        const std::optional<std::size_t> picked = endpoint->picker.Pick(point.pick);
-        if (!picked)
-            return {
-                .outcome = InvokeReply::Outcome::kNoTraffic, .variant = nullptr, .reply = {}, .model_latency_us = 0};
-        variant = &endpoint->production[*picked];
+PickedVariant Invoker::Pick(const std::shared_ptr<const LiveEndpoint>& endpoint, std::string_view target_variant) {
+    PickedVariant picked{.fleet = endpoint, .point = endpoint->sequence->Next()};
+    if (endpoint->next != nullptr && endpoint->next_share.Takes(picked.point.fleet)) picked.fleet = endpoint->next;
+    const std::vector<LiveVariant>& variants = picked.fleet->production;
+    if (!target_variant.empty()) {
+        const auto named = std::find_if(variants.begin(), variants.end(),
+                                        [&](const LiveVariant& each) { return each.name == target_variant; });
+        if (named == variants.end())
+            picked.outcome = PickedVariant::Outcome::kUnknownVariant;
+        else
+            picked.variant = &*named;
+        return picked;
     }
+    const std::optional<std::size_t> index = picked.fleet->picker.Pick(picked.point.pick);
+    if (!index)
+        picked.outcome = PickedVariant::Outcome::kNoTraffic;
+    else
+        picked.variant = &variants[*index];
+    return picked;
+}
+
+InvokeReply Invoker::Invoke(const PickedVariant& picked, const InvokeRequest& request) {
+    const LiveEndpoint& fleet = *picked.fleet;
     CaptureIds capture;
-    if (endpoint->capture != nullptr && endpoint->capture->share.Takes(point.capture))
+    if (fleet.capture != nullptr && fleet.capture->share.Takes(picked.point.capture))
         capture = {.event_id = NewUuid(), .time = clock_.WallMillis()};
-    for (const LiveShadow& shadow : endpoint->shadows)
-        if (shadow.share.Takes(point.mirror)) Mirror(endpoint, shadow, request, capture);
-    return Answer(*endpoint, *variant, request, capture);
+    InvokeReply answer = Answer(fleet, *picked.variant, request, capture);
+    for (const LiveShadow& shadow : fleet.shadows)
+        if (shadow.share.Takes(picked.point.mirror)) Mirror(picked, shadow, answer.model_latency_us, request, capture);
+    return answer;
 }
 
 InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
@@ -43,6 +53,10 @@ InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& var
     const auto took = std::chrono::steady_clock::now() - begin;
     const auto took_us = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(took).count());
     variant.stats->Record(reply.status, took_us);
+    if (reply.status >= 300)
+        log_.Add(endpoint.scope, endpoint.name, variant.name,
+                 fmt::format("POST /invocations {} ({} bytes of {}): {}", reply.status, request.body.size(),
+                             request.content_type, reply.body));
     if (!capture.event_id.empty()) {
         const bool input = endpoint.capture->input;
         const bool output = endpoint.capture->output;
@@ -56,13 +70,10 @@ InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& var
                       .output_content_type = std::string(reply.content_type),
                       .output = output ? reply.body : std::string()});
     }
-    return {.outcome = InvokeReply::Outcome::kAnswered,
-            .variant = &variant,
-            .reply = std::move(reply),
-            .model_latency_us = took_us};
+    return {.reply = std::move(reply), .model_latency_us = took_us};
 }
 
-void Invoker::Mirror(const std::shared_ptr<const LiveEndpoint>& endpoint, const LiveShadow& shadow,
+void Invoker::Mirror(const PickedVariant& picked, const LiveShadow& shadow, std::uint64_t given_latency_us,
                      const InvokeRequest& request, const CaptureIds& capture) {
     const std::size_t size = request.body.size();
     if (mirrored_bytes_.fetch_add(size, std::memory_order_relaxed) + size > kMirroredBytesMax) {
@@ -80,13 +91,19 @@ void Invoker::Mirror(const std::shared_ptr<const LiveEndpoint>& endpoint, const 
                                                   .accept = std::string(request.accept),
                                                   .inference_id = std::string(request.inference_id),
                                                   .body = std::string(request.body)});
-    const bool queued = mirror_pool_.TrySubmit([this, endpoint, variant = shadow.variant, copy, capture] {
+    const bool queued = mirror_pool_.TrySubmit([this, picked, shadow, copy, capture, given_latency_us] {
         const InvokeRequest mirrored{.content_type = copy->content_type,
                                      .accept = copy->accept,
-                                     .target_variant = "",
                                      .inference_id = copy->inference_id,
                                      .body = copy->body};
-        Answer(*endpoint, *variant, mirrored, capture);
+        const InvokeReply answer = Answer(*picked.fleet, *shadow.variant, mirrored, capture);
+        ShadowDifference difference{.time = clock_.WallMillis(),
+                                    .inference_id = copy->inference_id,
+                                    .production_variant = picked.variant->name,
+                                    .production_latency_us = given_latency_us,
+                                    .shadow_latency_us = answer.model_latency_us};
+        CompareMargins(picked.variant->served, shadow.variant->served, copy->content_type, copy->body, difference);
+        shadow.differences->Record(std::move(difference));
         mirrored_bytes_.fetch_sub(copy->body.size(), std::memory_order_relaxed);
     });
     if (!queued) {

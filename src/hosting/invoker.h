@@ -1,8 +1,9 @@
 // One invocation of an endpoint from end to end: pick the variant, infer, count, mirror, capture.
 //
 // The invoke path takes no lock that a writer holds, touches no disk and no SQL. Mirrored copies go to shadow variants
-// through a bounded queue and one worker; their answers are counted and captured like others, and thrown away.
-// Limits: kMirroredBytesMax and kMirroredRequestsMax wait at most; more are dropped and counted. Thread-safe.
+// through a bounded queue and one worker; their answers are counted, captured and compared with the given one
+// (shadow_stats.h), and thrown away. Limits: kMirroredBytesMax and kMirroredRequestsMax wait at most; more are dropped
+// and counted. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -13,6 +14,7 @@
 #include "base/clock.h"
 #include "base/thread_pool.h"
 #include "hosting/capture_writer.h"
+#include "hosting/endpoint_log.h"
 #include "hosting/live_endpoint.h"
 
 namespace espalier::hosting {
@@ -20,19 +22,24 @@ namespace espalier::hosting {
 struct InvokeRequest {
     std::string_view content_type;
     std::string_view accept;
-    std::string_view target_variant;  ///< "" = by weight
     std::string_view inference_id;
     std::string_view body;
 };
 
-struct InvokeReply {
+/// Who is to answer a request.
+struct PickedVariant {
     enum class Outcome {
-        kAnswered,        ///< by the variant's container; see reply
+        kPicked,
         kUnknownVariant,  ///< target_variant names none
         kNoTraffic,       ///< every weight is 0
     };
-    Outcome outcome = Outcome::kAnswered;
-    const LiveVariant* variant = nullptr;  ///< kAnswered only; lives as long as the endpoint
+    Outcome outcome = Outcome::kPicked;
+    std::shared_ptr<const LiveEndpoint> fleet;  ///< keeps `variant` alive
+    const LiveVariant* variant = nullptr;       ///< kPicked only
+    TrafficPoint point = {};
+};
+
+struct InvokeReply {
     ContainerReply reply;
     std::uint64_t model_latency_us = 0;
 };
@@ -43,9 +50,12 @@ class Invoker {
     static constexpr std::size_t kMirroredRequestsMax = 4096;
 
     /// Borrowed.
-    Invoker(CaptureWriter& capture, const Clock& clock);
+    Invoker(CaptureWriter& capture, EndpointLog& log, const Clock& clock);
 
-    InvokeReply Invoke(const std::shared_ptr<const LiveEndpoint>& endpoint, const InvokeRequest& request);
+    /// Draws the variant for a request. Every request is picked for once.
+    static PickedVariant Pick(const std::shared_ptr<const LiveEndpoint>& endpoint, std::string_view target_variant);
+    /// The answer of a variant that was picked.
+    InvokeReply Invoke(const PickedVariant& picked, const InvokeRequest& request);
 
     std::uint64_t num_mirrors_dropped() const { return num_mirrors_dropped_.load(); }
     /// Answers the mirrored requests that wait, then takes no more.
@@ -58,10 +68,11 @@ class Invoker {
     };
     InvokeReply Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
                        const CaptureIds& capture);
-    void Mirror(const std::shared_ptr<const LiveEndpoint>& endpoint, const LiveShadow& shadow,
+    void Mirror(const PickedVariant& picked, const LiveShadow& shadow, std::uint64_t given_latency_us,
                 const InvokeRequest& request, const CaptureIds& capture);
 
     CaptureWriter& capture_;
+    EndpointLog& log_;
     const Clock& clock_;
     std::atomic<std::size_t> mirrored_bytes_{0};
     std::atomic<std::uint64_t> num_mirrors_dropped_{0};

@@ -14,8 +14,10 @@
 
 #include "hosting/capture_writer.h"
 #include "hosting/inference.h"
+#include "hosting/shadow_stats.h"
 #include "hosting/snapshot_cell.h"
 #include "hosting/traffic_stats.h"
+#include "hosting/variant_line.h"
 #include "hosting/variant_picker.h"
 #include "meta/scope.h"
 
@@ -25,12 +27,14 @@ struct LiveVariant {
     std::string name;
     ServedModel served;
     std::shared_ptr<TrafficStats> stats;
-    std::string capture_prefix;  ///< "<key prefix>/<endpoint>/<variant>", when the endpoint captures
+    std::shared_ptr<VariantLine> line = nullptr;  ///< nullptr for shadows: they run beside the traffic
+    std::string capture_prefix;                   ///< "<key prefix>/<endpoint>/<variant>", when the endpoint captures
 };
 
 struct LiveShadow {
     std::shared_ptr<const LiveVariant> variant;
     TrafficShare share;  ///< of all requests to the production variants
+    std::shared_ptr<ShadowStats> differences;
 };
 
 struct LiveEndpoint {
@@ -41,6 +45,8 @@ struct LiveEndpoint {
     VariantPicker picker;
     std::shared_ptr<TrafficSequence> sequence;
     std::shared_ptr<const CapturePlan> capture;  ///< nullptr: nothing is captured
+    std::shared_ptr<const LiveEndpoint> next;    ///< the new fleet while an update is rolled out, else nullptr
+    TrafficShare next_share;                     ///< of the requests that go to it
 };
 
 /// Counters by variant name, kept while the endpoint lives.

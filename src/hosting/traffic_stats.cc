@@ -11,6 +11,11 @@ void TrafficStats::Record(int status, std::uint64_t latency_us) {
     counters_.invocations.fetch_add(1, std::memory_order_release);
 }
 
+void TrafficStats::RecordThrottled() {
+    counters_.errors_4xx.fetch_add(1, std::memory_order_relaxed);
+    counters_.invocations.fetch_add(1, std::memory_order_release);
+}
+
 TrafficTaken TrafficStats::Take() {
     constexpr auto kRelaxed = std::memory_order_relaxed;
     TrafficTaken taken;

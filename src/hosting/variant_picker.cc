@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint64_t kPickStep = 0xD1B54A32D192ED03;
 constexpr std::uint64_t kMirrorStep = 0xABC98388FB8FAC03;
 constexpr std::uint64_t kCaptureStep = 0x8CB92BA72F3D8DD7;
+// 2^64 / the golden ratio, rounded to odd; no rational combination of the three above.
+constexpr std::uint64_t kFleetStep = 0x9E3779B97F4A7C15;
 
 constexpr double kTwoTo64 = 18446744073709551616.0;
 
@@ -20,7 +22,7 @@ constexpr double kTwoTo64 = 18446744073709551616.0;
 
 TrafficPoint TrafficSequence::Next() {
     const std::uint64_t n = next_.fetch_add(1, std::memory_order_relaxed);
-    return {.pick = n * kPickStep, .mirror = n * kMirrorStep, .capture = n * kCaptureStep};
+    return {.pick = n * kPickStep, .mirror = n * kMirrorStep, .capture = n * kCaptureStep, .fleet = n * kFleetStep};
 }
 
 TrafficShare::TrafficShare(double share) {

@@ -1,7 +1,8 @@
 // Which variant takes a request, and which requests are mirrored and captured.
 //
 // Every request of an endpoint draws a number n from one counter and with it a point (x, y, z) of a low-discrepancy
-// sequence in the unit cube: x picks the variant, y decides mirroring, z decides capture. So a weight of 30 % gives 30
+// sequence in the unit cube: x picks the variant, y decides mirroring, z decides capture. A fourth coordinate, the
+// multiples of the golden ratio, picks the fleet while an update is rolled out. So a weight of 30 % gives 30
 // % of any long run to within a few requests, not to within the noise of dice, and the three choices do not correlate.
 // Source: the additive recurrence of M. Roberts, "The Unreasonable Effectiveness of Quasirandom Sequences", with the
 // root of t^4 = t + 1 as generalised golden ratio. Thread-safe: no lock, one atomic addition a request.
@@ -20,6 +21,7 @@ struct TrafficPoint {
     std::uint64_t pick = 0;
     std::uint64_t mirror = 0;
     std::uint64_t capture = 0;
+    std::uint64_t fleet = 0;
 };
 
 class TrafficSequence {

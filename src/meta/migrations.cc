@@ -298,6 +298,42 @@ CREATE INDEX alarm_history_by_time ON alarm_history (account, region, time, id);
 CREATE INDEX alarm_history_by_name ON alarm_history (account, region, name, time, id);
 )sql";
 
+constexpr std::string_view kScaling = R"sql(
+CREATE TABLE scalable_targets (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    minimum BIGINT NOT NULL,
+    maximum BIGINT NOT NULL,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    scaled_out_at BIGINT NOT NULL,
+    scaled_in_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, resource)
+) WITHOUT ROWID;
+CREATE TABLE scaling_policies (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    name TEXT NOT NULL,
+    id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, resource, name)
+) WITHOUT ROWID;
+CREATE TABLE scaling_activities (
+    id TEXT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    time BIGINT NOT NULL,
+    description TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    successful BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX scaling_activities_by_time ON scaling_activities (time);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
@@ -305,6 +341,7 @@ constexpr Migration kMigrations[] = {
     {"logs", kLogs},
     {"transform and tuning jobs", kMoreJobs},
     {"metrics and alarms", kMonitoring},
+    {"scaling", kScaling},
 };
 
 }  // namespace

@@ -13,18 +13,12 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from harness import models
 from harness.clients import Clients
+from harness.polling import poll
 
 
 def minute(back: int = 0) -> float:
     """The begin of the minute, `back` minutes ago."""
     return int(time.time()) // 60 * 60 - 60 * back
-
-
-def poll(condition, seconds: float = 15.0):
-    deadline = time.monotonic() + seconds
-    while not (value := condition()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return value
 
 
 def code_of(call, **request) -> str:

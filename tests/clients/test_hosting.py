@@ -242,7 +242,7 @@ def test_configurations_that_ask_for_what_is_not_built(hosting, unique):
     config = hosting.config("c", {"v": (model, 1)})
     canary = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 0}}}
     assert refused(hosting.sagemaker.create_endpoint, EndpointName=unique, EndpointConfigName=config,
-                   DeploymentConfig=canary).startswith("DeploymentConfig.BlueGreenUpdatePolicy")
+                   DeploymentConfig=canary) == "CanarySize is required."
     at_once = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}}
     endpoint = hosting.endpoint("e", config, DeploymentConfig=at_once)
     assert hosting.sagemaker.describe_endpoint(EndpointName=endpoint)["LastDeploymentConfig"] == at_once

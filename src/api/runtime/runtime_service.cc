@@ -78,11 +78,12 @@ bool RefuseHeaders(http::Exchange& exchange, const http::Headers& headers, std::
 }
 
 /// What this server added to the model's part, up to the answer.
-void BookOverhead(const http::RequestHead& head, const hosting::InvokeReply& answer) {
+void BookOverhead(const http::RequestHead& head, const hosting::LiveVariant& variant,
+                  const hosting::InvokeReply& answer) {
     const auto since = std::chrono::steady_clock::now() - head.received_at;
     const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
     const auto model_us = static_cast<std::int64_t>(answer.model_latency_us);
-    answer.variant->stats->RecordOverhead(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us - model_us, 0)));
+    variant.stats->RecordOverhead(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us - model_us, 0)));
 }
 
 void SendModelError(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name,
@@ -100,6 +101,22 @@ void SendModelError(http::Exchange& exchange, const Principal& principal, std::s
                            side, reply.status, reply.body, region, region, endpoint_name, principal.account_id)},
               {"OriginalMessage", reply.body},
               {"OriginalStatusCode", reply.status}});
+}
+
+/// 429: so many wait already that one more would wait too long.
+void SendThrottled(http::Exchange& exchange, const hosting::LiveVariant& variant, std::string_view endpoint_name) {
+    constexpr std::int64_t kRetryMillisMax = 5000;
+    variant.stats->RecordThrottled();
+    const std::int64_t wait_ms = std::min<std::int64_t>(variant.line->WaitingTime().count(), kRetryMillisMax);
+    http::Response response{.status = 429, .headers = {}, .body = {}};
+    response.headers.Add("Content-Type", "application/json");
+    response.headers.Add("x-amzn-ErrorType", "ThrottlingException");
+    response.headers.Add("Retry-After", std::to_string((wait_ms + 999) / 1000));
+    response.headers.Add("x-amz-retry-after", std::to_string(wait_ms));
+    response.body = fmt::format(
+        R"({{"Message":"Rate exceeded: variant {} of endpoint {} has as many requests as its instances take."}})",
+        variant.name, endpoint_name);
+    exchange.Send(std::move(response));
 }
 
 void SendPrediction(http::Exchange& exchange, const hosting::LiveVariant& variant, hosting::ContainerReply reply,
@@ -128,7 +145,7 @@ void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
         return SendJson(*exchange, 404, "UnknownOperationException",
                         {{"Message", "There is no such operation of SageMaker Runtime."}});
     }
-    if (action == "invocations") return Invoke(*exchange, principal, *name);
+    if (action == "invocations") return Invoke(exchange, principal, *name);
     if (action == "async-invocations" || action == "invocations-response-stream") {
         return SendValidationError(
             *exchange,
@@ -139,34 +156,49 @@ void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
              {{"Message", "There is no such operation of SageMaker Runtime."}});
 }
 
-void RuntimeService::Invoke(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name) {
+void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                            const std::string& endpoint_name) {
     const std::shared_ptr<const hosting::LiveEndpoint> endpoint =
         hosting_.FindLive(principal.account_id, principal.region, endpoint_name);
     if (endpoint == nullptr) {
         return SendValidationError(
-            exchange, fmt::format("Endpoint {} of account {} not found.", endpoint_name, principal.account_id));
+            *exchange, fmt::format("Endpoint {} of account {} not found.", endpoint_name, principal.account_id));
     }
-    const http::Headers& headers = exchange.head().headers;
-    if (RefuseHeaders(exchange, headers, endpoint_name)) return;
-    const hosting::InvokeRequest request{.content_type = headers.Get("Content-Type"),
-                                         .accept = headers.Get("Accept"),
-                                         .target_variant = headers.Get("X-Amzn-SageMaker-Target-Variant"),
-                                         .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
-                                         .body = exchange.body()};
-    hosting::InvokeReply answer = hosting_.Invoke(endpoint, request);
-    switch (answer.outcome) {
-        case hosting::InvokeReply::Outcome::kUnknownVariant:
+    const http::Headers& headers = exchange->head().headers;
+    if (RefuseHeaders(*exchange, headers, endpoint_name)) return;
+    const std::string_view target = headers.Get("X-Amzn-SageMaker-Target-Variant");
+    const hosting::PickedVariant picked = hosting::Invoker::Pick(endpoint, target);
+    switch (picked.outcome) {
+        case hosting::PickedVariant::Outcome::kUnknownVariant:
+            return SendValidationError(*exchange,
+                                       fmt::format("Variant {} of endpoint {} not found.", target, endpoint_name));
+        case hosting::PickedVariant::Outcome::kNoTraffic:
             return SendValidationError(
-                exchange, fmt::format("Variant {} of endpoint {} not found.", request.target_variant, endpoint_name));
-        case hosting::InvokeReply::Outcome::kNoTraffic:
-            return SendValidationError(
-                exchange, fmt::format("No variant of endpoint {} takes traffic: every weight is 0.", endpoint_name));
-        case hosting::InvokeReply::Outcome::kAnswered:
+                *exchange, fmt::format("No variant of endpoint {} takes traffic: every weight is 0.", endpoint_name));
+        case hosting::PickedVariant::Outcome::kPicked:
             break;
     }
-    BookOverhead(exchange.head(), answer);
-    if (answer.reply.status >= 300) return SendModelError(exchange, principal, endpoint_name, answer.reply);
-    SendPrediction(exchange, *answer.variant, std::move(answer.reply),
+    using Entry = hosting::VariantLine::Entry;
+    const Entry entry = picked.variant->line->Enter(
+        [&] { return [this, exchange, principal, picked] { Answer(*exchange, principal, picked); }; });
+    if (entry == Entry::kFull) return SendThrottled(*exchange, *picked.variant, endpoint_name);
+    if (entry == Entry::kQueued) return;
+    const auto begin = std::chrono::steady_clock::now();
+    Answer(*exchange, principal, picked);
+    picked.variant->line->Leave(
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
+}
+
+void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal,
+                            const hosting::PickedVariant& picked) {
+    const http::Headers& headers = exchange.head().headers;
+    hosting::InvokeReply answer = hosting_.Invoke(picked, {.content_type = headers.Get("Content-Type"),
+                                                           .accept = headers.Get("Accept"),
+                                                           .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
+                                                           .body = exchange.body()});
+    BookOverhead(exchange.head(), *picked.variant, answer);
+    if (answer.reply.status >= 300) return SendModelError(exchange, principal, picked.fleet->name, answer.reply);
+    SendPrediction(exchange, *picked.variant, std::move(answer.reply),
                    headers.Get("X-Amzn-SageMaker-Custom-Attributes"));
 }
 

@@ -2,8 +2,10 @@
 //
 // POST /endpoints/{name}/invocations with the payload as the body, everything else in headers. Handled on the I/O
 // thread from a buffered body, without a lock that a writer holds, without disk or SQL; large payloads go to a worker
-// so that other connections of that thread do not wait. Answers of the model that are no 2xx become ModelError (424).
-// Source: contracts/api.md 2.7; botocore's sagemaker-runtime model. Thread-safe.
+// so that other connections of that thread do not wait. Where more come than the variant's instances take, the request
+// waits in its line or is refused with 429 ThrottlingException and the time to come again (hosting/variant_line.h).
+// Answers of the model that are no 2xx become ModelError (424). Source: contracts/api.md 2.7; botocore's
+// sagemaker-runtime model. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -30,7 +32,10 @@ class RuntimeService final : public Service {
     void Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) override;
 
   private:
-    void Invoke(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name);
+    void Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                const std::string& endpoint_name);
+    /// On the thread that read the request, or on one of hosting's pool when it had to wait.
+    void Answer(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked);
 
     hosting::EndpointService& hosting_;
     const std::size_t body_bytes_max_;

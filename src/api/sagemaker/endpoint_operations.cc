@@ -27,8 +27,6 @@ std::string DeploymentEchoOf(const json& request) {
 }
 
 Outcome CreateEndpoint(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
-    if (auto refused = FindRefusedMember("CreateEndpoint", request))
-        return Outcome::ValidationError(std::move(*refused));
     auto tags = TagsOf(request);
     if (const WireError* error = std::get_if<WireError>(&tags)) return Outcome::Fail(*error);
     const std::string name = request["EndpointName"].get<std::string>();
@@ -51,8 +49,6 @@ hosting::RetainOptions RetainOf(const json& request) {
 }
 
 Outcome UpdateEndpoint(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
-    if (auto refused = FindRefusedMember("UpdateEndpoint", request))
-        return Outcome::ValidationError(std::move(*refused));
     const std::string name = request["EndpointName"].get<std::string>();
     std::string deployment_echo = DeploymentEchoOf(request);
     if (request.value("RetainDeploymentConfig", false)) {
@@ -98,15 +94,35 @@ std::string ResolvedImage(const std::string& image) {
     return fmt::format("{}@sha256:{}", repository, HexEncode(Sha256::Of("espalier built-in algorithm " + image)));
 }
 
-json VariantSummary(const hosting::DeployedVariant& variant) {
+/// Of a variant that has `share` of its instances at the moment.
+json VariantSummary(const hosting::DeployedVariant& variant, double share = 1) {
     return {{"VariantName", variant.spec.name},
             {"DeployedImages", json::array({{{"SpecifiedImage", variant.image},
                                              {"ResolvedImage", ResolvedImage(variant.image)},
                                              {"ResolutionTime", EpochSeconds(variant.resolved_at)}}})},
             {"CurrentWeight", variant.spec.weight},
             {"DesiredWeight", variant.spec.weight},
-            {"CurrentInstanceCount", variant.spec.num_instances},
+            {"CurrentInstanceCount", static_cast<int>(std::ceil(variant.spec.num_instances * share))},
             {"DesiredInstanceCount", variant.spec.num_instances}};
+}
+
+/// What an update on its way is about to make of the endpoint.
+json PendingSummary(const hosting::PendingUpdate& pending) {
+    const bool rolling = pending.next.deployment_echo.find("RollingUpdatePolicy") != std::string::npos;
+    const bool back = !pending.rollback_reason.empty();
+    json summary = {{"EndpointConfigName", pending.next.config_name}, {"StartTime", EpochSeconds(pending.started_at)}};
+    const auto add = [&](const char* member, const std::vector<hosting::DeployedVariant>& variants) {
+        for (const hosting::DeployedVariant& variant : variants) {
+            json entry = VariantSummary(variant, rolling ? pending.share : 1);
+            entry["VariantStatus"] = {{{"Status", back ? "Deleting" : "Baking"},
+                                       {"StatusMessage", fmt::format("{:.0f} % of the traffic", pending.share * 100)},
+                                       {"StartTime", EpochSeconds(pending.step_at)}}};
+            summary[member].push_back(std::move(entry));
+        }
+    };
+    add("ProductionVariants", pending.next.production);
+    add("ShadowProductionVariants", pending.next.shadow);
+    return summary;
 }
 
 Outcome DescribeEndpoint(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
@@ -132,6 +148,7 @@ Outcome DescribeEndpoint(hosting::EndpointService& hosting, const json& request,
                                        {"DestinationS3Uri", spec.capture->destination_uri},
                                        {"KmsKeyId", ""}};
     }
+    if (spec.pending != nullptr) answer["PendingDeploymentSummary"] = PendingSummary(*spec.pending);
     if (!spec.failure_reason.empty()) answer["FailureReason"] = spec.failure_reason;
     if (!spec.deployment_echo.empty()) answer["LastDeploymentConfig"] = json::parse(spec.deployment_echo);
     return Outcome::Ok(answer);

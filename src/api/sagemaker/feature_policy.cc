@@ -66,16 +66,10 @@ constexpr EchoedMember kEchoedByCreateEndpointConfig[] = {
     {"*.RoutingConfig", "one server takes all requests, so there is nothing to route between"},
 };
 
-constexpr RefusedMember kRefusedByDeployment[] = {
-    {"DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type", "\"ALL_AT_ONCE\"",
-     "traffic moves all at once, without a failed request"},
-    {"DeploymentConfig.RollingUpdatePolicy", "", "there are no instances to roll over; traffic moves all at once"},
-    {"DeploymentConfig.AutoRollbackConfiguration.Alarms[0]", "", "there are no CloudWatch alarms"},
-};
-
 constexpr EchoedMember kEchoedByDeployment[] = {
-    {"DeploymentConfig.BlueGreenUpdatePolicy",
-     "ALL_AT_ONCE is what is done; the waiting times do not apply since nothing has to start or end"},
+    {"DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds",
+     "acts between steps; ALL_AT_ONCE has one step, after which TerminationWaitInSeconds acts"},
+    {"DeploymentConfig (CreateEndpoint)", "kept for an UpdateEndpoint with RetainDeploymentConfig"},
 };
 
 constexpr RefusedMember kRefusedByUpdateWeights[] = {
@@ -124,7 +118,6 @@ void Collect(const nlohmann::json& value, std::string_view path, std::string whe
 std::span<const RefusedMember> RefusedMembersOf(std::string_view operation) {
     if (operation == "CreateModel") return kRefusedByCreateModel;
     if (operation == "CreateEndpointConfig") return kRefusedByCreateEndpointConfig;
-    if (operation == "CreateEndpoint" || operation == "UpdateEndpoint") return kRefusedByDeployment;
     if (operation == "UpdateEndpointWeightsAndCapacities") return kRefusedByUpdateWeights;
     if (operation == "CreateTransformJob") return kRefusedByCreateTransformJob;
     return {};

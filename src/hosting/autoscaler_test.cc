@@ -1,0 +1,127 @@
+#include "hosting/autoscaler.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "hosting/hosting_fixture.h"
+
+namespace espalier::hosting {
+namespace {
+
+constexpr const char* kResource = "endpoint/e/variant/a";
+
+class AutoscalerTest : public EndpointServiceTest {
+  protected:
+    void SetUp() override {
+        EndpointServiceTest::SetUp();
+        CreateConstantModel("m", 1.0F);
+        CreateConfig("c", {{.name = "a", .model_name = "m"}});
+        ASSERT_EQ(Create("e", "c"), "ok");
+        scaler_ = std::make_unique<Autoscaler>(Autoscaler::Options{.database = database_.get(),
+                                                                   .endpoints = service_.get(),
+                                                                   .metrics = metrics_.get(),
+                                                                   .clock = &clock_,
+                                                                   .tick = std::chrono::milliseconds(0)});
+        ASSERT_EQ(Text(scaler_->Register(scope_, kResource, 1, 4, {})), "ok");
+    }
+    void TearDown() override {
+        scaler_.reset();
+        EndpointServiceTest::TearDown();
+    }
+    static nlohmann::json Policy(double target, int cooldown_seconds = 0) {
+        return {{"TargetValue", target},
+                {"PredefinedMetricSpecification", {{"PredefinedMetricType", "SageMakerVariantInvocationsPerInstance"}}},
+                {"ScaleOutCooldown", cooldown_seconds},
+                {"ScaleInCooldown", cooldown_seconds}};
+    }
+    void PutPolicy(const nlohmann::json& policy) {
+        ASSERT_TRUE(scaler_->PutPolicy(scope_, kResource, "p", policy).has_value());
+    }
+    /// So many whole minutes with so many requests each, then a look.
+    void Minutes(int count, int requests) {
+        for (int minute = 0; minute < count; ++minute) {
+            for (int i = 0; i < requests; ++i) ASSERT_EQ(Invoke("e"), "1.0");
+            service_->BookTraffic();
+            clock_.Advance(std::chrono::minutes(1));
+        }
+        scaler_->EvaluateAll();
+    }
+    int Count() { return service_->Find(scope_, "e")->spec.production[0].spec.num_instances; }
+
+    std::unique_ptr<Autoscaler> scaler_;
+};
+
+TEST_F(AutoscalerTest, GrowsAndShrinksWithTheTraffic) {
+    PutPolicy(Policy(10));
+    Minutes(2, 25);
+    EXPECT_EQ(Count(), 1) << "two minutes may be a whim";
+    Minutes(1, 25);
+    EXPECT_EQ(Count(), 3) << "25 a minute for an instance that is to have 10";
+    scaler_->EvaluateAll();
+    EXPECT_EQ(Count(), 3) << "the minutes of one instance say nothing about three";
+    Minutes(10, 25);
+    EXPECT_EQ(Count(), 3) << "8.3 each is below the target, but not enough to shrink";
+    Minutes(16, 12);
+    EXPECT_EQ(Count(), 2) << "4 each";
+    Minutes(20, 0);
+    EXPECT_EQ(Count(), 2) << "minutes without values call for nothing";
+    const std::vector<meta::ScalingActivity> done = scaler_->rows().Activities(scope_, kResource).value();
+    ASSERT_EQ(done.size(), 2U);
+    EXPECT_EQ(done[0].description, "Setting desired instance count to 2.");
+    EXPECT_EQ(done[1].description, "Setting desired instance count to 3.");
+}
+
+TEST_F(AutoscalerTest, BoundsAndCooldownsHold) {
+    PutPolicy(Policy(10, 600));
+    Minutes(3, 90);
+    EXPECT_EQ(Count(), 4) << "nine are wanted, four are allowed";
+    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, std::nullopt, 2, {})), "ok");
+    scaler_->EvaluateAll();
+    EXPECT_EQ(Count(), 2) << "the bounds hold at once";
+    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, std::nullopt, 8, {})), "ok");
+    Minutes(4, 90);
+    EXPECT_EQ(Count(), 2) << "the cooldown holds";
+    Minutes(6, 90);
+    EXPECT_EQ(Count(), 8);
+}
+
+TEST_F(AutoscalerTest, ScalingCanBeSuspendedAndIsLeftAloneDuringUpdates) {
+    PutPolicy(Policy(10));
+    const nlohmann::json suspended = {{"SuspendedState", {{"DynamicScalingOutSuspended", true}}}};
+    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, std::nullopt, std::nullopt, suspended)), "ok");
+    Minutes(4, 30);
+    EXPECT_EQ(Count(), 1);
+    const nlohmann::json resumed = {{"SuspendedState", {{"DynamicScalingOutSuspended", false}}}};
+    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, std::nullopt, std::nullopt, resumed)), "ok");
+    ASSERT_EQ(Text(service_->Update(scope_, "e", "c", {}, R"({"BlueGreenUpdatePolicy":{"TrafficRoutingConfiguration":{
+        "Type":"ALL_AT_ONCE","WaitIntervalInSeconds":0},"TerminationWaitInSeconds":30}})")),
+              "ok");
+    scaler_->EvaluateAll();
+    EXPECT_EQ(Count(), 1) << "the endpoint is being updated";
+    clock_.Advance(std::chrono::seconds(31));
+    service_->AdvanceRollouts();
+    scaler_->EvaluateAll();
+    EXPECT_EQ(Count(), 3);
+}
+
+TEST_F(AutoscalerTest, WhatCannotBeScaledIsRefused) {
+    const auto refused = [&](const char* resource, std::optional<std::int64_t> low, std::optional<std::int64_t> high) {
+        return Text(scaler_->Register(scope_, resource, low, high, {}));
+    };
+    EXPECT_EQ(refused("table/t", 1, 2), "The resource id table/t must be endpoint/NAME/variant/NAME.");
+    EXPECT_EQ(refused("endpoint/e/variant/b", 1, 2), "The endpoint e has no variant b.");
+    EXPECT_NE(refused("endpoint/x/variant/a", 1, 2).find("Could not find endpoint"), std::string::npos);
+    EXPECT_EQ(refused(kResource, 3, 2), "MaxCapacity must not be less than MinCapacity.");
+    EXPECT_EQ(refused(kResource, 0, 2),
+              "MinCapacity must be at least 1: a variant without instances could not answer.");
+    nlohmann::json policy = Policy(0);
+    EXPECT_FALSE(scaler_->PutPolicy(scope_, kResource, "p", policy).has_value());
+    policy = Policy(1);
+    policy["PredefinedMetricSpecification"]["PredefinedMetricType"] = "ALBRequestCountPerTarget";
+    EXPECT_FALSE(scaler_->PutPolicy(scope_, kResource, "p", policy).has_value());
+    EXPECT_EQ(scaler_->PutPolicy(scope_, "endpoint/e/variant/z", "p", Policy(1)).error().code(), ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace espalier::hosting

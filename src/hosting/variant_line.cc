@@ -1,0 +1,62 @@
+#include "hosting/variant_line.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace espalier::hosting {
+namespace {
+
+constexpr double kNewestShare = 0.05;  // of the newest answer in the smoothed time
+
+}  // namespace
+
+void VariantLine::SetBounds(const Bounds& bounds) {
+    std::lock_guard lock(mutex_);
+    bounds_ = bounds;
+    StartWaiting();
+}
+
+VariantLine::Entry VariantLine::Enter(const std::function<std::function<void()>()>& make_task) {
+    std::lock_guard lock(mutex_);
+    if (running_ == 0 && waiting_.empty()) {
+        ++running_;
+        return Entry::kRun;
+    }
+    const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
+    if (!starts_at_once && static_cast<int>(waiting_.size()) >= bounds_.waiting_max) return Entry::kFull;
+    waiting_.push_back(make_task());
+    StartWaiting();
+    return Entry::kQueued;
+}
+
+void VariantLine::StartWaiting() {
+    while (running_ < bounds_.running_max && !waiting_.empty()) {
+        auto task = [self = shared_from_this(), run = std::move(waiting_.front())] {
+            const auto begin = std::chrono::steady_clock::now();
+            run();
+            self->Leave(
+                std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
+        };
+        waiting_.pop_front();
+        ++running_;
+        // Only a pool that is being stopped refuses: the task goes, and with it the exchange, which answers by itself.
+        if (!pool_.TrySubmit(std::move(task))) --running_;
+    }
+}
+
+void VariantLine::Leave(std::chrono::microseconds took) {
+    std::lock_guard lock(mutex_);
+    --running_;
+    const auto micros = static_cast<double>(took.count());
+    recent_us_ = recent_us_ == 0 ? micros : recent_us_ + kNewestShare * (micros - recent_us_);
+    StartWaiting();
+}
+
+std::chrono::milliseconds VariantLine::WaitingTime() const {
+    std::lock_guard lock(mutex_);
+    const double ahead = static_cast<double>(waiting_.size()) + running_;
+    const double micros = ahead * recent_us_ / std::max(bounds_.running_max, 1);
+    return std::chrono::milliseconds(static_cast<std::int64_t>(micros / 1000.0) + 1);
+}
+
+}  // namespace espalier::hosting

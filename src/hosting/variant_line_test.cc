@@ -1,0 +1,105 @@
+#include "hosting/variant_line.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <latch>
+#include <vector>
+
+namespace espalier::hosting {
+namespace {
+
+using Entry = VariantLine::Entry;
+
+TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
+    ThreadPool pool({.num_threads = 2, .queued_tasks_max = 100});
+    auto line = std::make_shared<VariantLine>(pool);
+    line->SetBounds({.running_max = 1, .waiting_max = 2});
+    std::vector<int> order;
+    std::promise<void> both;
+    const auto enter = [&](int number) {
+        return line->Enter([&, number] {
+            return [&, number] {
+                order.push_back(number);
+                if (number == 2) both.set_value();
+            };
+        });
+    };
+    EXPECT_EQ(enter(0), Entry::kRun);
+    EXPECT_EQ(enter(1), Entry::kQueued);
+    EXPECT_EQ(enter(2), Entry::kQueued);
+    EXPECT_EQ(enter(3), Entry::kFull);
+    EXPECT_TRUE(order.empty()) << "one at a time";
+    line->Leave(std::chrono::microseconds(100));
+    both.get_future().wait();
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
+}
+
+TEST(VariantLine, MoreInstancesAreMoreAtATime) {
+    ThreadPool pool({.num_threads = 4, .queued_tasks_max = 100});
+    auto line = std::make_shared<VariantLine>(pool);
+    line->SetBounds({.running_max = 1, .waiting_max = 0});
+    std::promise<void> end;
+    std::shared_future<void> ended = end.get_future().share();
+    std::latch running(2);
+    const auto make = [&] {
+        return [&, ended] {
+            running.count_down();
+            ended.wait();
+        };
+    };
+    EXPECT_EQ(line->Enter(make), Entry::kRun);
+    EXPECT_EQ(line->Enter(make), Entry::kFull);
+    line->SetBounds({.running_max = 3, .waiting_max = 0});
+    EXPECT_EQ(line->Enter(make), Entry::kQueued);
+    EXPECT_EQ(line->Enter(make), Entry::kQueued);
+    EXPECT_EQ(line->Enter(make), Entry::kFull);
+    running.wait();  // both run beside the first
+    end.set_value();
+    line->Leave(std::chrono::microseconds(1));
+    pool.Stop();
+    EXPECT_EQ(line->Enter(make), Entry::kRun) << "all have left";
+}
+
+TEST(VariantLine, NothingIsLostUnderLoad) {
+    ThreadPool pool({.num_threads = 2, .queued_tasks_max = 1000});
+    auto line = std::make_shared<VariantLine>(pool);
+    line->SetBounds({.running_max = 2, .waiting_max = 10});
+    std::atomic<int> done{0};
+    std::atomic<int> refused{0};
+    std::atomic<int> at_once{0};
+    std::atomic<int> most{0};
+    const auto work = [&] {
+        const int now = ++at_once;
+        int seen = most.load();
+        while (seen < now && !most.compare_exchange_weak(seen, now)) {
+        }
+        --at_once;
+        ++done;
+    };
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 4; ++t)
+        threads.emplace_back([&] {
+            for (int i = 0; i < 2000; ++i) {
+                switch (line->Enter([&] { return work; })) {
+                    case Entry::kRun:
+                        work();
+                        line->Leave(std::chrono::microseconds(1));
+                        break;
+                    case Entry::kQueued:
+                        break;
+                    case Entry::kFull:
+                        ++refused;
+                        break;
+                }
+            }
+        });
+    threads.clear();
+    pool.Stop();
+    EXPECT_EQ(done + refused, 8000);
+    EXPECT_LE(most, 2);
+}
+
+}  // namespace
+}  // namespace espalier::hosting
