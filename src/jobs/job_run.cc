@@ -207,6 +207,11 @@ Result<void> JobRun::Restart(const ExitReport& report, LogCapture& capture) {
     const std::string message = fmt::format("{} The training goes on from {}.", InterruptionOf(report),
                                             folder_.HasCheckpoints() ? "its last checkpoint" : "the beginning");
     TRY(capture.Say("Espalier: " + message));
+    if (folder_.HasCheckpoints()) {
+        capture.ExpectRepeats();
+    } else {
+        TRY(tools_.metrics->Clear(job_.id));
+    }
     folder_.ForgetFailures(spec_);
     TRY(Enter(JobStage::kRestarting, message));
     return Enter(JobStage::kTraining, "Training in progress.");

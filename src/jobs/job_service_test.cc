@@ -1,6 +1,7 @@
 #include "jobs/job_service.h"
 
 #include <filesystem>
+#include <limits>
 
 #include "base/archive.h"
 #include "jobs/jobs_fixture.h"
@@ -249,6 +250,33 @@ TEST_F(JobServiceTest, AnInterruptedTrainingGoesOnFromItsCheckpoint) {
         job.transitions[3].message,
         "AlgorithmError: instance algo-2 (rank 1) has given no sign of life for 15 s. The training goes on from its "
         "last checkpoint.");
+}
+
+/// From a checkpoint the rounds after it come again, without one all do.
+TEST_F(JobServiceTest, RoundsThatAreTrainedAgainAreNotCountedTwice) {
+    StartService();
+    for (const bool checkpoint : {true, false}) {
+        const std::string name = checkpoint ? "a" : "b";
+        const std::size_t launch = checkpoint ? 0 : 2;
+        ASSERT_TRUE(Create(Request(name)));
+        const auto first = RunOf(launch);
+        if (checkpoint) {
+            std::ofstream(first->request.instances[0].root + "/checkpoints/xgboost-checkpoint.0") << "one round";
+        }
+        first->Print(1, "[0]\ttrain-merror:0.5\n[1]\ttrain-merror:0.25\n[2]\ttrain-merror:0.125\n");
+        first->End({.failed_instance = 1, .how = "ended by signal 9 (Killed)", .interrupted = true});
+        const auto second = RunOf(launch + 1);
+        second->Print(1, std::string(checkpoint ? "" : "[0]\ttrain-merror:0.5\n") +
+                             "[1]\ttrain-merror:0.25\n[2]\ttrain-merror:0.125\n[3]\ttrain-merror:0.0625\n");
+        Succeed(*second);
+        ASSERT_TRUE(Reaches(name, JobStage::kCompleted));
+        meta::TrainingMetrics metrics(*database_);
+        const auto points =
+            metrics.Points(kScope, name, "train:merror", 0, std::numeric_limits<UnixMillis>::max()).value();
+        std::vector<double> values;
+        for (const meta::MetricPoint& point : points) values.push_back(point.value);
+        EXPECT_EQ(values, (std::vector<double>{0.5, 0.25, 0.125, 0.0625})) << name;
+    }
 }
 
 TEST_F(JobServiceTest, ATrainingThatIsInterruptedAgainAndAgainFails) {

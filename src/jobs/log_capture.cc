@@ -53,6 +53,15 @@ void LogCapture::ReadNew(Tail& tail, std::vector<std::string>& lines) {
     }
 }
 
+void LogCapture::TakeMetrics(const std::string& line, UnixMillis now, std::vector<meta::MetricPoint>& points) {
+    const auto found = FindMetrics(line, options_.definitions);
+    if (found.empty()) return;
+    const std::int64_t round = FindRound(line).value_or(last_round_ + 1);
+    last_round_ = std::max(last_round_, round);
+    if (round <= repeats_to_) return;
+    for (const auto& [name, value] : found) points.push_back({.name = name, .value = value, .time = now});
+}
+
 Result<void> LogCapture::PollTail(Tail& tail, bool at_end) {
     std::vector<std::string> lines;
     do {
@@ -68,9 +77,7 @@ Result<void> LogCapture::PollTail(Tail& tail, bool at_end) {
         std::vector<meta::LogEvent> events;
         std::vector<meta::MetricPoint> points;
         for (std::string& line : lines) {
-            for (const auto& [name, value] : FindMetrics(line, options_.definitions)) {
-                points.push_back({.name = name, .value = value, .time = now});
-            }
+            TakeMetrics(line, now, points);
             if (line.empty()) continue;  // CloudWatch has no empty events.
             events.push_back({.time = now, .ingested_at = now, .message = std::move(line)});
         }

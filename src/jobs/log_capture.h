@@ -43,6 +43,9 @@ class LogCapture {
     /// Stores what is new. An error means that the database failed; what was read is then lost, and so is the job.
     Result<void> Poll();
     Result<void> Finish();
+    /// The processes start again from a checkpoint: rounds that were told already will be told again, with the same
+    /// metrics. Their lines are kept, their points are not stored twice.
+    void ExpectRepeats() { repeats_to_ = last_round_; }
     /// Adds a line of the platform's own to the first stream.
     Result<void> Say(const std::string& line);
 
@@ -57,10 +60,13 @@ class LogCapture {
 
     explicit LogCapture(Options options) : options_(std::move(options)) {}
     Result<void> PollTail(Tail& tail, bool at_end);
+    void TakeMetrics(const std::string& line, UnixMillis now, std::vector<meta::MetricPoint>& points);
     void ReadNew(Tail& tail, std::vector<std::string>& lines);
 
     Options options_;
     std::vector<Tail> tails_;
+    std::int64_t last_round_ = -1;  ///< that metrics were told of
+    std::int64_t repeats_to_ = -1;
 };
 
 }  // namespace espalier::jobs

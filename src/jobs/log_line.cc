@@ -53,14 +53,19 @@ bool IsDigit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/// Where "[digits]" ends in the line, the leftmost one; npos when there is none.
-std::size_t EndOfRound(std::string_view line) {
+/// The leftmost "[digits]" of a line.
+struct RoundMark {
+    std::size_t digits = std::string_view::npos;  ///< npos: there is none
+    std::size_t end = std::string_view::npos;     ///< behind the bracket
+};
+
+RoundMark FindMark(std::string_view line) {
     for (std::size_t open = line.find('['); open != std::string_view::npos; open = line.find('[', open + 1)) {
         std::size_t at = open + 1;
         while (at < line.size() && IsDigit(line[at])) ++at;
-        if (at > open + 1 && at < line.size() && line[at] == ']') return at + 1;
+        if (at > open + 1 && at < line.size() && line[at] == ']') return {open + 1, at + 1};
     }
-    return std::string_view::npos;
+    return {};
 }
 
 /// The longest prefix of `text` that is [-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?, as a number.
@@ -125,10 +130,19 @@ std::vector<MetricDefinition> MetricDefinitionsOf(AlgorithmVersion version) {
     return definitions;
 }
 
+std::optional<std::int64_t> FindRound(std::string_view stored_line) {
+    const RoundMark mark = FindMark(stored_line);
+    if (mark.end == std::string_view::npos) return std::nullopt;
+    std::int64_t round = 0;
+    const auto [stop, error] =
+        std::from_chars(stored_line.data() + mark.digits, stored_line.data() + mark.end - 1, round);
+    return error == std::errc() ? std::optional(round) : std::nullopt;
+}
+
 std::vector<std::pair<std::string, double>> FindMetrics(std::string_view stored_line,
                                                         const std::vector<MetricDefinition>& definitions) {
     std::vector<std::pair<std::string, double>> found;
-    const std::size_t round_end = EndOfRound(stored_line);
+    const std::size_t round_end = FindMark(stored_line).end;
     if (round_end == std::string_view::npos) return found;
     for (std::size_t tab = stored_line.find(kTab, round_end); tab != std::string_view::npos;
          tab = stored_line.find(kTab, tab + 1)) {

@@ -8,6 +8,8 @@
 // Source: contracts/api.md 2.5, contracts/xgboost.md 3.1, 3.2.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +32,9 @@ struct MetricDefinition {
 
 /// The definitions that SageMaker adds to a job of this image, sorted by name.
 std::vector<MetricDefinition> MetricDefinitionsOf(AlgorithmVersion version);
+
+/// The round that a stored line tells of, "[7]"; nothing when it tells of none.
+std::optional<std::int64_t> FindRound(std::string_view stored_line);
 
 /// The values of defined metrics in a stored line, by name, as the definitions' expressions pick them.
 std::vector<std::pair<std::string, double>> FindMetrics(std::string_view stored_line,

@@ -27,6 +27,9 @@ TEST(LogLineTest, FindsWhatThePublishedExpressionsFind) {
     EXPECT_EQ(FindMetrics("[1]#011train-gamma-nloglik:+.5", legacy), (Found{{"train:gamma-nloglik", 0.5}}));
     EXPECT_EQ(FindMetrics("[1]#011train-auc:1.#011train-auc:2e", legacy), (Found{{"train:auc", 2}}));
     EXPECT_EQ(FindMetrics("[0]#011train-merror:nan", legacy), Found{});
+    EXPECT_EQ(FindRound("[12:00:01] x [3]#011train-rmse:1"), 3);
+    EXPECT_EQ(FindRound("[12:00:01] x [99999999999999999999]"), std::nullopt);
+    EXPECT_EQ(FindRound("no [round]"), std::nullopt);
     EXPECT_EQ(FindMetrics("#011train-merror:0.5 [3]", legacy), Found{}) << "the round comes first";
     EXPECT_EQ(FindMetrics("[]#011train-merror:0.5", legacy), Found{});
     EXPECT_EQ(FindMetrics("[3]\ttrain-merror:0.5", legacy), Found{}) << "a raw tab is not what they match";

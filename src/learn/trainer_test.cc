@@ -347,8 +347,9 @@ TEST(Trainer, NodesCutByRowsAndInstructionSetsDoNotChangeTheModel) {
     params.num_rounds = 2;
     params.max_depth = 3;
     params.histogram_width = HistogramWidth::kPacked;
-    for (const char* objective : {"reg:squarederror", "multi:softprob"}) {
-        params.objective = objective;
+    for (const char* objective : {"reg:squarederror", "multi:softprob", "multi:softprob with vector leaves"}) {
+        params.vector_leaves = std::string_view(objective).ends_with("leaves");
+        params.objective = params.vector_leaves ? "multi:softprob" : objective;
         params.num_class = params.objective == "multi:softprob" ? 3 : 0;
         // So many rows that with several threads a node is cut into chunks.
         const data::LabeledRows train = MakeRows(40'000, params.num_class, 1);
