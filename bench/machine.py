@@ -28,7 +28,6 @@ class Cost:
 
     seconds: float
     cpu_seconds: float
-    peak_bytes: int
     output: str
 
 
@@ -50,7 +49,7 @@ def run(command: list, *, seconds_max: float = 600, environment: dict[str, str] 
     if process.returncode != 0:
         late = f" (stopped after {seconds_max:.0f} s)" if seconds >= seconds_max else ""
         raise BenchError(f"ended with {process.returncode}{late}: {' '.join(words)[:300]}\n{text[-1500:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, text)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, text)
 
 
 def run_peer(task: str, peer: str, *, seconds_max: float = 600, num_threads: int = THREADS, **arguments) -> dict:
@@ -59,7 +58,7 @@ def run_peer(task: str, peer: str, *, seconds_max: float = 600, num_threads: int
     threads = {"OMP_NUM_THREADS": str(num_threads)}
     cost = run([PEERS_PYTHON, ROOT / "bench" / "peers" / "run.py", request], seconds_max=seconds_max, environment=threads)
     answer = json.loads(cost.output.strip().rsplit("\n", 1)[-1])
-    return {**answer, "process_seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
+    return {**answer, "process_seconds": cost.seconds}
 
 
 def cpu_name() -> str:

@@ -16,6 +16,7 @@
 
 #include "data/feature_rows.h"
 #include "engine/npy_file.h"
+#include "model/explainer.h"
 #include "model/open_model.h"
 #include "model/predictor.h"
 
@@ -30,6 +31,7 @@ struct Options {
     std::string output;
     int threads = 2;
     int repeats = 7;
+    std::size_t count = 1000;
 };
 
 double SecondsOf(const std::function<void()>& work) {
@@ -115,6 +117,30 @@ Result<void> PredictOne(const Options& options) {
     return {};
 }
 
+/// Rows a second of TreeSHAP over the first --count rows, split over the threads; once, as it takes long.
+Result<void> ExplainBatch(const Options& options) {
+    const model::OpenedModel opened = TRY(model::OpenModel(options.model));
+    const auto explainer = TRY(model::Explainer::Create(opened.ensemble));
+    const Matrix matrix = TRY(ReadNpy(options.rows));
+    const std::size_t num_rows = std::min(options.count, matrix.num_rows);
+    const auto num_parts = static_cast<std::size_t>(options.threads);
+    const std::size_t width = explainer->contributions_per_row();
+    std::vector<float> contributions(num_rows * width);
+    std::vector<data::FeatureRows> parts;
+    for (std::size_t i = 0; i < num_parts; ++i) {
+        parts.push_back(RowsOf(matrix, num_rows * i / num_parts, num_rows * (i + 1) / num_parts));
+    }
+    const double seconds = SecondsOf([&] {
+        InThreads(options.threads, [&](std::size_t i) {
+            explainer->Contributions(
+                parts[i],
+                std::span(contributions).subspan(num_rows * i / num_parts * width, parts[i].num_rows() * width));
+        });
+    });
+    fmt::print("{{\"rows_per_second\": {:.1f}}}\n", static_cast<double>(num_rows) / seconds);
+    return WriteFloats(options.output, contributions);
+}
+
 /// Bytes a second that all threads together read from memory.
 double ReadBandwidth(int threads, int repeats) {
     constexpr std::size_t kWords = (256U << 20) / sizeof(std::uint64_t);
@@ -182,6 +208,7 @@ int main(int argc, char** argv) {
         if (with_model) sub->add_option("--model", options.model)->required();
         if (with_model) sub->add_option("--rows", options.rows)->required();
         if (with_model) sub->add_option("--output", options.output);
+        if (with_model) sub->add_option("--count", options.count, "rows of `contributions`");
         sub->callback([&, command] {
             const Result<void> done = command(options);
             if (!done) fmt::print(stderr, "espalier-bench: {}\n", done.error().ToString());
@@ -190,6 +217,7 @@ int main(int argc, char** argv) {
     };
     add("predict", "rows a second of a batch; writes the predictions to --output", PredictBatch, true);
     add("predict-one", "microseconds of one row", PredictOne, true);
+    add("contributions", "rows a second of TreeSHAP; writes the contributions to --output", ExplainBatch, true);
     add("hardware", "read bandwidth and histogram updates a second", Hardware, false);
     CLI11_PARSE(app, argc, argv);
     return exit_code;

@@ -5,6 +5,8 @@ the peer do not count, except where the whole process is the work.
 """
 
 import json
+import pathlib
+import re
 import sys
 
 import loading
@@ -22,10 +24,16 @@ TASKS = {
 }
 
 
+def peak_bytes() -> int:
+    """Of this process since it was started; what its parent is told counts the parent's own memory at the fork too."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE).group(1)) * 1024
+
+
 def main() -> None:
     request = json.loads(sys.argv[1])
     answer = TASKS[request.pop("task")](**request)
-    print("\n" + json.dumps(answer))
+    print("\n" + json.dumps({**answer, "peak_bytes": peak_bytes()}))
 
 
 main()

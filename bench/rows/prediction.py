@@ -103,4 +103,32 @@ def predict_one(settings: Settings) -> RowResult:
     return result
 
 
-ROWS = {"predict-100": predict_100, "predict-1000": predict_1000, "predict-one": predict_one}
+def shap(settings: Settings) -> RowResult:
+    rounds, count = (1, 100) if settings.quick else (100, 1000)
+    model = trained_model(settings, rounds, 8)
+    arguments = _peer_arguments(settings, model, rounds, 8)
+    answer = settings.work / "stock-contributions.npy"
+
+    def ours():
+        told = run_ours(settings, "contributions", model, "--threads", settings.threads, "--count", count)
+        return told["rows_per_second"], told
+
+    def peer(name: str, output: pathlib.Path):
+        def measure():
+            told = machine.run_peer("shap", name, count=count, output=output, **arguments)
+            return told["rows_per_second"], told
+        return measure
+
+    peers = [(NAMES["xgboost"], peer("xgboost", answer)),
+             (NAMES["lightgbm"], peer("lightgbm", settings.work / "lightgbm-contributions.npy"))]
+    contest = Contest(("ours", ours), peers, False).run(settings.rounds)
+    title = f"TreeSHAP contributions, {count:,} rows x 784, {rounds * 10:,} trees of depth 8"
+    result = RowResult("shap", title, "rows/s", False, contest.ours, contest.peers)
+    result.add_goal(">= 3x XGBoost", result.against("XGBoost"), 3)
+    stock = np.load(answer).ravel()
+    if not np.allclose(stock, np.fromfile(settings.work / "ours.f32", np.float32), rtol=0, atol=1e-5 * max(1.0, float(np.abs(stock).max()))):
+        result.wrong.append("our contributions are not stock XGBoost's within 1e-5")
+    return result
+
+
+ROWS = {"predict-100": predict_100, "predict-1000": predict_1000, "predict-one": predict_one, "shap": shap}

@@ -149,8 +149,8 @@ def job(settings: Settings) -> RowResult:
     training = Training(folder / "train", NOTEBOOK, NOTEBOOK_ROUNDS, validation=folder / "validation", threads=settings.threads)
 
     def ours():
-        cost = training.run(settings.build, settings.work).cost
-        return cost.seconds, {"peak_bytes": cost.peak_bytes}
+        run = training.run(settings.build, settings.work)
+        return run.cost.seconds, {"peak_bytes": run.seconds["peak_memory_bytes"]}
 
     def peer(name: str):
         def measure():
