@@ -25,13 +25,13 @@ import xgboost
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench"), str(ROOT / "examples")]
 
-FEATURES, ROWS, TREES = 28, 100, 3000
+FEATURES, ROWS, TREES = 28, 400, 500
 TARGET = "/endpoints/bench/invocations"
 
 
 def large_model(path: pathlib.Path) -> None:
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(4000, FEATURES)).astype(np.float32)
+    x = rng.normal(size=(1000, FEATURES)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] + x[:, 2] + rng.normal(size=len(x)) > 0).astype(int)
     params = {"objective": "binary:logistic", "max_depth": 8, "tree_method": "hist", "eta": 0.01, "seed": 1}
     xgboost.train(params, xgboost.DMatrix(x, y), TREES).save_model(path)

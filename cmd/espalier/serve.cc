@@ -225,7 +225,8 @@ Result<void> Serve(ServeOptions options) {
     front_door.Mount(api::ServiceId::kConsole, console);
 
     meta::Logs log_rows(*database);
-    api::logs::LogsService logs(log_rows);
+    meta::LogSearch log_search(*database);
+    api::logs::LogsService logs(log_rows, log_search, clock);
     front_door.Mount(api::ServiceId::kLogs, logs);
     api::metrics::MetricsOperations metric_operations;
     api::metrics::AddMetricOperations(metric_operations, hosted->metrics, clock, [&] { hosting.BookTraffic(); });

@@ -334,6 +334,17 @@ CREATE TABLE scaling_activities (
 CREATE INDEX scaling_activities_by_time ON scaling_activities (time);
 )sql";
 
+// Groups that clients made; others are there as long as they have a stream.
+constexpr std::string_view kLogGroups = R"sql(
+CREATE TABLE log_groups (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, name)
+) WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
@@ -342,6 +353,7 @@ constexpr Migration kMigrations[] = {
     {"transform and tuning jobs", kMoreJobs},
     {"metrics and alarms", kMonitoring},
     {"scaling", kScaling},
+    {"log groups", kLogGroups},
 };
 
 }  // namespace

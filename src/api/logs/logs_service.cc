@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "api/logs/filter_pattern.h"
 #include "meta/arn.h"
 
 namespace espalier::api::logs {
@@ -70,6 +71,20 @@ class Reader {
             "{}",
             *limit, *limit < 1 ? "greater than or equal to 1" : fmt::format("less than or equal to {}", maximum))));
         return fallback;
+    }
+    std::vector<std::string> Texts(const char* name) {
+        std::vector<std::string> texts;
+        const json* value = Find(name);
+        if (value == nullptr) return texts;
+        if (!value->is_array())
+            Refuse({.type = "SerializationException", .message = fmt::format("{} must be a list.", name)});
+        for (const json& text : *value) {
+            if (text.is_string())
+                texts.push_back(text.get<std::string>());
+            else
+                Refuse({.type = "SerializationException", .message = fmt::format("{} must hold strings.", name)});
+        }
+        return texts;
     }
     void Refuse(WireError error) {
         if (!error_) error_ = std::move(error);
@@ -142,6 +157,25 @@ void CutToSize(std::vector<meta::LogEvent>& events, bool from_newest) {
     }
 }
 
+/// The place a FilterLogEvents token names: "<time>/<stream>/<position>".
+std::string ToText(const meta::LogPlace& place) {
+    return fmt::format("{}/{}/{}", place.time, place.stream_id, place.position);
+}
+
+std::optional<meta::LogPlace> ParsePlace(const std::string& text) {
+    meta::LogPlace place;
+    std::string_view rest = text;
+    for (std::int64_t* part : {&place.time, &place.stream_id, &place.position}) {
+        const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), *part);
+        if (error != std::errc()) return std::nullopt;
+        rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+        const bool last = part == &place.position;
+        if (last != rest.empty() || (!last && rest[0] != '/')) return std::nullopt;
+        if (!last) rest.remove_prefix(1);
+    }
+    return place;
+}
+
 json StreamJson(const meta::LogStream& stream, const meta::Scope& scope) {
     json entry = {{"logStreamName", stream.name},
                   {"creationTime", stream.created_at},
@@ -166,13 +200,24 @@ void LogsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal pri
 }
 
 Outcome LogsService::Answer(std::string_view operation, const json& request, const meta::Scope& scope) {
-    if (operation == "DescribeLogGroups") return DescribeLogGroups(request, scope);
-    if (operation == "DescribeLogStreams") return DescribeLogStreams(request, scope);
-    if (operation == "GetLogEvents") return GetLogEvents(request, scope);
+    using Operation = Outcome (LogsService::*)(const json&, const meta::Scope&);
+    static constexpr std::pair<std::string_view, Operation> kOperations[] = {
+        {"CreateLogGroup", &LogsService::CreateLogGroup},
+        {"CreateLogStream", &LogsService::CreateLogStream},
+        {"DescribeLogGroups", &LogsService::DescribeLogGroups},
+        {"DescribeLogStreams", &LogsService::DescribeLogStreams},
+        {"FilterLogEvents", &LogsService::FilterLogEvents},
+        {"GetLogEvents", &LogsService::GetLogEvents},
+        {"PutLogEvents", &LogsService::PutLogEvents},
+    };
+    std::vector<std::string_view> names;
+    for (const auto& [name, function] : kOperations) {
+        if (name == operation) return (this->*function)(request, scope);
+        names.push_back(name);
+    }
     return Outcome::Fail({.type = "UnknownOperationException",
-                          .message = fmt::format("The requested operation is not supported: {}. This server has "
-                                                 "DescribeLogGroups, DescribeLogStreams and GetLogEvents.",
-                                                 operation)});
+                          .message = fmt::format("The requested operation is not supported: {}. This server has {}.",
+                                                 operation, fmt::join(names, ", "))});
 }
 
 Outcome LogsService::DescribeLogGroups(const json& request, const meta::Scope& scope) {
@@ -184,7 +229,7 @@ Outcome LogsService::DescribeLogGroups(const json& request, const meta::Scope& s
         reader.Refuse(InvalidParameter("logGroupNamePattern is not supported. Use logGroupNamePrefix."));
     }
     if (reader.error()) return Outcome::Fail(*reader.error());
-    auto groups = logs_.Groups(scope, prefix, after, limit + 1);
+    auto groups = search_.Groups(scope, prefix, after, limit + 1);
     if (!groups) return Outcome::Internal(groups.error(), "DescribeLogGroups");
     const bool more = groups->size() > limit;
     if (more) groups->resize(limit);
@@ -224,7 +269,7 @@ Outcome LogsService::DescribeLogStreams(const json& request, const meta::Scope& 
     if (reader.error()) return Outcome::Fail(*reader.error());
     if (!token.empty()) query.after_name = token;
     query.limit = limit + 1;
-    const auto known = logs_.HasGroup(scope, query.group);
+    const auto known = search_.HasGroup(scope, query.group);
     if (!known) return Outcome::Internal(Error(ErrorCode::kIo, "log groups cannot be read"), "DescribeLogStreams");
     if (!*known) return NotFound("log group");
     auto streams = logs_.Streams(query);
@@ -253,7 +298,7 @@ Outcome LogsService::GetLogEvents(const json& request, const meta::Scope& scope)
         if (!token) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
     }
     if (reader.error()) return Outcome::Fail(*reader.error());
-    const auto known = logs_.HasGroup(scope, group);
+    const auto known = search_.HasGroup(scope, group);
     if (known && !*known) return NotFound("log group");
     auto stream = logs_.FindStream(scope, group, name);
     if (!stream && stream.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
@@ -279,6 +324,135 @@ Outcome LogsService::GetLogEvents(const json& request, const meta::Scope& scope)
             {{"timestamp", event.time}, {"message", event.message}, {"ingestionTime", event.ingested_at}});
     }
     return Outcome::Ok(answer);
+}
+
+Outcome LogsService::FilterLogEvents(const json& request, const meta::Scope& scope) {
+    // Events looked at in one call: a page without a match says where to go on, as CloudWatch does.
+    constexpr std::uint32_t kLookedAtMax = 20'000;
+    Reader reader(request);
+    meta::LogSearchQuery query{.scope = scope,
+                               .group = GroupName(reader),
+                               .streams = reader.Texts("logStreamNames"),
+                               .stream_prefix = reader.Text("logStreamNamePrefix"),
+                               .start_time = reader.Integer("startTime"),
+                               .end_time = reader.Integer("endTime"),
+                               .after = std::nullopt,
+                               .limit = kLookedAtMax};
+    const std::uint32_t limit = reader.Limit(kEventsPerCallMax, kEventsPerCallMax);
+    Result<FilterPattern> pattern = FilterPattern::Parse(reader.Text("filterPattern"));
+    if (!pattern) reader.Refuse(InvalidParameter(pattern.error().message()));
+    if (!query.streams.empty() && !query.stream_prefix.empty())
+        reader.Refuse(InvalidParameter("Give logStreamNames or logStreamNamePrefix, not both."));
+    if (const std::string token = reader.Text("nextToken"); !token.empty()) {
+        query.after = ParsePlace(token);
+        if (!query.after) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
+    }
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    const auto known = search_.HasGroup(scope, query.group);
+    if (known && !*known) return NotFound("log group");
+    auto found = search_.Find(query);
+    if (!found) return Outcome::Internal(found.error(), "FilterLogEvents");
+    json answer = {{"events", json::array()}, {"searchedLogStreams", json::array()}};
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < found->size(); ++i) {
+        const meta::FoundLogEvent& each = (*found)[i];
+        const bool full = answer["events"].size() >= limit || bytes > kEventBytesPerCallMax;
+        const bool last = i + 1 == found->size();
+        if (full || (last && found->size() == kLookedAtMax)) {
+            const meta::FoundLogEvent& behind = full ? (*found)[i - 1] : each;
+            answer["nextToken"] = ToText(meta::LogPlace{
+                .time = behind.event.time, .stream_id = behind.stream_id, .position = behind.event.position});
+        }
+        if (full) break;
+        if (!pattern->Matches(each.event.message)) continue;
+        bytes += each.event.message.size() + kEventOverheadBytes;
+        answer["events"].push_back(
+            {{"logStreamName", each.stream},
+             {"timestamp", each.event.time},
+             {"message", each.event.message},
+             {"ingestionTime", each.event.ingested_at},
+             {"eventId", fmt::format("{:020}{:018}{:018}", each.event.time, each.stream_id, each.event.position)}});
+    }
+    return Outcome::Ok(answer);
+}
+
+Outcome LogsService::PutLogEvents(const json& request, const meta::Scope& scope) {
+    constexpr UnixMillis kTooOldMillis = UnixMillis{14} * 24 * 3'600'000;
+    constexpr UnixMillis kTooNewMillis = 2 * 3'600'000;
+    Reader reader(request);
+    const std::string group = GroupName(reader);
+    const std::string name = reader.Text("logStreamName", /*required=*/true);
+    const json list = request.value("logEvents", json::array());
+    if (!list.is_array() || list.empty() || list.size() > kEventsPerCallMax)
+        reader.Refuse(InvalidParameter(fmt::format("logEvents must be 1 to {} events.", kEventsPerCallMax)));
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    const UnixMillis now = clock_.WallMillis();
+    std::vector<meta::LogEvent> events;
+    json rejected = json::object();
+    UnixMillis before = INT64_MIN;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const json& item = list[i];
+        const bool typed = item.is_object() && item.contains("timestamp") && item["timestamp"].is_number_integer() &&
+                           item.contains("message") && item["message"].is_string() && !item["message"].empty();
+        if (!typed) return Outcome::Fail(InvalidParameter("Each of the logEvents needs a timestamp and a message."));
+        const auto time = item["timestamp"].get<UnixMillis>();
+        if (time < before)
+            return Outcome::Fail(
+                InvalidParameter("Log events in a single PutLogEvents request must be in chronological order."));
+        before = time;
+        if (time < now - kTooOldMillis) {
+            rejected["tooOldLogEventEndIndex"] = i + 1;
+        } else if (time > now + kTooNewMillis) {
+            rejected.emplace("tooNewLogEventStartIndex", i);
+        } else {
+            events.push_back(
+                {.position = 0, .time = time, .ingested_at = now, .message = item["message"].get<std::string>()});
+        }
+    }
+    const auto known = search_.HasGroup(scope, group);
+    if (known && !*known) return NotFound("log group");
+    auto stream = logs_.FindStream(scope, group, name);
+    if (!stream && stream.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
+    if (!stream) return Outcome::Internal(stream.error(), "PutLogEvents");
+    if (Result<void> appended = logs_.Append(stream->id, events); !appended)
+        return Outcome::Internal(appended.error(), "PutLogEvents");
+    json answer = json::object();
+    if (!rejected.empty()) answer["rejectedLogEventsInfo"] = std::move(rejected);
+    return Outcome::Ok(answer);
+}
+
+Outcome LogsService::CreateLogGroup(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    const std::string group = reader.Text("logGroupName", /*required=*/true);
+    for (const char* member : {"kmsKeyId", "tags", "logGroupClass", "deletionProtectionEnabled"})
+        if (request.contains(member) && request[member] != "STANDARD" && request[member] != false)
+            reader.Refuse(InvalidParameter(fmt::format("{} is not supported.", member)));
+    constexpr std::size_t kNameBytesMax = 512;
+    constexpr const char* kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-/.#";
+    if (group.size() > kNameBytesMax || group.find_first_not_of(kNameCharacters) != std::string::npos)
+        reader.Refuse(InvalidParameter("logGroupName must be up to 512 letters, digits and _ - / . #"));
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    Result<void> made = search_.CreateGroup(scope, group, clock_.WallMillis());
+    if (made) return Outcome::Empty();
+    if (made.error().code() == ErrorCode::kAlreadyExists)
+        return Outcome::Fail({.type = "ResourceAlreadyExistsException", .message = made.error().message()});
+    return Outcome::Internal(made.error(), "CreateLogGroup");
+}
+
+Outcome LogsService::CreateLogStream(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    const std::string group = reader.Text("logGroupName", /*required=*/true);
+    const std::string name = reader.Text("logStreamName", /*required=*/true);
+    if (name.size() > 512 || name.find_first_of(":*") != std::string::npos)
+        reader.Refuse(InvalidParameter("logStreamName must be up to 512 characters without : and *"));
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    const auto known = search_.HasGroup(scope, group);
+    if (known && !*known) return NotFound("log group");
+    if (logs_.FindStream(scope, group, name))
+        return Outcome::Fail(
+            {.type = "ResourceAlreadyExistsException", .message = "The specified log stream already exists"});
+    auto made = logs_.OpenStream(scope, group, name, clock_.WallMillis());
+    return made ? Outcome::Empty() : Outcome::Internal(made.error(), "CreateLogStream");
 }
 
 }  // namespace espalier::api::logs

@@ -1,4 +1,4 @@
-// CloudWatch Logs, the part that reading needs: DescribeLogGroups, DescribeLogStreams, GetLogEvents (json 1.1).
+// CloudWatch Logs (json 1.1): groups and streams made and described, events put, read and filtered.
 //
 // DescribeLogStreams with a prefix gives no nextToken, even when the limit cut it: the SageMaker SDKs would ask again
 // for ever without sending it back. Tokens of GetLogEvents are places in the stream, "f/<position>" and "b/<position>",
@@ -10,6 +10,8 @@
 
 #include "api/json_protocol.h"
 #include "api/service.h"
+#include "base/clock.h"
+#include "meta/log_search.h"
 #include "meta/logs.h"
 #include "meta/scope.h"
 
@@ -22,8 +24,9 @@ inline constexpr std::size_t kEventBytesPerCallMax = 1 << 20;
 
 class LogsService final : public Service {
   public:
-    /// `logs` is borrowed.
-    explicit LogsService(meta::Logs& logs) : logs_(logs) {}
+    /// All borrowed.
+    LogsService(meta::Logs& logs, meta::LogSearch& search, const Clock& clock)
+        : logs_(logs), search_(search), clock_(clock) {}
 
     http::BodyPlan Plan(const http::RequestHead&) override { return kJsonBodyPlan; }
     void Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) override;
@@ -35,8 +38,14 @@ class LogsService final : public Service {
     Outcome DescribeLogGroups(const nlohmann::json& request, const meta::Scope& scope);
     Outcome DescribeLogStreams(const nlohmann::json& request, const meta::Scope& scope);
     Outcome GetLogEvents(const nlohmann::json& request, const meta::Scope& scope);
+    Outcome FilterLogEvents(const nlohmann::json& request, const meta::Scope& scope);
+    Outcome PutLogEvents(const nlohmann::json& request, const meta::Scope& scope);
+    Outcome CreateLogGroup(const nlohmann::json& request, const meta::Scope& scope);
+    Outcome CreateLogStream(const nlohmann::json& request, const meta::Scope& scope);
 
     meta::Logs& logs_;
+    meta::LogSearch& search_;
+    const Clock& clock_;
 };
 
 }  // namespace espalier::api::logs

@@ -1,0 +1,62 @@
+// Events of all streams of a group together, by time. Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "meta/database.h"
+#include "meta/logs.h"
+#include "meta/scope.h"
+
+namespace espalier::meta {
+
+/// An event and the stream it is of.
+struct FoundLogEvent {
+    std::int64_t stream_id = 0;
+    std::string stream;
+    LogEvent event;
+};
+
+/// Where a search stands: behind this event.
+struct LogPlace {
+    UnixMillis time = 0;
+    std::int64_t stream_id = 0;
+    std::int64_t position = 0;
+};
+
+struct LogSearchQuery {
+    Scope scope;
+    std::string group;
+    std::vector<std::string> streams = {};      ///< empty = all
+    std::string stream_prefix = {};             ///< of the names; "" = any
+    std::optional<UnixMillis> start_time = {};  ///< inclusive
+    std::optional<UnixMillis> end_time = {};    ///< inclusive
+    std::optional<LogPlace> after = {};
+    std::uint32_t limit = 10'000;
+};
+
+class LogSearch {
+  public:
+    /// `database` is borrowed.
+    explicit LogSearch(Database& database) : database_(database) {}
+
+    /// Oldest first.
+    Result<std::vector<FoundLogEvent>> Find(const LogSearchQuery& query);
+
+    /// Notes a group that has no stream yet. kAlreadyExists when there is one of that name.
+    Result<void> CreateGroup(const Scope& scope, const std::string& group, UnixMillis now);
+    /// True for a group that was created or has a stream.
+    Result<bool> HasGroup(const Scope& scope, const std::string& group);
+    /// Names of both kinds that start with `prefix`, sorted, those behind `after`.
+    Result<std::vector<std::string>> Groups(const Scope& scope, const std::string& prefix, const std::string& after,
+                                            std::uint32_t limit);
+
+  private:
+    Database& database_;
+};
+
+}  // namespace espalier::meta
