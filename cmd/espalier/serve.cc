@@ -107,6 +107,7 @@ Result<void> RunUntilSignal(ServeOptions options, const ListenAddress& address, 
 
     WaitForSignal();
     LOG_INFO("draining", {"connections", server->num_connections()});
+    front_door.StopBeingReady();
     describe_hold.Close();
     server->Stop(std::chrono::seconds(options.drain_seconds));
     LOG_INFO("stopped");

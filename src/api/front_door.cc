@@ -134,8 +134,13 @@ std::string NewRequestId(WireProtocol protocol) {
 /// Adds the request id to the answer.
 class IdentifiedExchange final : public http::Exchange {
   public:
-    IdentifiedExchange(std::shared_ptr<http::Exchange> inner, bool s3, std::string request_id)
-        : inner_(std::move(inner)), s3_(s3), request_id_(std::move(request_id)) {}
+    IdentifiedExchange(std::shared_ptr<http::Exchange> inner, bool s3, std::string request_id,
+                       std::shared_ptr<HealthPages> health, std::size_t service)
+        : inner_(std::move(inner)),
+          s3_(s3),
+          request_id_(std::move(request_id)),
+          health_(std::move(health)),
+          service_(service) {}
 
     const http::RequestHead& head() const override { return inner_->head(); }
     http::BodyPlan::Mode mode() const override { return inner_->mode(); }
@@ -153,6 +158,7 @@ class IdentifiedExchange final : public http::Exchange {
 
   private:
     void AddIds(http::Response& response) const {
+        health_->CountAnswer(service_, response.status);
         if (s3_) {
             if (!response.headers.Has("x-amz-request-id")) response.headers.Add("x-amz-request-id", request_id_);
             if (!response.headers.Has("x-amz-id-2")) response.headers.Add("x-amz-id-2", request_id_);
@@ -164,6 +170,8 @@ class IdentifiedExchange final : public http::Exchange {
     std::shared_ptr<http::Exchange> inner_;
     const bool s3_;
     const std::string request_id_;
+    const std::shared_ptr<HealthPages> health_;
+    const std::size_t service_;
 };
 
 /// What to say where no service is.
@@ -206,6 +214,8 @@ Route RouteOf(const http::RequestHead& head) {
         return reads && path == "/_espalier/health" ? Route::kHealth : Route::kReserved;
     }
     SignedFor scope = ReadScope(head);
+    const bool probes = !scope.is_signed && (head.method == "GET" || head.method == "HEAD");
+    if (probes && HealthPages::IsPage(path)) return Route::kHealth;
     if (scope.service == "s3") return Route::kS3;
     if (auto target = head.headers.Find("X-Amz-Target"); target && head.method == "POST" && path == "/") {
         std::string_view prefix = target->substr(0, target->find('.'));
@@ -229,6 +239,7 @@ Route RouteOf(const http::RequestHead& head) {
 
 Service* FrontDoor::Find(Route route) const {
     auto index = static_cast<std::size_t>(route);
+    static_assert(kNumServices == HealthPages::kServices);
     static_assert(static_cast<std::size_t>(Route::kConsole) == static_cast<std::size_t>(ServiceId::kConsole) &&
                   static_cast<std::size_t>(Route::kS3) == static_cast<std::size_t>(ServiceId::kS3));
     return index < kNumServices ? services_[index] : nullptr;
@@ -245,11 +256,14 @@ void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
     const Route route = RouteOf(head);
     const WireProtocol protocol = ProtocolOf(route);
     std::string request_id = NewRequestId(protocol);
-    auto identified =
-        std::make_shared<IdentifiedExchange>(std::move(exchange), protocol == WireProtocol::kRestXml, request_id);
+    const bool s3 = protocol == WireProtocol::kRestXml;
+    auto identified = std::make_shared<IdentifiedExchange>(std::move(exchange), s3, request_id, health_,
+                                                           static_cast<std::size_t>(route));
     auto refuse = [&](const WireFault& fault) {
         identified->Send(ErrorAnswer(protocol, fault, head.raw_path(), request_id));
     };
+    if (route == Route::kHealth && HealthPages::IsPage(head.raw_path()))
+        return identified->Send(health_->Answer(head.raw_path()));
     if (route == Route::kHealth) {
         http::Response healthy{.status = 200, .headers = {}, .body = "{\"status\":\"ok\"}\n"};
         healthy.headers.Add("Content-Type", "application/json");

@@ -3,8 +3,8 @@
 // Nouns: ServiceId, a service behind the door; FrontDoor.
 // Steps: Route by target header, path, form and credential scope (contracts/api.md 1.4) -> Service::Plan -> signature
 // -> scope names the routed service -> Service::Handle with an exchange that adds the request id header. `GET
-// /_espalier/health` answers 200 without a signature; everything else below /_espalier/ is reserved. Thread-safe after
-// the last Mount.
+// /_espalier/health` answers 200 without a signature, as do the pages of health_pages.h; everything else below
+// /_espalier/ is reserved. Thread-safe after the last Mount.
 #pragma once
 
 #include <array>
@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "api/auth/authenticator.h"
+#include "api/health_pages.h"
 #include "api/service.h"
 #include "http/exchange.h"
 
@@ -60,12 +61,17 @@ class FrontDoor final : public http::Handler {
     http::BodyPlan Plan(const http::RequestHead& head) override;
     void Handle(std::shared_ptr<http::Exchange> exchange) override;
 
+    /// /readyz answers 503 from now on.
+    void StopBeingReady() { health_->StopBeingReady(); }
+
   private:
     Service* Find(Route route) const;
 
     const Authenticator& authenticator_;
     const bool verify_scope_;
     std::array<Service*, kNumServices> services_{};
+    /// Shared with exchanges, which may outlive the door.
+    const std::shared_ptr<HealthPages> health_ = std::make_shared<HealthPages>();
 };
 
 }  // namespace espalier::api
