@@ -135,7 +135,7 @@ int main(int argc, char** argv) {
     if (result.has_value()) result = Run(options, mpi);
     int code = 0;
     if (!result.has_value()) {
-        const std::string reason = learn::FailureReason(result.error());
+        const std::string reason = learn::FailureReason(result.error(), options.profile.error_style);
         std::fflush(stdout);
         std::fprintf(stderr, "%s\n", reason.c_str());
         learn::WriteFailure(options.root, reason);

@@ -233,12 +233,11 @@ class LocalInstance {
                 },
             .bins = {.memory_bytes_max = options_.memory_bytes_max() / 2, .scratch_folder = options_.scratch_folder()},
             .start = start_.has_value() ? &*start_ : nullptr};
-        learn::BadLabel bad;
+        learn::BadRow bad;
         auto outcome = learn::Train(parameters_.train, sets, context, &bad);
         bar.Hide();
-        if (!outcome.has_value() && !bad.rule.empty()) {
-            return Error(ErrorCode::kInvalidArgument, fmt::format("{}, column 1: label {} is out of range: it {}",
-                                                                  PlaceOf(bad), bad.label, bad.rule));
+        if (!outcome.has_value() && !bad.problem.empty()) {
+            return Error(ErrorCode::kInvalidArgument, fmt::format("{}, column 1: {}", PlaceOf(bad), bad.problem));
         }
         return InstanceOutcome{.train = TRY(std::move(outcome)), .load_seconds = load_seconds};
     }
@@ -253,7 +252,7 @@ class LocalInstance {
         return {};
     }
 
-    std::string PlaceOf(const learn::BadLabel& bad) const {
+    std::string PlaceOf(const learn::BadRow& bad) const {
         const learn::ChannelFiles& channel = channels_[bad.data_set];
         return data::DescribePlaceOfRow(channel.files, channel.format, bad.row);
     }

@@ -22,6 +22,28 @@ enum class EarlyStoppingRule {
     kSaveBest,  ///< 1.3 on: needs validation data and an explicit metric; the model is cut after the best round
 };
 
+/// The metric of an objective when the user names none, by the engine's age.
+enum class DefaultMetrics {
+    kUpTo1_2,  ///< error, merror; auc of binary:logitraw; map of rank:*; gamma-nloglik
+    kUpTo1_5,  ///< logloss and mlogloss instead of error and merror
+    kUpTo1_7,  ///< logloss of binary:logitraw too
+    kFrom2_0,  ///< ndcg@32 and map@32 of rank:*, gamma-deviance
+};
+
+/// Which xgboost reads the model file that a job leaves.
+enum class ModelRelease {
+    /// UBJSON that every xgboost from 1.7 to 3.x loads and predicts with identically. What images before it wrote
+    /// themselves (pickles, the old binary format) no xgboost of today reads.
+    k1_7,
+    k3_2,  ///< UBJSON, byte for byte what stock 3.2 writes
+};
+
+/// How a user's mistake begins in FailureReason.
+enum class ErrorStyle {
+    kClientError,     ///< "ClientError: <message>"
+    kFrameworkError,  ///< 0.90 on: "AlgorithmError: framework error: \n<origin>\n<message>, exit code: 1"
+};
+
 /// Channels in Pipe mode: never, for every format but libsvm, or no longer.
 enum class PipeRule { kNever, kNotLibsvm, kNoLonger };
 
@@ -46,6 +68,9 @@ struct VersionProfile {
     PipeRule pipe_rule = PipeRule::kNoLonger;
     EarlyStoppingRule early_stopping_rule = EarlyStoppingRule::kSaveBest;
     BaseScoreRule base_score_rule = BaseScoreRule::kEstimatedVector;
+    DefaultMetrics default_metrics = DefaultMetrics::kFrom2_0;
+    ModelRelease model_release = ModelRelease::k3_2;
+    ErrorStyle error_style = ErrorStyle::kFrameworkError;
     /// No image is imitated: what only the engine knows is taken too (reg:quantileerror, quantile_alpha, metrics as
     /// pre@5).
     bool engine_names = false;

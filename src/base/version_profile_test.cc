@@ -31,6 +31,11 @@ TEST(VersionProfile, ChangesComeWithTheirVersion) {
         EXPECT_EQ(profile.sorts_metrics, version >= k1_7_1);
         EXPECT_EQ(profile.base_score_rule == BaseScoreRule::kHalf, version < k3_0_5);
         EXPECT_EQ(profile.base_score_rule == BaseScoreRule::kEstimatedVector, version >= k3_2_0);
+        EXPECT_EQ(profile.default_metrics >= DefaultMetrics::kUpTo1_5, version >= k1_3_1);
+        EXPECT_EQ(profile.default_metrics >= DefaultMetrics::kUpTo1_7, version >= k1_7_1);
+        EXPECT_EQ(profile.default_metrics >= DefaultMetrics::kFrom2_0, version >= k3_0_5);
+        EXPECT_EQ(profile.model_release == ModelRelease::k3_2, version >= k3_2_0);
+        EXPECT_EQ(profile.error_style == ErrorStyle::kClientError, version == kLegacy);
         EXPECT_FALSE(profile.engine_names);
     }
 }

@@ -23,7 +23,7 @@ namespace {
 constexpr std::int64_t kBlockValues = std::int64_t{1} << 20;
 
 Error Damaged(const DataFile& file, const std::string& what) {
-    return Error(ErrorCode::kCorruptData, fmt::format("Failed to load parquet data with exception: {}: {}. Is it a "
+    return Error(ErrorCode::kCorruptData, fmt::format("Failed to load parquet data with exception:\n{}: {}. Is it a "
                                                       "Parquet file, and was it sent whole?",
                                                       file.name, what));
 }

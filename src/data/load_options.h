@@ -17,8 +17,9 @@ inline constexpr int kLoadThreadsMax = 256;
 
 struct LoadOptions {
     InputFormat format = InputFormat::kLibsvm;
-    int num_threads = 1;       ///< 1..kLoadThreadsMax
-    bool csv_weights = false;  ///< CSV: column 1 holds the row's weight
+    int num_threads = 1;                                 ///< 1..kLoadThreadsMax
+    bool csv_weights = false;                            ///< CSV: column 1 holds the row's weight
+    ContentTypeRules rules = ContentTypeRules::kModern;  ///< whose sentences errors are told in
     /// Rows to predict only: true when the data has labels all the same, which are then skipped (CSV: the first column
     /// is no feature, and text counts as missing).
     bool labeled = false;

@@ -22,14 +22,20 @@ bool Contains(std::string_view text, char c) {
 }
 
 // When the very first line is wrong, the file is rarely a typing error: the images' own sentences for a wrong format.
-std::string DescribeFirstLine(const DataFile& file, InputFormat format, std::string_view text, std::size_t offset) {
+std::string DescribeFirstLine(const DataFile& file, const LoadOptions& options, std::string_view text,
+                              std::size_t offset) {
     std::string line = LineStart(text, offset);
-    if (format == InputFormat::kLibsvm) {
+    const bool legacy = options.rules == ContentTypeRules::kLegacy;
+    if (options.format == InputFormat::kLibsvm) {
         if (Contains(line, ':')) return {};
-        return fmt::format(
-            "First line '{}...' of file '{}' is not 'LIBSVM' format. Please ensure the file is in 'LIBSVM' "
-            "format. ",
-            line, file.name);
+        return legacy ? fmt::format(
+                            "Blankspace and colon not found in firstline '{}...' of file '{}'. ContentType by defaullt "
+                            "is in libsvm. Please ensure the file is in libsvm format. ",
+                            line, file.name)
+                      : fmt::format(
+                            "First line '{}...' of file '{}' is not 'LIBSVM' format. Please ensure the file is in "
+                            "'LIBSVM' format. ",
+                            line, file.name);
     }
     if (Contains(line, ' ') && Contains(line, ':') && !Contains(line, ',')) {
         return fmt::format(
@@ -83,15 +89,26 @@ Result<void> TextRows::FindFirstRow() {
 
 Result<void> TextRows::LearnCsv(const TextBlock& piece) {
     const DataFile& file = files_[piece.file_idx];
-    csv_.delimiter = TRY_MSG(DetermineCsvDelimiter(piece.text.view()), file.name);
+    Result<char> delimiter = DetermineCsvDelimiter(piece.text.view());
+    if (!delimiter.has_value()) {
+        const std::string line = LineStart(FirstDataLine(piece.text.view()), 0);
+        if (options_.rules == ContentTypeRules::kLegacy) return std::move(delimiter).error().Wrap(file.name);
+        return Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format("First line '{}...' of file '{}' is not 'CSV' format. Please ensure the file is in 'CSV' "
+                        "format. {}",
+                        line, file.name, delimiter.error().message()));
+    }
+    csv_.delimiter = *delimiter;
     csv_.num_columns = CountCsvColumns(piece.text.view(), csv_.delimiter);
     std::uint32_t columns_min = !labeled_ ? 1 : (csv_.weights ? 3 : 2);
     if (csv_.num_columns < columns_min) {
-        return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("{}: Delimiter '{}' is not found often enough in the line '{}'. Expected '{}' as the "
-                                 "delimiter to separate fields: a line needs a label,{} and at least one feature.",
-                                 file.name, csv_.delimiter, LineStart(FirstDataLine(piece.text.view()), 0),
-                                 csv_.delimiter, csv_.weights ? " a weight" : ""));
+        return Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format("{}: Delimiter '{}' is not found in the line. Expected '{}' as the delimiter to separate "
+                        "fields. The line is '{}', and it needs a label,{} and at least one feature.",
+                        file.name, csv_.delimiter, csv_.delimiter, LineStart(FirstDataLine(piece.text.view()), 0),
+                        csv_.weights ? " a weight" : ""));
     }
     return {};
 }
@@ -138,7 +155,10 @@ Error TextRows::Describe(const TextBlock& piece, const TextIssue& issue) const {
     TextPlace place = FindPlaceInFile(file, piece.file_offset + issue.offset);
     std::string first_line;
     if (piece.first_in_file && OnFirstLine(piece.text.view(), issue.offset)) {
-        first_line = DescribeFirstLine(file, options_.format, piece.text.view(), issue.offset);
+        first_line = DescribeFirstLine(file, options_, piece.text.view(), issue.offset);
+    }
+    if (first_line.empty() && labeled_) {
+        first_line = fmt::format("Failed to load {} data with exception:\n", ToString(options_.format));
     }
     return Error(ErrorCode::kInvalidArgument, fmt::format("{}{}, line {}, column {}: {}", first_line, file.name,
                                                           place.line, place.column, issue.message));

@@ -287,8 +287,8 @@ std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
     for (int number = 1; number <= spec_.num_instances; ++number) {
         std::string text = folder_.ReadFailure(number);
         if (text.empty()) continue;
-        const bool is_users = text.starts_with("ClientError") && !reason.starts_with("ClientError");
-        const bool is_first = number == report.failed_instance && !reason.starts_with("ClientError");
+        const bool is_users = IsUsersFault(text) && !IsUsersFault(reason);
+        const bool is_first = number == report.failed_instance && !IsUsersFault(reason);
         const bool only_one = reason.empty() && report.failed_instance == 0;
         if (is_users || is_first || only_one) reason = std::move(text);
     }

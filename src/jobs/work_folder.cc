@@ -80,6 +80,10 @@ bool SaysWhoseFault(const std::string& reason) {
            reason.starts_with("InternalServerError");
 }
 
+bool IsUsersFault(const std::string& reason) {
+    return reason.starts_with("ClientError") || reason.starts_with("AlgorithmError: framework error");
+}
+
 std::string FailureReasonOf(const Error& error, const std::string& job_name) {
     std::string reason = error.ToString();
     if (!SaysWhoseFault(reason)) {

@@ -73,6 +73,9 @@ std::string FitFailureReason(std::string text);
 /// Whether a reason begins with SageMaker's word for whose fault it is.
 bool SaysWhoseFault(const std::string& reason);
 
+/// True when a trainer's reason names a mistake of the user's, in either style of the images (base/version_profile.h).
+bool IsUsersFault(const std::string& reason);
+
 /// The FailureReason of a job that ended with `error`. An error that does not say whose fault it is is ours: it becomes
 /// an InternalServerError and a log line.
 std::string FailureReasonOf(const Error& error, const std::string& job_name);

@@ -76,7 +76,9 @@ class ApproxGrower final : public TreeGrower {
         std::vector<std::int64_t> weights(hess.size());
         input_.team.ForBlocks(hess.size(), kBlockRows, [&](std::size_t begin, std::size_t end, int) {
             for (std::size_t row = begin; row < end; ++row) {
-                weights[row] = ToFine(row_weights.empty() ? hess[row] : hess[row] * row_weights[row], units);
+                // Stock's sketch takes values that weigh nothing too; summaries leave out what has no weight.
+                const float weight = row_weights.empty() ? hess[row] : hess[row] * row_weights[row];
+                weights[row] = std::max<std::int64_t>(ToFine(weight, units), 1);
             }
         });
         std::vector<data::ValueSummary> summaries =

@@ -87,6 +87,7 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, const ChannelLoadOption
     const data::LoadOptions options{.format = channel.format,
                                     .num_threads = how.num_threads,
                                     .csv_weights = channel.csv_weights,
+                                    .rules = channel.rules,
                                     .feature_idx_max = kTrainingFeatureIdxMax,
                                     .parquet_columns = channel.parquet_columns,
                                     .memory_bytes_max = how.memory_bytes_max,

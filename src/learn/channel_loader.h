@@ -27,6 +27,7 @@ struct ChannelFiles {
     std::string name;
     std::vector<std::string> paths;  ///< folders or files
     data::InputFormat format = data::InputFormat::kLibsvm;
+    data::ContentTypeRules rules = data::ContentTypeRules::kModern;  ///< whose sentences errors are told in
     bool csv_weights = false;
     bool ignores_weights = false;                           ///< every row counts the same, whatever weight it has
     std::vector<data::DataFile> files;                      ///< found in the paths

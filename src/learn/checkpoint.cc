@@ -114,8 +114,8 @@ std::optional<Checkpoint> ReadNewestCheckpoint(const std::string& folder, std::v
     return std::nullopt;
 }
 
-CheckpointWriter::CheckpointWriter(std::string folder, std::string model_path)
-    : folder_(std::move(folder)), model_path_(std::move(model_path)) {
+CheckpointWriter::CheckpointWriter(std::string folder, std::string model_path, ModelRelease release)
+    : folder_(std::move(folder)), model_path_(std::move(model_path)), model_release_(release) {
     if (!folder_.empty()) RemoveStaging(folder_);
     thread_ = std::jthread([this] { Work(); });
 }
@@ -184,7 +184,7 @@ Result<void> CheckpointWriter::Write(const Job& job) const {
                 "write a checkpoint");
         RemoveOld(folder_);
     }
-    if (!model_path_.empty()) TRY(PublishModel(job.model, model::ModelFormat::kUbjson, model_path_));
+    if (!model_path_.empty()) TRY(PublishModel(job.model, model_release_, model_path_));
     return {};
 }
 

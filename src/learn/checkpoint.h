@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/version_profile.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::learn {
@@ -45,7 +46,7 @@ class CheckpointWriter {
   public:
     /// `folder` exists, or is empty: no checkpoints; half written ones of a process that was killed are removed from
     /// it. model_path, if not empty, is overwritten by each model too.
-    CheckpointWriter(std::string folder, std::string model_path);
+    CheckpointWriter(std::string folder, std::string model_path, ModelRelease release = ModelRelease::k3_2);
     /// Finishes the write under way.
     ~CheckpointWriter();
 
@@ -69,6 +70,7 @@ class CheckpointWriter {
 
     const std::string folder_;
     const std::string model_path_;
+    const ModelRelease model_release_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::condition_variable idle_;

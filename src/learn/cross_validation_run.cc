@@ -176,7 +176,9 @@ class CrossValidation {
         last_rounds_.push_back(std::move(last_round));
         const std::string path =
             fmt::format("{}/model/xgboost-model-{}", input_.root, repeat * input_.parameters.num_folds + fold);
-        TRY(OnRankZero([&] { return PublishModel(outcome.model, model::ModelFormat::kUbjson, path); }));
+        TRY(OnRankZero([&] {
+            return PublishModel(outcome.model, ProfileOf(input_.parameters.train.version).model_release, path);
+        }));
         return Predict(std::move(outcome.model), folds, fold, repeat, is_class, predictions);
     }
 
@@ -216,9 +218,9 @@ class CrossValidation {
 }  // namespace
 
 Result<void> RunCrossValidation(const CrossValidationInput& input, const std::vector<DataSet>& sets, TrainingLog& log,
-                                BadLabel* bad_label) {
+                                BadRow* bad_row) {
     const auto objective = TRY(MakeObjective(input.parameters.train));
-    TRY(CheckLabels(*objective, sets, input.comm, bad_label));
+    TRY(CheckRows(*objective, sets, input.comm, bad_row));
     return CrossValidation(input, sets, TRY(AgreeOnLabels(sets, input.comm)), log).Run();
 }
 

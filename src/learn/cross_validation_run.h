@@ -35,6 +35,6 @@ struct CrossValidationInput {
 /// Train's errors, and DrawFolds'. A stop ends it after the training under
 /// way, with what is done so far.
 Result<void> RunCrossValidation(const CrossValidationInput& input, const std::vector<DataSet>& sets, TrainingLog& log,
-                                BadLabel* bad_label);
+                                BadRow* bad_row);
 
 }  // namespace espalier::learn

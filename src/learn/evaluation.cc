@@ -4,7 +4,7 @@ namespace espalier::learn {
 
 Result<Evaluation> Evaluation::Create(const TrainParams& params, const Objective& objective, std::size_t num_sets) {
     std::vector<std::string> names = params.eval_metrics;
-    if (names.empty()) names.push_back(objective.DefaultMetric(params.version));
+    if (names.empty()) names.push_back(objective.DefaultMetric(ProfileOf(params.version).default_metrics));
     Evaluation evaluation;
     for (std::size_t set = 0; set < num_sets; ++set) {
         auto& metrics = evaluation.metrics_.emplace_back();

@@ -67,6 +67,8 @@ TEST(RulesOfTheLaterImages, Ranges) {
         {"tweedie_variance_power", "2", "2.0 is not in (1, 2)"},
         {"use_dask_gpu_training", "1", "1 is not in ['true', 'false']"},
         {"verbosity", "4", "4 is not in [0, 3]"},
+        {"monotone_constraints", "(2,0)", "value (2,0) not in range [-1, 0, 1]"},
+        {"interaction_constraints", "[[-1,2]]", "value [[-1,2]] not in range [0, +inf)"},
         {"_kfold", "1", "1 is not in [2, +inf)"},
         {"_num_cv_round", "0", "0 is not in [1, +inf)"},
     };
@@ -94,6 +96,14 @@ TEST(RulesOfTheLaterImages, WhatIsNoNumber) {
                       fmt::format("Hyperparameter {}: could not parse value (caused by ValueError)", name));
         }
     }
+    EXPECT_EQ(ReasonOf({{"monotone_constraints", "(1,0"}}, k3_2_0),
+              "Hyperparameter monotone_constraints: could not parse value (caused by ValueError)");
+    EXPECT_EQ(ReasonOf({{"interaction_constraints", "[[1,a]]"}}, k3_2_0),
+              "Hyperparameter interaction_constraints: could not parse value (caused by ValueError)");
+    // Python's int() and float() take blanks and underscores.
+    EXPECT_EQ(ReasonOf({{"max_depth", " 5 "}, {"num_parallel_tree", "1_0"}, {"eta", " 1e-1"}}, k3_2_0), "");
+    EXPECT_EQ(ReasonOf({{"eta", "nan"}}, k3_2_0), "Hyperparameter eta: nan is not in [0, 1]")
+        << "upstream lets it pass";
     for (const char* name : {"alpha", "base_score", "colsample_bylevel", "colsample_bynode", "colsample_bytree", "eta",
                              "gamma", "lambda", "max_delta_step", "min_child_weight", "rate_drop", "scale_pos_weight",
                              "skip_drop", "subsample", "tweedie_variance_power"}) {
@@ -205,6 +215,10 @@ TEST(RulesOfTheLaterImages, BetweenParameters) {
          k0_90_1},
     };
     for (const Case& c : cases) EXPECT_EQ(ReasonOf(c.list, c.version), c.text);
+    // Upstream's converse rule is dead code, and an objective left out is its default instead of a KeyError.
+    EXPECT_EQ(ReasonOf({{"objective", "reg:squarederror"}, {"num_class", "3"}}, k3_2_0), "");
+    EXPECT_EQ(ReasonOf({{"eval_metric", "mae"}}, k3_2_0), "");
+    EXPECT_EQ(ReasonOf({{"tree_method", "gpu_hist"}}, k1_0_1), "GPU training is not supported yet.");
     EXPECT_EQ(ParseHyperparameters({}, ProfileOf(k3_2_0)).error().message(),
               "Missing required hyperparameter: num_round");
 }

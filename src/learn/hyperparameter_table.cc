@@ -46,6 +46,8 @@ const HyperparameterRule kTable[] = {
     {.name = "lambda", .interval = kAtLeastZero},
     {.name = "lambda_bias", .interval = kShare},
     {.name = "max_bin", .type = kInteger, .interval = kAtLeastZero},
+    {.name = "max_cat_threshold", .type = kInteger, .interval = kAtLeastOne, .engine_only = true},
+    {.name = "max_cat_to_onehot", .type = kInteger, .interval = kAtLeastOne, .engine_only = true},
     {.name = "max_delta_step", .interval = kAtLeastZero},
     {.name = "max_depth", .type = kInteger, .interval = kAtLeastZero},
     {.name = "max_leaves", .type = kInteger, .interval = kAtLeastZero},
@@ -124,9 +126,10 @@ std::string Interval::ToString() const {
     return left + (high == kInfinity ? ", +inf)" : fmt::format(", {:.17g}{}", high, high_open ? ')' : ']'));
 }
 
-const HyperparameterRule* FindRule(std::string_view name, AlgorithmVersion version) {
+const HyperparameterRule* FindRule(std::string_view name, const VersionProfile& profile) {
     const auto rule = std::find_if(std::begin(kTable), std::end(kTable), [&](const HyperparameterRule& r) {
-        return r.name == name && version >= r.from && version <= r.to;
+        return r.name == name && profile.version >= r.from && profile.version <= r.to &&
+               (profile.engine_names || !r.engine_only);
     });
     return rule == std::end(kTable) ? nullptr : rule;
 }
@@ -160,7 +163,7 @@ std::string_view NearestRuleName(std::string_view name, AlgorithmVersion version
     if (name.size() > kNameSizeMax) return nearest;
     std::size_t least = kErrorsMax + 1;
     for (const HyperparameterRule& rule : kTable) {
-        if (version < rule.from || version > rule.to) continue;
+        if (version < rule.from || version > rule.to || rule.engine_only) continue;
         const std::size_t distance = EditDistance(name, rule.name);
         // Short names are all alike: two errors turn "eta" into anything.
         if (distance < least && distance * 3 <= rule.name.size()) {

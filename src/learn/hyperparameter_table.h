@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/algorithm_image.h"
+#include "base/version_profile.h"
 
 namespace espalier::learn {
 
@@ -34,10 +34,11 @@ struct HyperparameterRule {
     std::vector<std::string> values = {};  ///< categories, or allowed members of a list
     AlgorithmVersion from = AlgorithmVersion::k0_90_1;
     AlgorithmVersion to = AlgorithmVersion::k3_2_0;
+    bool engine_only = false;  ///< known to the engine and to no image
 };
 
 /// nullptr when this image does not know the name.
-const HyperparameterRule* FindRule(std::string_view name, AlgorithmVersion version);
+const HyperparameterRule* FindRule(std::string_view name, const VersionProfile& profile);
 
 /// The name this image knows that is at most two typing errors from `name`, or "" when none is.
 std::string_view NearestRuleName(std::string_view name, AlgorithmVersion version);

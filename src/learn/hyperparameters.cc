@@ -197,8 +197,13 @@ Result<void> ReadObjective(const Reader& reader, const VersionProfile& profile, 
         train.base_score = base_score;
     }
     const auto objective = TRY(MakeObjective(train));
-    if (train.base_score.has_value()) TRY(objective->CheckBaseScore(*train.base_score));
-    return {};
+    if (!train.base_score.has_value()) return {};
+    Result<void> checked = objective->CheckBaseScore(*train.base_score);
+    const bool logistic = train.objective.starts_with("binary:") || train.objective == "reg:logistic";
+    if (!checked.has_value() && profile.legacy && logistic) {
+        return UserError("Base_score must be in (0,1) for logistic objective function.");
+    }
+    return checked;
 }
 
 Result<void> ReadMetrics(const Reader& reader, const VersionProfile& profile, Hyperparameters& out) {
@@ -364,6 +369,8 @@ Result<void> ReadTree(const Reader& reader, TrainParams& train) {
     reader.Set("max_depth", train.max_depth);
     reader.Set("max_leaves", train.max_leaves);
     reader.Set("max_bin", train.max_bin);
+    reader.Set("max_cat_to_onehot", train.max_cat_to_onehot);
+    reader.Set("max_cat_threshold", train.max_cat_threshold);
     reader.Set("num_parallel_tree", train.num_parallel_tree);
     reader.Set("subsample", train.subsample);
     reader.Set("colsample_bytree", train.colsample_bytree);

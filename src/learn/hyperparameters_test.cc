@@ -172,6 +172,12 @@ TEST(Hyperparameters, WhatNoImageTakesIsTakenWhereNoneIsImitated) {
     ASSERT_TRUE(parsed.has_value()) << parsed.error().message();
     EXPECT_EQ(parsed->train.quantile_alphas, (std::vector<float>{0.1F, 0.9F}));
     EXPECT_EQ(parsed->train.num_groups(), 2);
+    const HyperparameterList categories = {{"num_round", "1"}, {"max_cat_to_onehot", "7"}, {"max_cat_threshold", "9"}};
+    EXPECT_FALSE(ParseHyperparameters(categories, ProfileOf(k3_2_0)).has_value());
+    EXPECT_EQ(ParseHyperparameters(categories, profile)->train.max_cat_to_onehot, 7);
+    EXPECT_EQ(ParseHyperparameters(categories, profile)->train.max_cat_threshold, 9);
+    EXPECT_EQ(ParseHyperparameters({{"num_round", "1"}, {"max_cat_threshold", "0"}}, profile).error().message(),
+              "Hyperparameter max_cat_threshold: 0 is not in [1, +inf)");
     EXPECT_FALSE(
         ParseHyperparameters({{"num_round", "1"}, {"objective", "reg:quantileerror"}, {"quantile_alpha", "2"}}, profile)
             .has_value());
@@ -202,13 +208,13 @@ TEST(Hyperparameters, TheTuningMetricIsWatched) {
 }
 
 TEST(HyperparameterTable, NamesAppearWithTheirVersions) {
-    EXPECT_EQ(FindRule("monotone_constraints", k0_90_2), nullptr);
-    EXPECT_NE(FindRule("monotone_constraints", k1_0_1), nullptr);
-    EXPECT_EQ(FindRule("silent", k1_2_1), nullptr);
-    EXPECT_NE(FindRule("single_precision_histogram", k1_5_1), nullptr);
-    EXPECT_EQ(FindRule("single_precision_histogram", k1_7_1), nullptr);
-    EXPECT_EQ(FindRule("predictor", k1_0_1)->values.size(), 1U);
-    EXPECT_EQ(FindRule("tree_method", k1_2_1)->values.size(), 5U);
+    EXPECT_EQ(FindRule("monotone_constraints", ProfileOf(k0_90_2)), nullptr);
+    EXPECT_NE(FindRule("monotone_constraints", ProfileOf(k1_0_1)), nullptr);
+    EXPECT_EQ(FindRule("silent", ProfileOf(k1_2_1)), nullptr);
+    EXPECT_NE(FindRule("single_precision_histogram", ProfileOf(k1_5_1)), nullptr);
+    EXPECT_EQ(FindRule("single_precision_histogram", ProfileOf(k1_7_1)), nullptr);
+    EXPECT_EQ(FindRule("predictor", ProfileOf(k1_0_1))->values.size(), 1U);
+    EXPECT_EQ(FindRule("tree_method", ProfileOf(k1_2_1))->values.size(), 5U);
 }
 
 TEST(PythonText, NumbersAsPythonReadsThem) {

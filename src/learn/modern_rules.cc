@@ -107,6 +107,9 @@ Result<void> CheckRange(const HyperparameterRule& rule, const std::string& text,
         }
         case HyperparameterType::kCategory:
             if (std::find(values.begin(), values.end(), text) != values.end()) return {};
+            if (rule.name == "tree_method" && version <= AlgorithmVersion::k1_0_1 && text.starts_with("gpu")) {
+                return UserError("GPU training is not supported yet.");
+            }
             return UserError(fmt::format("Hyperparameter {}: {} is not in {}", rule.name, text, PythonRepr(values)));
         case HyperparameterType::kCommaList: {
             const std::vector<std::string> given = SplitCommas(text);
@@ -207,7 +210,8 @@ Result<void> CheckRulesBetween(const CheckedValues& values, bool engine_names) {
         return UserError("Require input for parameter 'num_class' for multi-classification");
     }
     TRY(CheckUpdaterRules(values));
-    if (!engine_names) TRY(CheckMetricRules(values));
+    if (engine_names) return {};  // What follows are rules of the images, not of the engine.
+    TRY(CheckMetricRules(values));
     const std::string_view tree_method = ValueOr(values, "tree_method", "");
     if (values.count("monotone_constraints") > 0 && tree_method != "exact" && tree_method != "hist") {
         return UserError(
@@ -250,13 +254,13 @@ Result<CheckedValues> CheckModernRules(const HyperparameterList& list, const Ver
     if (values.count("num_round") == 0) return UserError("Missing required hyperparameter: num_round");
     for (const std::string& name : order) {
         if (profile.engine_names && IsEngineName(name, values[name])) continue;
-        const HyperparameterRule* rule = FindRule(name, profile.version);
+        const HyperparameterRule* rule = FindRule(name, profile);
         if (rule == nullptr) return UnknownName(name, profile.version);
         TRY(CheckParses(*rule, values[name]));
     }
     for (const std::string& name : order) {
         if (profile.engine_names && IsEngineName(name, values[name])) continue;
-        TRY(CheckRange(*FindRule(name, profile.version), values[name], profile.version));
+        TRY(CheckRange(*FindRule(name, profile), values[name], profile.version));
     }
     TRY(CheckRulesBetween(values, profile.engine_names));
     return values;

@@ -43,8 +43,8 @@ class Objective {
     /// Name as the model file has it (reg:linear is written reg:squarederror).
     virtual std::string_view name() const = 0;
     virtual std::map<std::string, std::string> ModelParams() const { return {}; }
-    /// Metric when the user names none, for the engine of that image.
-    virtual std::string DefaultMetric(AlgorithmVersion version) const = 0;
+    /// Metric when the user names none.
+    virtual std::string DefaultMetric(DefaultMetrics defaults) const = 0;
 
     /// Row index of the first label that cannot be, or `labels.size()`.
     virtual std::size_t FirstBadLabel(std::span<const float> labels) const = 0;

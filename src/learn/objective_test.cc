@@ -206,7 +206,7 @@ TEST(Objective, DefaultMetricsFollowTheImage) {
         params.objective = objective;
         params.num_class = objective.starts_with("multi") ? 3 : 0;
         params.version = version;
-        return MakeObjective(params).value()->DefaultMetric(version);
+        return MakeObjective(params).value()->DefaultMetric(ProfileOf(version).default_metrics);
     };
     EXPECT_EQ(metric("binary:logistic", k1_2_2), "error");
     EXPECT_EQ(metric("binary:logistic", k1_3_1), "logloss");

@@ -53,7 +53,7 @@ Result<Shape> AgreeOnShape(const std::vector<DataSet>& data_sets, collective::Co
         if (features[set] <= features[0]) continue;
         return Error(ErrorCode::kInvalidArgument,
                      fmt::format("Feature names/Number of features mismatched between training and validation input. "
-                                 "Please check features in training and validation data: the {} data has feature "
+                                 "Please check features in training and validation data. The {} data has feature "
                                  "indices up to {}, the training data only up to {}.",
                                  data_sets[set].name, features[set] - 1, features[0] - 1));
     }
@@ -86,6 +86,19 @@ std::vector<std::uint32_t> QueryBegins(const std::vector<std::uint64_t>& query_i
     }
     if (!begins.empty()) begins.push_back(static_cast<std::uint32_t>(query_ids.size()));
     return begins;
+}
+
+/// The first row whose weight is not that of the row before it in its query.
+BadRow OddWeight(const data::TrainingRows& rows, std::size_t set) {
+    for (std::size_t row = 1; row < rows.weights.size() && row < rows.query_ids.size(); ++row) {
+        if (rows.query_ids[row] != rows.query_ids[row - 1] || rows.weights[row] == rows.weights[row - 1]) continue;
+        return {
+            set, row, rows.labels[row], true,
+            fmt::format("weight {} differs from the {} that the query begins with. When ranking, a weight counts for "
+                        "a whole query: give all rows of a qid the same one.",
+                        rows.weights[row], rows.weights[row - 1])};
+    }
+    return {};
 }
 
 /// Which features are categorical, on any rank; empty when none is.
@@ -180,26 +193,27 @@ std::size_t PreparedData::memory_bytes() const {
     return bytes;
 }
 
-Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
-                         BadLabel* bad_label) {
-    std::int64_t any_bad = 0;
-    Error error(ErrorCode::kInvalidArgument, "");
-    for (std::size_t set = 0; set < data_sets.size() && any_bad == 0; ++set) {
-        const std::vector<float>& labels = data_sets[set].labeled.labels;
+Result<void> CheckRows(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
+                       BadRow* bad_row) {
+    BadRow bad;
+    for (std::size_t set = 0; set < data_sets.size() && bad.problem.empty(); ++set) {
+        const data::TrainingRows& rows = data_sets[set].labeled;
         if (!data_sets[set].label_upper_bounds.empty()) continue;  // Whoever read them has compared them.
-        const std::size_t row = objective.FirstBadLabel(labels);
-        if (row == labels.size()) continue;
-        any_bad = 1;
-        error = Error(ErrorCode::kInvalidArgument,
-                      fmt::format("label {} in row {} of the {} data: the label {}", labels[row], row + 1,
-                                  data_sets[set].name, objective.LabelRule()));
-        if (bad_label != nullptr) *bad_label = {set, row, labels[row], objective.LabelRule()};
+        const std::size_t row = objective.FirstBadLabel(rows.labels);
+        if (row < rows.labels.size()) {
+            bad = {set, row, rows.labels[row], false,
+                   fmt::format("label {} is out of range: the label {}.", rows.labels[row], objective.LabelRule())};
+        } else if (objective.ranks_queries()) {
+            bad = OddWeight(rows, set);
+        }
     }
-    std::vector<std::int64_t> agreed = {any_bad};
+    std::vector<std::int64_t> agreed = {bad.problem.empty() ? 0 : 1};
     TRY(comm.AllReduceMax(std::span<std::int64_t>(agreed)));
-    if (any_bad != 0) return error;
-    if (agreed[0] != 0) return Error(ErrorCode::kCancelled, "another instance has a label that cannot be");
-    return {};
+    if (agreed[0] == 0) return {};
+    if (bad.problem.empty()) return Error(ErrorCode::kCancelled, "another instance has a row that cannot be");
+    if (bad_row != nullptr) *bad_row = bad;
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("row {} of the {} data: {}", bad.row + 1, data_sets[bad.data_set].name, bad.problem));
 }
 
 Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>& data_sets, WorkerTeam& team,

@@ -31,12 +31,13 @@ struct DataSet {
     std::vector<float> label_upper_bounds = {};
 };
 
-/// A label that cannot be, in this rank's rows; the caller knows which file and line the row came from.
-struct BadLabel {
+/// A label or weight that cannot be, in this rank's rows; the caller knows which file and line the row came from.
+struct BadRow {
     std::size_t data_set = 0;
     std::size_t row = 0;
     float label = 0;
-    std::string rule;
+    bool is_weight = false;
+    std::string problem;  ///< a sentence; empty: no row is bad
 };
 
 /// One data set while it is trained on or evaluated.
@@ -78,9 +79,10 @@ struct PreparedData {
     std::size_t memory_bytes() const;
 };
 
-/// kInvalidArgument on the ranks with a label that cannot be, kCancelled on the others, so that all leave together.
-Result<void> CheckLabels(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
-                         BadLabel* bad_label);
+/// kInvalidArgument on the ranks with a label that cannot be, or when queries are ranked with a weight that is not its
+/// query's; kCancelled on the others, so that all leave together.
+Result<void> CheckRows(const Objective& objective, const std::vector<DataSet>& data_sets, collective::Comm& comm,
+                       BadRow* bad_row);
 
 /// Where bins come from and where they lie.
 struct BinOptions {

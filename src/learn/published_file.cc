@@ -30,13 +30,29 @@ Result<void> PublishFile(std::string_view bytes, const std::string& staging, con
     return written;
 }
 
-Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path) {
+namespace {
+
+Result<void> PublishModelBytes(std::string_view bytes, const std::string& path) {
     const std::filesystem::path target(path);
     const std::string folder = target.has_parent_path() ? target.parent_path().string() : ".";
     // One name, so that what a killed process has left is overwritten.
     const std::string staging = fmt::format("{}/.{}.staging", folder, target.filename().string());
-    TRY_MSG(PublishFile(model::WriteModel(ensemble, format), staging, path), "write the model file");
+    TRY_MSG(PublishFile(bytes, staging, path), "write the model file");
     return {};
+}
+
+}  // namespace
+
+Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path) {
+    return PublishModelBytes(model::WriteModel(ensemble, format), path);
+}
+
+Result<void> PublishModel(const model::TreeEnsemble& ensemble, ModelRelease release, const std::string& path) {
+    if (release == ModelRelease::k1_7) {
+        const auto bytes = model::WriteOldModel(ensemble, model::ModelFormat::kUbjson);
+        if (bytes.has_value()) return PublishModelBytes(*bytes, path);
+    }
+    return PublishModel(ensemble, model::ModelFormat::kUbjson, path);
 }
 
 }  // namespace espalier::learn

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/version_profile.h"
 #include "model/model_file.h"
 
 namespace espalier::learn {
@@ -15,5 +16,9 @@ Result<void> PublishFile(std::string_view bytes, const std::string& staging, con
 
 /// Writes the model file at `path`; its staging file starts with a dot.
 Result<void> PublishModel(const model::TreeEnsemble& ensemble, model::ModelFormat format, const std::string& path);
+
+/// The same for a job's model, in UBJSON that this release of xgboost reads; a model that it cannot hold (gone on with
+/// from a newer one) as 3.2 writes it.
+Result<void> PublishModel(const model::TreeEnsemble& ensemble, ModelRelease release, const std::string& path);
 
 }  // namespace espalier::learn

@@ -41,13 +41,13 @@ class Job {
   public:
     Job(const TrainParams& params, const TrainContext& context) : params_(params), context_(context) {}
 
-    Result<TrainOutcome> Run(std::vector<DataSet>& data_sets, BadLabel* bad_label) {
+    Result<TrainOutcome> Run(std::vector<DataSet>& data_sets, BadRow* bad_row) {
         objective_ = TRY(MakeObjective(params_));
         if (context_.start != nullptr) rounds_before_ = context_.start->rounds_before;
         Evaluation evaluation = TRY(Evaluation::Create(params_, *objective_, data_sets.size()));
         EarlyStopping early_stopping(params_, data_sets.size() - num_unevaluated(), evaluation.metrics(),
                                      rounds_before_);
-        TRY(CheckLabels(*objective_, data_sets, context_.comm, bad_label));
+        TRY(CheckRows(*objective_, data_sets, context_.comm, bad_row));
         std::vector<StartValues> start_values;
         if (context_.start != nullptr) {
             TakeStart();
@@ -236,13 +236,13 @@ std::unique_ptr<Booster> Booster::Create(const BoosterInput& input) {
 }
 
 Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data_sets, const TrainContext& context,
-                           BadLabel* bad_label) {
+                           BadRow* bad_row) {
     CHECK(!data_sets.empty());
     std::vector<std::int64_t> rows = {static_cast<std::int64_t>(data_sets[0].labeled.rows.num_rows())};
     TRY(context.comm.AllReduceSum(rows));
     const TrainParams fitted = TRY(FitToStart(params, context.start));
     const TrainParams decided = TRY(DecideTreeMethod(fitted, static_cast<std::uint64_t>(rows[0]), context.comm.size()));
-    return Job(decided, context).Run(data_sets, bad_label);
+    return Job(decided, context).Run(data_sets, bad_row);
 }
 
 }  // namespace espalier::learn

@@ -64,10 +64,10 @@ struct TrainContext {
 };
 
 /// data_sets[0] is trained on; all are evaluated. The rows' values are released while training goes on, labels and
-/// weights stay. kInvalidArgument for labels (then `bad_label`, if given, tells where on this rank), for a validation
+/// weights stay. kInvalidArgument for labels (then `bad_row`, if given, tells where on this rank), for a validation
 /// set with more features than the training set, for a start model that does not fit, for parameters that do not fit;
 /// kCancelled when another rank has such a label; kUnavailable when a rank is lost; kInternal when ranks differ.
 Result<TrainOutcome> Train(const TrainParams& params, std::vector<DataSet>& data_sets, const TrainContext& context,
-                           BadLabel* bad_label = nullptr);
+                           BadRow* bad_row = nullptr);
 
 }  // namespace espalier::learn

@@ -612,12 +612,12 @@ TEST(Trainer, ALabelThatCannotBeIsTold) {
     WorkerTeam team(1);
     collective::SelfComm comm;
     std::vector<DataSet> sets = {{"train", train, {}}};
-    BadLabel bad;
+    BadRow bad;
     const TrainContext context{.team = team, .comm = comm};
     auto outcome = Train(params, sets, context, &bad);
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(bad.row, 17U);
-    EXPECT_NE(outcome.error().message().find("label 3 in row 18 of the train data"), std::string::npos);
+    EXPECT_NE(outcome.error().message().find("row 18 of the train data: label 3 is out of range"), std::string::npos);
 }
 
 TEST(Trainer, AValidationSetWithMoreFeaturesIsRefused) {

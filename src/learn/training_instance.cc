@@ -43,6 +43,37 @@ bool IsUsersError(ErrorCode code) {
            code == ErrorCode::kResourceLimit;
 }
 
+// The images' sandbox takes every exception of theirs for its own and puts a traceback before the message, here a line.
+constexpr std::string_view kFrameworkError = "AlgorithmError: framework error: \nrefused by the rules of this image\n";
+
+/// At most `size_max` bytes, cut between characters of UTF-8.
+std::string Shortened(std::string text, std::size_t size_max) {
+    if (text.size() <= size_max) return text;
+    text.resize(size_max - 3);
+    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0U) == 0x80U) text.pop_back();
+    if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0U) text.pop_back();
+    return text + "...";
+}
+
+/// What the oldest image says of a label that cannot be.
+std::string_view LegacyLabelSentence(std::string_view objective) {
+    if (objective.starts_with("multi:")) return " Label must be in [0, num_class) for multi classification task.";
+    if (objective == "count:poisson") return " For Poisson Regression, label must be non-negative.";
+    if (objective == "reg:tweedie") return " For Tweedie Regression, label must be non-negative.";
+    if (objective.starts_with("binary:") || objective == "reg:logistic") {
+        return " Label must be in [0,1] for logistic regression task.";
+    }
+    return "";
+}
+
+/// As the image's sandbox shows a channel: a Python dict.
+std::string PythonDictOf(const ChannelConfig& channel) {
+    const std::string& mode = channel.input_mode;
+    return fmt::format("{{'ContentType': '{}', 'TrainingInputMode': '{}', 'S3DistributionType': '{}'}}",
+                       channel.content_type, mode.empty() || mode == "FastFile" ? "File" : mode,
+                       channel.distribution.empty() ? "FullyReplicated" : channel.distribution);
+}
+
 class Instance {
   public:
     Instance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock, collective::Comm& comm)
@@ -61,7 +92,7 @@ class Instance {
         TRY(TellShape(sets));
         TRY(ShareStart(start_, comm_));
         TRY(OpenCheckpoints());
-        BadLabel bad_label;
+        BadRow bad_row;
         WorkerTeam team(num_threads_);
         if (parameters_.num_folds > 0) return CrossValidate(sets, team);
         const TrainContext context{.team = team,
@@ -74,8 +105,8 @@ class Instance {
                                    .on_prepared = [this](const PreparedData& data) { shared_bins_.Keep(data); },
                                    .start = start_.has_value() ? &*start_ : nullptr,
                                    .on_model = [this](int round, const auto& model) { OnModel(round, model); }};
-        Result<TrainOutcome> outcome = Train(parameters_.train, sets, context, &bad_label);
-        if (!outcome.has_value() && !bad_label.rule.empty()) outcome = LabelError(bad_label);
+        Result<TrainOutcome> outcome = Train(parameters_.train, sets, context, &bad_row);
+        if (!outcome.has_value() && !bad_row.problem.empty()) outcome = RowError(bad_row);
         const ErrorCode code = outcome.has_value() ? ErrorCode::kInvalidArgument : outcome.error().code();
         if (code != ErrorCode::kInvalidArgument && code != ErrorCode::kCancelled) return std::move(outcome).error();
         TRY(AgreeOnErrors(outcome.has_value() ? nullptr : &outcome.error(), config_.hosts, comm_));
@@ -132,7 +163,8 @@ class Instance {
         if (error) return ErrnoError("make the folder of the checkpoints", error.value());
         const std::string model_path = model_folder + "/" + std::string(model::kModelFileName);
         checkpoints_ = std::make_unique<CheckpointWriter>(config_.checkpoint_folder,
-                                                          parameters_.saves_on_termination ? model_path : "");
+                                                          parameters_.saves_on_termination ? model_path : "",
+                                                          options_.profile.model_release);
         return {};
     }
 
@@ -166,6 +198,12 @@ class Instance {
                 train = &channel;
             } else if (channel.name == "validation") {
                 validation = &channel;
+            } else if (channel.name != kModelChannel && options_.profile.legacy && config_.channels.size() == 2) {
+                return Error(
+                    ErrorCode::kInvalidArgument,
+                    fmt::format("Channelname 'validation' is used for validation input. Channel '{}' is neither "
+                                "train nor validation.",
+                                channel.name));
             } else if (channel.name != kModelChannel) {
                 return Error(ErrorCode::kInvalidArgument,
                              fmt::format("Extraneous channel found: {}. The channels are train, validation and model.",
@@ -232,9 +270,13 @@ class Instance {
         ChannelFiles found;
         found.name = channel.name;
         found.paths = {fmt::format("{}/input/data/{}", options_.root, channel.name)};
-        found.format = TRY(data::ParseChannelContentType(train.content_type, options_.profile.legacy
-                                                                                 ? data::ContentTypeRules::kLegacy
-                                                                                 : data::ContentTypeRules::kModern));
+        found.rules = options_.profile.legacy ? data::ContentTypeRules::kLegacy : data::ContentTypeRules::kModern;
+        auto format = data::ParseChannelContentType(train.content_type, found.rules);
+        if (!format.has_value() && !options_.profile.legacy) {
+            return std::move(format).error().Wrap(fmt::format(
+                "Channel configuration for '{}' channel is not supported: {}", channel.name, PythonDictOf(train)));
+        }
+        found.format = TRY(std::move(format));
         found.csv_weights = parameters_.csv_weights;
         std::error_code error;
         std::vector<std::string> warnings;
@@ -311,7 +353,7 @@ class Instance {
     }
 
     Result<void> CrossValidate(const std::vector<DataSet>& sets, WorkerTeam& team) {
-        BadLabel bad_label;
+        BadRow bad_row;
         Result<void> done = RunCrossValidation({.parameters = parameters_,
                                                 .root = options_.root,
                                                 .hosts = config_.hosts,
@@ -319,9 +361,9 @@ class Instance {
                                                 .team = team,
                                                 .comm = comm_,
                                                 .stop = options_.stop},
-                                               sets, log_, &bad_label);
-        if (!done.has_value() && !bad_label.rule.empty()) done = LabelError(bad_label);
-        if (done.has_value() || done.error().code() == ErrorCode::kCancelled || !bad_label.rule.empty()) {
+                                               sets, log_, &bad_row);
+        if (!done.has_value() && !bad_row.problem.empty()) done = RowError(bad_row);
+        if (done.has_value() || done.error().code() == ErrorCode::kCancelled || !bad_row.problem.empty()) {
             return AgreeOnErrors(done.has_value() ? nullptr : &done.error(), config_.hosts, comm_);
         }
         return done;
@@ -339,6 +381,12 @@ class Instance {
         TRY(comm_.AllReduceMax(std::span<std::int64_t>(columns)));
         for (std::size_t set = 0; set < sets.size(); ++set) {
             if (rows[set] != 0) continue;
+            if (alone()) {
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("Got input data without labels. Please check the input data set. The files of "
+                                         "channel '{}' hold no row: they are all blank lines and comments.",
+                                         sets[set].name));
+            }
             return Error(ErrorCode::kInvalidArgument,
                          fmt::format("No hosts received {} data. The files of channel '{}' hold no row: they are "
                                      "missing, empty, or all blank lines and comments. Check its S3 prefix.",
@@ -356,18 +404,19 @@ class Instance {
         log_.Metrics(report);
     }
 
-    Error LabelError(const BadLabel& bad) const {
+    Error RowError(const BadRow& bad) const {
         const ChannelFiles& channel = channels_[bad.data_set];
         const bool whole_number = bad.label >= 0 && bad.label == static_cast<float>(static_cast<int>(bad.label));
-        const std::string mend =
-            parameters_.train.num_class > 1 && whole_number
-                ? fmt::format("Mend the label, or set num_class to at least {}.", static_cast<int>(bad.label) + 1)
-                : std::string("Mend the label.");
+        std::string mend = "Mend the label.";
+        if (parameters_.train.num_class > 1 && whole_number) {
+            mend = fmt::format("Mend the label, or set num_class to at least {}.", static_cast<int>(bad.label) + 1);
+        }
+        if (options_.profile.legacy) mend += LegacyLabelSentence(parameters_.train.objective);
         return Error(
             ErrorCode::kInvalidArgument,
-            fmt::format("{}, column 1: label {} is out of range: it {}. {} If input is in csv format, ensure "
-                        "the first column is the label.",
-                        data::DescribePlaceOfRow(channel.files, channel.format, bad.row), bad.label, bad.rule, mend));
+            fmt::format(
+                "{}, column 1: {}{}", data::DescribePlaceOfRow(channel.files, channel.format, bad.row), bad.problem,
+                bad.is_weight ? "" : " " + mend + " If input is in csv format, ensure the first column is the label."));
     }
 
     Result<void> Close(const TrainOutcome& outcome, double load_seconds) {
@@ -392,7 +441,7 @@ class Instance {
             const std::string folder = options_.root + "/model";
             std::error_code error;
             std::filesystem::create_directories(folder, error);
-            saved = PublishModel(outcome.model, model::ModelFormat::kUbjson, folder + "/xgboost-model");
+            saved = PublishModel(outcome.model, options_.profile.model_release, folder + "/xgboost-model");
         }
         TRY(AgreeOnErrors(saved.has_value() ? nullptr : &saved.error(), config_.hosts, comm_));
         rusage usage{};
@@ -425,20 +474,17 @@ Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& c
     return Instance(options, config, clock, comm).Run();
 }
 
-std::string FailureReason(const Error& error) {
+std::string FailureReason(const Error& error, ErrorStyle style) {
     // A disk or a network that fails is the platform's.
-    const char* const whose = IsUsersError(error.code())       ? "ClientError: "
-                              : error.code() == ErrorCode::kIo ? "InternalServerError: "
-                                                               : "AlgorithmError: ";
-    std::string reason = whose + error.ToString();
-    if (reason.size() > kFailureCharactersMax) {
-        reason.resize(kFailureCharactersMax - 3);
-        // Not in the middle of a UTF-8 character.
-        while (!reason.empty() && (static_cast<unsigned char>(reason.back()) & 0xC0U) == 0x80U) reason.pop_back();
-        if (!reason.empty() && static_cast<unsigned char>(reason.back()) >= 0xC0U) reason.pop_back();
-        reason += "...";
-    }
-    return reason;
+    const bool users = IsUsersError(error.code());
+    const bool by_framework = users && style == ErrorStyle::kFrameworkError;
+    const std::string_view whose = by_framework                     ? kFrameworkError
+                                   : users                          ? "ClientError: "
+                                   : error.code() == ErrorCode::kIo ? "InternalServerError: "
+                                                                    : "AlgorithmError: ";
+    const std::string_view end = by_framework ? ", exit code: 1" : "";
+    return fmt::format("{}{}{}", whose, Shortened(error.ToString(), kFailureCharactersMax - whose.size() - end.size()),
+                       end);
 }
 
 void WriteFailure(const std::string& root, const std::string& reason) {

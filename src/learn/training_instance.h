@@ -30,8 +30,9 @@ struct InstanceOptions {
 Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock,
                          collective::Comm& comm);
 
-/// "ClientError: …", "AlgorithmError: …" or, for a disk that fails, "InternalServerError: …", cut to 1024 characters.
-std::string FailureReason(const Error& error);
+/// A user's mistake in the image's style; else "AlgorithmError: …" or, for a disk that fails, "InternalServerError: …".
+/// The message is cut so that all is at most 1024 characters.
+std::string FailureReason(const Error& error, ErrorStyle style);
 
 /// Writes <root>/output/failure, making the folder if need be. Best effort: a failure to write it is not reported.
 void WriteFailure(const std::string& root, const std::string& reason);

@@ -46,6 +46,8 @@ Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iterat
                                                             std::span<const float> hess,
                                                             std::span<const GroupScale> scales) {
     const std::size_t num_blocks = (num_rows_ + kBlockRows - 1) / kBlockRows;
+    // Thresholds of exact lie between neighbours that occur in a node, rows without a gradient included.
+    const bool marks_rows = params_.tree_method == TreeMethod::kExact;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(team_.num_threads()) * num_trees_ * 2, 0);
     team_.ForEach(num_trees_ * num_blocks, [&](std::size_t task, int worker) {
         const std::size_t tree = task / num_blocks;
@@ -60,6 +62,7 @@ Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iterat
         for (std::size_t row = begin; row < end; ++row) {
             std::int64_t g = ToFine(grad[base + row], grad_units);
             std::int64_t h = ToFine(hess[base + row], hess_units);
+            if (marks_rows) h = std::max<std::int64_t>(h, 1);
             if (!IsSampled(tree, row)) g = h = 0;
             if constexpr (std::is_same_v<Pair, PackedPair>) {
                 g = Shifted(g, scale.grad_shift);

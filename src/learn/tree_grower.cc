@@ -357,6 +357,8 @@ std::unique_ptr<TreeGrower> TreeGrower::Create(const GrowerInput& input) {
 
 std::unique_ptr<TreeGrower> MakeHistogramGrower(const GrowerInput& input) {
     HistogramWidth width = input.params.histogram_width;
+    // exact tells by a cell's sums whether any row of the node is in it: none may be rounded away.
+    if (input.params.tree_method == TreeMethod::kExact) width = HistogramWidth::kWide;
     if (width == HistogramWidth::kAuto) {
         width = input.total_rows <= kWideRowsMax || input.total_rows > kPackedRowsMax ? HistogramWidth::kWide
                                                                                       : HistogramWidth::kPacked;

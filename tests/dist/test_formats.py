@@ -133,7 +133,7 @@ def test_mistakes_are_told(tmp_path, mistake):
     content_type, files, pieces = MISTAKES[mistake]
     done = training.run(training.write_root(tmp_path / "job", HYPERPARAMETERS, {"train": files}, content_type=content_type))
     assert done.code != 0
-    assert done.failure.startswith("ClientError: ")
+    assert done.failure.startswith("AlgorithmError: framework error: \n")
     for piece in pieces:
         assert piece in done.failure
 

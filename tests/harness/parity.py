@@ -8,6 +8,7 @@ import numpy as np
 import xgboost
 
 from harness import training
+from harness.model_match import document, tree_difference
 
 ROUNDS = 6
 
@@ -79,10 +80,6 @@ def train_both(tmp_path, objective: str, shape: str, rows: int, parameters: dict
     return ours, stock, history, matrices
 
 
-def document(booster: xgboost.Booster) -> dict:
-    return json.loads(bytes(booster.save_raw("json")))["learner"]
-
-
 def assert_same_model(ours: xgboost.Booster, stock: xgboost.Booster) -> None:
     mine, theirs = document(ours), document(stock)
     mine_base = json.loads(mine["learner_model_param"]["base_score"])
@@ -104,32 +101,6 @@ def assert_same_model(ours: xgboost.Booster, stock: xgboost.Booster) -> None:
         np.testing.assert_allclose(a["loss_changes"], b["loss_changes"], rtol=1e-3, atol=1e-3)
 
 
-def paths_of(tree: dict) -> list:
-    """A tree without its numbering: (feature, threshold, default left, hessian, left, right) or (leaf value, hessian)."""
-    def walk(node: int):
-        hessian = tree["sum_hessian"][node]
-        if tree["left_children"][node] < 0:
-            return (tree["split_conditions"][node], hessian)
-        return (tree["split_indices"][node], tree["split_conditions"][node], bool(tree["default_left"][node]), hessian,
-                walk(tree["left_children"][node]), walk(tree["right_children"][node]))
-    return walk(0)
-
-
 def assert_same_paths(ours: xgboost.Booster, stock: xgboost.Booster) -> None:
-    """Same trees, however their nodes are numbered (stock keeps pruned nodes in the arrays)."""
-    mine = document(ours)["gradient_booster"]["model"]["trees"]
-    theirs = document(stock)["gradient_booster"]["model"]["trees"]
-    assert len(mine) == len(theirs)
-
-    def compare(a, b, where: str) -> None:
-        assert len(a) == len(b), f"{where}: a leaf against a split: {a} {b}"
-        if len(a) == 2:
-            np.testing.assert_allclose(a[0], b[0], rtol=1e-5, atol=1e-6, err_msg=where)
-            return
-        np.testing.assert_equal(a[:3], b[:3], err_msg=where)  # NaN, the threshold of a categorical split, equals itself
-        np.testing.assert_allclose(a[3], b[3], rtol=1e-4, err_msg=where)
-        compare(a[4], b[4], where + "L")
-        compare(a[5], b[5], where + "R")
-
-    for number, (a, b) in enumerate(zip(mine, theirs)):
-        compare(paths_of(a), paths_of(b), f"tree {number} ")
+    """Same trees, however their nodes are numbered."""
+    assert not (difference := tree_difference(ours, stock)), difference

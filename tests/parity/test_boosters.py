@@ -66,29 +66,6 @@ def test_dart_logs_what_stock_measures_on_its_model(tmp_path, objective, normali
         assert finished.metrics[-1][f"{name}-{metric}"] == pytest.approx(shown, abs=2e-5)
 
 
-@pytest.mark.parametrize("sampling", [
-    {"rate_drop": "0.2"}, {"rate_drop": "0.5", "normalize_type": "forest"}, {"rate_drop": "0.1", "one_drop": "1"},
-    {"rate_drop": "0.3", "sample_type": "weighted", "skip_drop": "0.5"}], ids=lambda s: ",".join(s.values()))
-def test_dart_is_distributed_as_stock(tmp_path, sampling):
-    """Random numbers differ; the metric after the last round does not, on average over seeds."""
-    values, signal = rows(300, 3)
-    train_part, test_part = slice(0, 200), slice(200, None)
-    ours, stock = [], []
-    test = xgboost.DMatrix(values[test_part], signal[test_part])
-    matrix = xgboost.DMatrix(values[train_part], signal[train_part])
-    for seed in range(12):
-        finished, _ = train(tmp_path, f"job-{seed}", DART | sampling | {"seed": str(seed)}, values[train_part],
-                            signal[train_part], validation=(values[test_part], signal[test_part]))
-        ours.append(finished.metrics[-1]["validation-rmse"])
-        parameters = {"booster": "dart", "tree_method": "hist", "max_depth": 3, "seed": seed,
-                      **{name: value for name, value in sampling.items()}}
-        history: dict = {}
-        xgboost.train(parameters, matrix, 20, evals=[(test, "validation")], evals_result=history, verbose_eval=False)
-        stock.append(history["validation"]["rmse"][-1])
-    error = np.hypot(np.std(ours), np.std(stock)) / np.sqrt(len(ours))
-    assert abs(np.mean(ours) - np.mean(stock)) < 4 * error + 1e-3 * np.mean(stock), (np.mean(ours), np.mean(stock), error)
-
-
 def test_dart_goes_on_from_its_checkpoint(tmp_path):
     """The same bytes whether a checkpoint stood between or not."""
     values, signal = rows(200, 4)

@@ -108,6 +108,7 @@ class AreaUnderCurve final : public Metric {
         : Metric(name.full),
           precision_recall_(name.base == "aucpr"),
           num_class_(static_cast<std::size_t>(std::max(params.num_class, 1))),
+          refuses_one_class_(params.version <= AlgorithmVersion::k1_3_1 && !precision_recall_),
           link_(EvaluationLink(params)) {}
     bool maximize() const override { return true; }
 
@@ -121,6 +122,13 @@ class AreaUnderCurve final : public Metric {
         std::vector<ScoredRow> scored(all.size());
         for (std::size_t r = 0; r < all.size(); ++r) scored[r] = {all[r], labels_[r], WeightAt(r)};
         const double area = CurveOf(scored, precision_recall_).area;
+        // Engines from 1.4 on say that the area is not a number.
+        if (std::isnan(area) && refuses_one_class_) {
+            return Error(ErrorCode::kInvalidArgument,
+                         "AUC: the dataset only contains pos or neg samples. Metric 'auc' cannot be computed with all "
+                         "positive or all negative samples. Please ensure labels in the datasets contain both positive "
+                         "and negative samples.");
+        }
         return std::isnan(area) ? area : std::min(1.0, area);
     }
 
@@ -227,6 +235,7 @@ class AreaUnderCurve final : public Metric {
 
     bool precision_recall_;
     std::size_t num_class_;
+    bool refuses_one_class_;
     model::Link link_;
     bool learned_ = false;
     bool has_queries_ = false;

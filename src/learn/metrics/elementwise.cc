@@ -218,8 +218,12 @@ Result<double> MeanMetric::Evaluate(const RowsView& rows, WorkerTeam& team, coll
 }
 
 Error DoesNotFit(std::string_view metric, const TrainParams& params, std::string_view use) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("eval_metric '{}' does not fit objective '{}'. Use {}.", metric, params.objective, use));
+    const char* const oldest = params.version == AlgorithmVersion::kLegacy
+                                   ? "Given label size mismatched with prediction size. Please ensure the first column "
+                                     "is label and the correct metric is applied. "
+                                   : "";
+    return Error(ErrorCode::kInvalidArgument, fmt::format("{}eval_metric '{}' does not fit objective '{}'. Use {}.",
+                                                          oldest, metric, params.objective, use));
 }
 
 MetricResult MakeElementwise(const MetricName& name, const TrainParams& params) {

@@ -24,10 +24,10 @@ class Logistic final : public RowObjective {
     std::map<std::string, std::string> ModelParams() const override {
         return {{"scale_pos_weight", ParamText(scale_pos_weight_)}};
     }
-    std::string DefaultMetric(AlgorithmVersion version) const override {
+    std::string DefaultMetric(DefaultMetrics defaults) const override {
         if (name_ == "reg:logistic") return "rmse";
-        if (raw_) return version >= AlgorithmVersion::k1_7_1 ? "logloss" : "auc";
-        return version >= AlgorithmVersion::k1_3_1 ? "logloss" : "error";
+        if (raw_) return defaults >= DefaultMetrics::kUpTo1_7 ? "logloss" : "auc";
+        return defaults >= DefaultMetrics::kUpTo1_5 ? "logloss" : "error";
     }
     std::size_t FirstBadLabel(std::span<const float> labels) const override {
         return FirstWhereNot(labels, [](float y) { return y >= 0 && y <= 1; });
@@ -63,7 +63,7 @@ class Logistic final : public RowObjective {
 class Hinge final : public RowObjective {
   public:
     std::string_view name() const override { return "binary:hinge"; }
-    std::string DefaultMetric(AlgorithmVersion) const override { return "error"; }
+    std::string DefaultMetric(DefaultMetrics) const override { return "error"; }
     std::size_t FirstBadLabel(std::span<const float> labels) const override {
         return FirstWhereNot(labels, [](float y) { return y >= 0 && y <= 1; });
     }
@@ -91,8 +91,8 @@ class Softmax final : public RowObjective {
     std::map<std::string, std::string> ModelParams() const override {
         return {{"num_class", fmt::format("{}", num_class_)}};
     }
-    std::string DefaultMetric(AlgorithmVersion version) const override {
-        return version >= AlgorithmVersion::k1_3_1 ? "mlogloss" : "merror";
+    std::string DefaultMetric(DefaultMetrics defaults) const override {
+        return defaults >= DefaultMetrics::kUpTo1_5 ? "mlogloss" : "merror";
     }
     std::size_t FirstBadLabel(std::span<const float> labels) const override {
         const auto limit = static_cast<float>(num_class_);

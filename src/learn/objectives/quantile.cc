@@ -18,7 +18,7 @@ class QuantileError final : public RowObjective {
         for (const float alpha : alphas_) list += fmt::format("{}{}", list.empty() ? "" : ",", alpha);
         return {{"quantile_alpha", "[" + list + "]"}};
     }
-    std::string DefaultMetric(AlgorithmVersion) const override { return median_only_ ? "mae" : "quantile"; }
+    std::string DefaultMetric(DefaultMetrics) const override { return median_only_ ? "mae" : "quantile"; }
     std::size_t FirstBadLabel(std::span<const float> labels) const override { return labels.size(); }
     std::string LabelRule() const override { return "must be a number"; }
     InterceptRule intercept_rule() const override { return InterceptRule::kLabelQuantiles; }

@@ -43,8 +43,8 @@ class LambdaRank final : public Objective {
           seed_(params.seed) {}
 
     std::string_view name() const override { return name_; }
-    std::string DefaultMetric(AlgorithmVersion version) const override {
-        if (version < AlgorithmVersion::k3_0_5) return "map";
+    std::string DefaultMetric(DefaultMetrics defaults) const override {
+        if (defaults < DefaultMetrics::kFrom2_0) return "map";
         return fmt::format("{}@{}", target_ == Target::kMap ? "map" : "ndcg", kTopRanks);
     }
     std::size_t FirstBadLabel(std::span<const float> labels) const override {

@@ -22,7 +22,7 @@ class Regression final : public RowObjective {
     explicit Regression(const TrainParams& params) : loss_(params), scale_pos_weight_(params.scale_pos_weight) {}
     std::string_view name() const override { return Loss::kName; }
     std::map<std::string, std::string> ModelParams() const override { return loss_.ModelParams(); }
-    std::string DefaultMetric(AlgorithmVersion version) const override { return loss_.DefaultMetric(version); }
+    std::string DefaultMetric(DefaultMetrics defaults) const override { return loss_.DefaultMetric(defaults); }
     std::size_t FirstBadLabel(std::span<const float> labels) const override {
         return FirstWhereNot(labels, [](float y) { return Loss::AllowsLabel(y); });
     }
@@ -64,7 +64,7 @@ struct SquaredError {
     static constexpr bool kLogLink = false;
     explicit SquaredError(const TrainParams& params) : scale_pos_weight(params.scale_pos_weight) {}
     static bool AllowsLabel(float) { return true; }
-    static std::string DefaultMetric(AlgorithmVersion) { return "rmse"; }
+    static std::string DefaultMetric(DefaultMetrics) { return "rmse"; }
     Params ModelParams() const { return {{"scale_pos_weight", ParamText(scale_pos_weight)}}; }
     Derivatives Of(float margin, float label) const { return {margin - label, 1.0F}; }
     float scale_pos_weight;
@@ -78,7 +78,7 @@ struct SquaredLogError {
     static constexpr bool kLogLink = false;
     explicit SquaredLogError(const TrainParams&) {}
     static bool AllowsLabel(float y) { return y > -1.0F; }
-    static std::string DefaultMetric(AlgorithmVersion) { return "rmsle"; }
+    static std::string DefaultMetric(DefaultMetrics) { return "rmsle"; }
     static Params ModelParams() { return {}; }
     Derivatives Of(float margin, float label) const {
         constexpr float kHessianMin = 1e-6F;
@@ -99,7 +99,7 @@ struct PseudoHuber {
     static constexpr bool kLogLink = false;
     explicit PseudoHuber(const TrainParams&) {}
     static bool AllowsLabel(float) { return true; }
-    static std::string DefaultMetric(AlgorithmVersion) { return "mphe"; }
+    static std::string DefaultMetric(DefaultMetrics) { return "mphe"; }
     static Params ModelParams() { return {{"huber_slope", "1"}}; }
     /// The slope is 1: the images take no other.
     Derivatives Of(float margin, float label) const {
@@ -117,8 +117,8 @@ struct Gamma {
     static constexpr bool kLogLink = true;
     explicit Gamma(const TrainParams& params) : scale_pos_weight(params.scale_pos_weight) {}
     static bool AllowsLabel(float y) { return y > 0; }
-    static std::string DefaultMetric(AlgorithmVersion version) {
-        return version >= AlgorithmVersion::k3_0_5 ? "gamma-deviance" : "gamma-nloglik";
+    static std::string DefaultMetric(DefaultMetrics defaults) {
+        return defaults >= DefaultMetrics::kFrom2_0 ? "gamma-deviance" : "gamma-nloglik";
     }
     Params ModelParams() const { return {{"scale_pos_weight", ParamText(scale_pos_weight)}}; }
     Derivatives Of(float margin, float label) const {
@@ -136,7 +136,7 @@ struct Tweedie {
     static constexpr bool kLogLink = true;
     explicit Tweedie(const TrainParams& params) : rho(params.tweedie_variance_power) {}
     static bool AllowsLabel(float y) { return y >= 0; }
-    std::string DefaultMetric(AlgorithmVersion) const { return fmt::format("tweedie-nloglik@{:g}", rho); }
+    std::string DefaultMetric(DefaultMetrics) const { return fmt::format("tweedie-nloglik@{:g}", rho); }
     Params ModelParams() const { return {{"tweedie_variance_power", ParamText(rho)}}; }
     Derivatives Of(float margin, float label) const {
         const float low = kernels::Exp((1.0F - rho) * margin);
@@ -154,7 +154,7 @@ struct Poisson {
     static constexpr bool kLogLink = true;
     explicit Poisson(const TrainParams& params) : max_delta_step(params.max_delta_step) {}
     static bool AllowsLabel(float y) { return y >= 0; }
-    static std::string DefaultMetric(AlgorithmVersion) { return "poisson-nloglik"; }
+    static std::string DefaultMetric(DefaultMetrics) { return "poisson-nloglik"; }
     Params ModelParams() const { return {{"max_delta_step", ParamText(max_delta_step)}}; }
     /// The step stands in the hessian too, so that no leaf can take a longer one.
     Derivatives Of(float margin, float label) const {

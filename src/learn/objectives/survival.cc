@@ -17,7 +17,7 @@ constexpr std::size_t kBlockRows = 2048;
 class Cox final : public Objective {
   public:
     std::string_view name() const override { return "survival:cox"; }
-    std::string DefaultMetric(AlgorithmVersion) const override { return "cox-nloglik"; }
+    std::string DefaultMetric(DefaultMetrics) const override { return "cox-nloglik"; }
     std::size_t FirstBadLabel(std::span<const float> labels) const override { return labels.size(); }
     std::string LabelRule() const override { return "must be a number: the time, negative when censored"; }
     Result<void> Prepare(const RowsView& rows, WorkerTeam&, collective::Comm& comm) override {
@@ -91,7 +91,7 @@ class Aft final : public RowObjective {
     std::map<std::string, std::string> ModelParams() const override {
         return {{"aft_loss_distribution", distribution_}, {"aft_loss_distribution_scale", ParamText(scale_)}};
     }
-    std::string DefaultMetric(AlgorithmVersion) const override { return "aft-nloglik"; }
+    std::string DefaultMetric(DefaultMetrics) const override { return "aft-nloglik"; }
     std::size_t FirstBadLabel(std::span<const float> labels) const override {
         return FirstWhereNot(labels, [](float y) { return y != 0; });
     }
