@@ -64,7 +64,6 @@ void AppendRow(std::string& out, const ServedModel& served, std::optional<ReplyF
     out += "{\"score\": ";
     AppendPythonValue(out, values, AppendPythonJsonFloat);
     out += '}';
-    if (*form == ReplyForm::kJsonLines) out += '\n';
 }
 
 /// Plain predictions. Without a form: as images up to 1.2-1 and batch transforms answer, whatever Accept says.
@@ -234,10 +233,10 @@ ContainerReply InferInto(data::LabeledRows& rows, const ServedModel& served, std
     if (!forms) return Encode(served, predictions, per_row, std::nullopt);
     if (!accepted) return Fail(406, accepted.error().message());
     if (!served.selected_keys.empty()) return EncodeSelected(served, predictions, per_row, accepted->form);
-    if (accepted->form == ReplyForm::kRecordIo) {
-        return Fail(500,
-                    "Accept type application/x-recordio-protobuf cannot be produced without selectable inference: set "
-                    "SAGEMAKER_INFERENCE_OUTPUT in the model's environment, or ask for output=NAME.");
+    if (accepted->form == ReplyForm::kRecordIo || accepted->form == ReplyForm::kJsonLines) {
+        return Fail(500, fmt::format("Accept type {} cannot be produced without selectable inference: set "
+                                     "SAGEMAKER_INFERENCE_OUTPUT in the model's environment, or ask for output=NAME.",
+                                     ContentTypeOf(accepted->form)));
     }
     return Encode(served, predictions, per_row, accepted->form);
 }

@@ -67,9 +67,31 @@ def test_accept_chooses_the_form_in_the_newer_images(hosting):
     answer = hosting.invoke(endpoint, text, Accept="application/json")
     assert answer["Body"].decode() == json.dumps({"predictions": [{"score": row} for row in rows]})
     assert answer["ContentType"] == "application/json"
-    answer = hosting.invoke(endpoint, text, Accept="application/jsonlines")
-    assert answer["Body"].decode() == "".join(json.dumps({"score": row}) + "\n" for row in rows)
-    assert answer["ContentType"] == "application/jsonlines"
+    error = model_error(hosting, endpoint, text, Accept="application/jsonlines")
+    assert error["OriginalStatusCode"] == 500 and "cannot be produced without selectable inference" in error["OriginalMessage"]
+
+
+@pytest.mark.parametrize("image", [LEGACY_IMAGE, MODERN_IMAGE], ids=["oldest", "1.7-1"])
+def test_accept_names_an_output(hosting, image):
+    """Whatever the image, `output=NAME` chooses what is answered, in any form."""
+    x = models.data("multi:softprob")[0][:3]
+    booster = models.booster("multi:softprob")
+    endpoint = hosting.serve(models.archive({"xgboost-model": models.model_bytes(booster, "ubj")}), image=image)
+    text, matrix = models.csv_text(x), xgboost.DMatrix(x)
+    outputs = {"margin": booster.predict(matrix, output_margin=True), "leaf": booster.predict(matrix, pred_leaf=True),
+               "probability": booster.predict(matrix)}
+    for name, want in outputs.items():
+        answer = hosting.invoke(endpoint, text, Accept=f"application/jsonlines; output={name}")
+        assert answer["ContentType"] == "application/jsonlines"
+        got = [json.loads(line)[name] for line in answer["Body"].decode().splitlines()]
+        np.testing.assert_array_equal(np.array(got, np.float32), want.astype(np.float32))
+        answer = hosting.invoke(endpoint, text, Accept=f'text/csv;output="{name}"')
+        assert [len(line.split(",")) for line in answer["Body"].decode().splitlines()] == [want.shape[1]] * 3
+    answer = hosting.invoke(endpoint, text, Accept="application/json;output=contributions")
+    got = np.array([row["contributions"] for row in json.loads(answer["Body"])["predictions"]])
+    np.testing.assert_allclose(got, booster.predict(matrix, pred_contribs=True).reshape(got.shape), rtol=1e-5, atol=1e-5)
+    error = model_error(hosting, endpoint, text, Accept="text/csv;output=colour")
+    assert error["OriginalStatusCode"] == 406 and "colour" in error["OriginalMessage"]
 
 
 def test_the_environment_can_set_the_default_accept(hosting):
