@@ -135,7 +135,7 @@ def test_a_bad_label_ends_the_cross_validation_of_both_instances(tmp_path):
                                  hosts=HOSTS, host=host) for host, bad in zip(HOSTS, (0, 5))]
     run_ranks(roots)
     for root in roots:
-        assert "is out of range: it must be in [0,1]" in (root / "output/failure").read_text()
+        assert "is out of range: the label must be in [0,1]" in (root / "output/failure").read_text()
         assert "(on algo-2)" in (root / "output/failure").read_text()
 
 

@@ -34,6 +34,7 @@ class Shape:
     weights: np.ndarray | None = None
     query_size: int = 12
     rounds: int = 5
+    feature_types: tuple[str, ...] = ()  # q: a number, c: the number of a category; empty: all are numbers
 
 
 def _signal(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -143,10 +144,35 @@ def _tiny(rng):
     return Shape(values, _signal(values, rng), query_size=3)
 
 
-def _continuous(rng):
-    """More distinct values than bins, below 2,000 of them: cut points are stock's to the last."""
-    values = rng.normal(0, 3, (2400, 6)).astype(np.float32)
-    return Shape(values, _signal(values, rng))
+def _continuous(rng, rows=2400, rounds=5):
+    """More distinct values than bins, few enough that hist's cut points are stock's to the last."""
+    values = rng.normal(0, 3, (rows, 6)).astype(np.float32)
+    return Shape(values, _signal(values, rng), rounds=rounds)
+
+
+def _large(rng):
+    """Beyond what stock's queue of values holds, so hist's cut points differ, and so many rows that sums are packed."""
+    return _continuous(rng, rows=28_000)
+
+
+def _skewed(rng):
+    """Long tails, few distinct values in some columns, many in others, a third missing."""
+    values = np.stack([np.round(rng.lognormal(0, 1.5, 9000), 2), rng.pareto(1.2, 9000), rng.poisson(2, 9000),
+                       np.round(rng.exponential(40, 9000)), rng.normal(0, 1, 9000)], axis=1).astype(np.float32)
+    signal = _signal(np.log1p(np.abs(values)), rng)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    return Shape(values, signal)
+
+
+def _categories(rng):
+    """Categories few and many, some of them rare or missing, beside numbers."""
+    sizes = (3, 9, 40)
+    codes = [np.minimum(rng.geometric(2.5 / size, 1500) - 1, size - 1) for size in sizes]
+    values = np.stack([*codes, rng.integers(0, 50, 1500), rng.normal(0, 1, 1500).round(1)], axis=1).astype(np.float32)
+    effects = [rng.normal(0, 1, size)[code] for size, code in zip(sizes, codes)]
+    signal = effects[0] + effects[1] + 1.5 * effects[2] + 0.02 * values[:, 3] + rng.normal(0, 0.3, 1500)
+    values[rng.random(values.shape) < 0.08] = np.nan
+    return Shape(values, (signal - signal.mean()) / signal.std(), feature_types=("c", "c", "c", "q", "q"))
 
 
 SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
@@ -166,6 +192,9 @@ SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
     "weights": _weights,
     "tiny": _tiny,
     "continuous": _continuous,
+    "large": _large,
+    "skewed": _skewed,
+    "categories": _categories,
 }
 
 
