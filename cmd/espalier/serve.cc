@@ -24,6 +24,7 @@
 #include "api/s3/s3_service.h"
 #include "api/sagemaker/describe_hold.h"
 #include "api/sagemaker/hosting_operations.h"
+#include "api/sagemaker/model_registry_operations.h"
 #include "api/sagemaker/sagemaker_service.h"
 #include "api/sagemaker/training_job_operations.h"
 #include "api/sagemaker/transform_job_operations.h"
@@ -207,6 +208,9 @@ Result<void> Serve(ServeOptions options) {
 
     api::sagemaker::OperationTable operations;
     api::sagemaker::AddModelOperations(operations, hosting);
+    api::sagemaker::AddModelPackageGroupOperations(operations, hosting);
+    api::sagemaker::AddModelPackageOperations(operations, hosting);
+    api::sagemaker::AddModelCardOperations(operations, hosting);
     api::sagemaker::AddEndpointConfigOperations(operations, hosting);
     api::sagemaker::AddEndpointOperations(operations, hosting);
     api::sagemaker::DescribeHold describe_hold(options.describe_hold);

@@ -71,9 +71,8 @@ Result<ArchiveShelf::Loaded> ArchiveShelf::LoadObject(const store::S3Location& l
     return Take(location, true);
 }
 
-Result<void> ArchiveShelf::CheckObject(const store::S3Location& location) {
-    TRY(Take(location, false));
-    return {};
+Result<std::string> ArchiveShelf::CheckObject(const store::S3Location& location) {
+    return TRY(Take(location, false)).archive_id;
 }
 
 Result<ArchiveShelf::Loaded> ArchiveShelf::Take(const store::S3Location& location, bool keep) {

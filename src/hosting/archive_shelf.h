@@ -43,8 +43,9 @@ class ArchiveShelf {
     /// errors of LoadModel with the location in front. The archive stays until Sweep finds it unused; a load that has
     /// not been committed yet must be protected with Hold.
     Result<Loaded> LoadObject(const store::S3Location& location);
-    /// Loads the object as LoadObject does, with the same errors, and leaves nothing on the shelf.
-    Result<void> CheckObject(const store::S3Location& location);
+    /// Loads the object as LoadObject does, with the same errors, and leaves nothing on the shelf; gives its
+    /// archive_id.
+    Result<std::string> CheckObject(const store::S3Location& location);
     /// Loads an archive that is already on the shelf. kNotFound or kCorruptData when it is gone or damaged.
     Result<Loaded> LoadShelved(const std::string& archive_id);
 

@@ -17,10 +17,9 @@ std::string_view NounOf(meta::ResourceKind kind) {
             return "model";
         case meta::ResourceKind::kEndpointConfig:
             return "endpoint configuration";
-        case meta::ResourceKind::kEndpoint:
+        default:
             return "endpoint";
     }
-    return "";
 }
 
 Error AlreadyExists(meta::ResourceKind kind, const meta::Scope& scope, std::string_view name) {
@@ -122,8 +121,9 @@ Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& n
     if (TRY(models_.ExistsFolded(scope, name))) return AlreadyExists(meta::ResourceKind::kModel, scope, name);
     TRY(ServeSettings(spec.image, spec.environment));
     const store::S3Location location = TRY(store::ParseS3Location(spec.model_data_url));
-    TRY(options_.shelf->CheckObject(location));
-    return Insert(meta::ResourceKind::kModel, scope, name, ToDocument(spec), tags);
+    ModelSpec checked = spec;
+    checked.archive_id = TRY(options_.shelf->CheckObject(location));
+    return Insert(meta::ResourceKind::kModel, scope, name, ToDocument(checked), tags);
 }
 
 Result<void> Catalog::CheckCaptureDestination(const CaptureSpec& capture) const {

@@ -97,6 +97,7 @@ EndpointService::EndpointService(const Options& options, std::unique_ptr<Archive
       shelf_(std::move(shelf)),
       catalog_(
           {.database = options.database, .objects = options.objects, .shelf = shelf_.get(), .clock = options.clock}),
+      registry_({.database = options.database, .shelf = shelf_.get(), .clock = options.clock}),
       endpoints_(*options.database, meta::ResourceKind::kEndpoint),
       log_(*options.database, *options.clock),
       capture_(*options.objects),

@@ -34,6 +34,7 @@
 #include "hosting/endpoint_spec.h"
 #include "hosting/invoker.h"
 #include "hosting/live_endpoint.h"
+#include "hosting/model_registry.h"
 #include "hosting/rollout_plan.h"
 #include "meta/resources.h"
 #include "monitor/alarm_service.h"
@@ -85,6 +86,7 @@ class EndpointService {
     ~EndpointService();
 
     Catalog& catalog() { return catalog_; }
+    ModelRegistry& registry() { return registry_; }
 
     struct Endpoint {
         meta::ResourceRecord record;
@@ -197,6 +199,7 @@ class EndpointService {
     const Options options_;
     std::unique_ptr<ArchiveShelf> shelf_;
     Catalog catalog_;
+    ModelRegistry registry_;
     meta::Resources endpoints_;
     EndpointTable table_;
     EndpointLog log_;

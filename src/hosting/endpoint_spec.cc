@@ -105,7 +105,9 @@ std::string ToDocument(const ModelSpec& spec) {
                  {"image", spec.image},
                  {"model_data_url", spec.model_data_url},
                  {"environment", spec.environment},
-                 {"echo", spec.echo}})
+                 {"echo", spec.echo},
+                 {"archive", spec.archive_id},
+                 {"package", spec.package_arn}})
         .dump();
 }
 
@@ -134,7 +136,9 @@ Result<ModelSpec> ParseModelSpec(std::string_view document) {
         return ModelSpec{.image = json.at("image").get<std::string>(),
                          .model_data_url = json.at("model_data_url").get<std::string>(),
                          .environment = json.at("environment").get<std::map<std::string, std::string>>(),
-                         .echo = json.at("echo").get<std::string>()};
+                         .echo = json.at("echo").get<std::string>(),
+                         .archive_id = json.value("archive", ""),
+                         .package_arn = json.value("package", "")};
     });
 }
 

@@ -23,6 +23,8 @@ struct ModelSpec {
     std::string model_data_url;  ///< as the request spelled it
     std::map<std::string, std::string> environment;
     std::string echo = "{}";
+    std::string archive_id = "";   ///< SHA-256 of the archive when the model was made; "" for models of older servers
+    std::string package_arn = "";  ///< of the model package it was made of, or ""
 };
 
 struct VariantSpec {

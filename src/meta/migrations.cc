@@ -345,6 +345,84 @@ CREATE TABLE log_groups (
 ) WITHOUT ROWID;
 )sql";
 
+// The model registry in the layout of hosting. A parent counts its versions, which are called "<parent>/<number>".
+// Every order of a list has its index.
+constexpr std::string_view kRegistry = R"sql(
+CREATE TABLE model_package_groups (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    last_number INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE INDEX model_package_groups_by_time ON model_package_groups (account, region, created_at, name);
+CREATE INDEX model_package_groups_by_name ON model_package_groups (account, region, name);
+CREATE TABLE model_cards (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    last_number INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE INDEX model_cards_by_time ON model_cards (account, region, created_at, name);
+CREATE INDEX model_cards_by_name ON model_cards (account, region, name);
+CREATE TABLE model_packages (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    parent TEXT NOT NULL GENERATED ALWAYS AS
+        (CASE instr(name, '/') WHEN 0 THEN '' ELSE substr(name, 1, instr(name, '/') - 1) END) STORED,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE INDEX model_packages_by_time ON model_packages (account, region, created_at, name);
+CREATE INDEX model_packages_by_name ON model_packages (account, region, name);
+CREATE INDEX model_packages_by_parent_and_time ON model_packages (account, region, parent, created_at, name);
+CREATE INDEX model_packages_by_parent_and_name ON model_packages (account, region, parent, name);
+CREATE TABLE model_card_versions (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name_folded TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL,
+    parent TEXT NOT NULL GENERATED ALWAYS AS
+        (CASE instr(name, '/') WHEN 0 THEN '' ELSE substr(name, 1, instr(name, '/') - 1) END) STORED,
+    PRIMARY KEY (account, region, name_folded)
+) WITHOUT ROWID;
+CREATE INDEX model_card_versions_by_time ON model_card_versions (account, region, created_at, name);
+CREATE INDEX model_card_versions_by_name ON model_card_versions (account, region, name);
+CREATE INDEX model_card_versions_by_parent_and_time ON model_card_versions (account, region, parent, created_at, name);
+CREATE INDEX model_card_versions_by_parent_and_name ON model_card_versions (account, region, parent, name);
+CREATE INDEX model_packages_of_groups_by_time ON model_packages (account, region, created_at, name) WHERE parent <> '';
+CREATE INDEX model_packages_of_groups_by_name ON model_packages (account, region, name) WHERE parent <> '';
+CREATE INDEX model_cards_by_status_and_time ON model_cards (account, region, status, created_at, name);
+CREATE INDEX models_by_time ON models (account, region, created_at, name);
+CREATE INDEX models_by_name ON models (account, region, name);
+CREATE INDEX endpoint_configs_by_time ON endpoint_configs (account, region, created_at, name);
+CREATE INDEX endpoint_configs_by_name ON endpoint_configs (account, region, name);
+CREATE INDEX endpoints_by_time ON endpoints (account, region, created_at, name);
+CREATE INDEX endpoints_by_name ON endpoints (account, region, name);
+CREATE INDEX endpoints_by_status ON endpoints (account, region, status, name);
+CREATE INDEX endpoints_by_status_and_time ON endpoints (account, region, status, created_at, name);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
@@ -354,6 +432,7 @@ constexpr Migration kMigrations[] = {
     {"metrics and alarms", kMonitoring},
     {"scaling", kScaling},
     {"log groups", kLogGroups},
+    {"model registry", kRegistry},
 };
 
 }  // namespace

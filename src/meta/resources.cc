@@ -7,11 +7,14 @@
 
 #include "base/check.h"
 #include "meta/arn.h"
+#include "meta/resource_rows.h"
 
 namespace espalier::meta {
 namespace {
 
 constexpr std::string_view kColumns = "account, region, name, created_at, modified_at, status, document";
+
+}  // namespace
 
 std::string_view TableOf(ResourceKind kind) {
     switch (kind) {
@@ -21,9 +24,19 @@ std::string_view TableOf(ResourceKind kind) {
             return "endpoint_configs";
         case ResourceKind::kEndpoint:
             return "endpoints";
+        case ResourceKind::kModelPackageGroup:
+            return "model_package_groups";
+        case ResourceKind::kModelPackage:
+            return "model_packages";
+        case ResourceKind::kModelCard:
+            return "model_cards";
+        case ResourceKind::kModelCardVersion:
+            return "model_card_versions";
     }
     CHECK(false);
 }
+
+namespace {
 
 std::string_view ColumnOf(ListQuery::SortBy sort_by) {
     switch (sort_by) {
@@ -105,22 +118,23 @@ Filter FilterOf(const ListQuery& query) {
     filter.Text(" AND region =", query.scope.region);
     if (!query.name_contains.empty()) filter.Text(" AND instr(name_folded, ", FoldCase(query.name_contains), ") > 0");
     if (!query.status.empty()) filter.Text(" AND status =", query.status);
+    // Spelt as in the partial indexes, or SQLite does not use them.
+    if (query.parent && query.parent->empty()) filter.where += " AND parent = ''";
+    if (query.parent && !query.parent->empty()) filter.Text(" AND parent =", *query.parent);
+    if (query.only_versions) filter.where += " AND parent <> ''";
     if (query.created_after) filter.Number(" AND created_at >", *query.created_after);
     if (query.created_before) filter.Number(" AND created_at <", *query.created_before);
     if (query.modified_after) filter.Number(" AND modified_at >", *query.modified_after);
     if (query.modified_before) filter.Number(" AND modified_at <", *query.modified_before);
     if (query.after) {
-        const std::string_view column = ColumnOf(query.sort_by);
-        const char sign = query.descending ? '<' : '>';
-        auto sort_value = [&](const std::string& condition) {
-            if (query.sort_by == ListQuery::SortBy::kCreationTime)
-                filter.Number(condition, std::strtoll(query.after->sort_value.c_str(), nullptr, 10));
-            else
-                filter.Text(condition, query.after->sort_value);
-        };
-        sort_value(fmt::format(" AND ({} {}", column, sign));
-        sort_value(fmt::format(" OR ({} =", column));
-        filter.Text(fmt::format(" AND name {}", sign), query.after->name, "))");
+        // A row value, which SQLite seeks in an index.
+        const std::string condition =
+            fmt::format(" AND ({}, name) {} (", ColumnOf(query.sort_by), query.descending ? '<' : '>');
+        if (query.sort_by == ListQuery::SortBy::kCreationTime)
+            filter.Number(condition, std::strtoll(query.after->sort_value.c_str(), nullptr, 10));
+        else
+            filter.Text(condition, query.after->sort_value);
+        filter.Text(",", query.after->name, ")");
     }
     return filter;
 }
@@ -135,6 +149,13 @@ std::string_view ArnKind(ResourceKind kind) {
             return "endpoint-config";
         case ResourceKind::kEndpoint:
             return "endpoint";
+        case ResourceKind::kModelPackageGroup:
+            return "model-package-group";
+        case ResourceKind::kModelPackage:
+            return "model-package";
+        case ResourceKind::kModelCard:
+        case ResourceKind::kModelCardVersion:
+            return "model-card";
     }
     CHECK(false);
 }
@@ -151,40 +172,76 @@ ListCursor CursorOf(const ResourceRecord& record, ListQuery::SortBy sort_by) {
     CHECK(false);
 }
 
-Result<void> Resources::Insert(const ResourceRecord& record, std::span<const Tag> tags) {
+Result<void> InsertResource(soci::session& sql, ResourceKind kind, const ResourceRecord& record,
+                            std::span<const Tag> tags) {
     const std::string folded = FoldCase(record.name);
     const long long created_at = record.created_at;
     const long long modified_at = record.modified_at;
-    const std::string statement = fmt::format(
+    sql << fmt::format(
         "INSERT INTO {} ({}, name_folded) VALUES (:account, :region, :name, :created, :modified, :status, :document, "
         ":folded)",
-        TableOf(kind_), kColumns);
-    Result<void> written = database_.Write([&](soci::session& sql) -> Result<void> {
-        sql << statement, soci::use(record.scope.account), soci::use(record.scope.region), soci::use(record.name),
-            soci::use(created_at), soci::use(modified_at), soci::use(record.status), soci::use(record.document),
-            soci::use(folded);
-        return AddTags(sql, SageMakerArn(record.scope, ArnKind(kind_), record.name), tags);
-    });
+        TableOf(kind), kColumns),
+        soci::use(record.scope.account), soci::use(record.scope.region), soci::use(record.name), soci::use(created_at),
+        soci::use(modified_at), soci::use(record.status), soci::use(record.document), soci::use(folded);
+    return AddTags(sql, SageMakerArn(record.scope, ArnKind(kind), record.name), tags);
+}
+
+Result<void> UpdateResource(soci::session& sql, ResourceKind kind, const ResourceRecord& record) {
+    const std::string folded = FoldCase(record.name);
+    const long long modified_at = record.modified_at;
+    const std::string text = fmt::format(
+        "UPDATE {} SET modified_at = :modified, status = :status, document = :document "
+        "WHERE account = :account AND region = :region AND name_folded = :folded",
+        TableOf(kind));
+    soci::statement update =
+        (sql.prepare << text, soci::use(modified_at), soci::use(record.status), soci::use(record.document),
+         soci::use(record.scope.account), soci::use(record.scope.region), soci::use(folded));
+    update.execute(true);
+    if (update.get_affected_rows() == 0)
+        return Error(ErrorCode::kNotFound, fmt::format("there is no {} {}", ArnKind(kind), record.name));
+    return {};
+}
+
+Result<void> DeleteResource(soci::session& sql, ResourceKind kind, const Scope& scope, const std::string& name) {
+    const std::string text =
+        fmt::format("DELETE FROM {} WHERE account = :account AND region = :region AND name = :name", TableOf(kind));
+    soci::statement removal = (sql.prepare << text, soci::use(scope.account), soci::use(scope.region), soci::use(name));
+    removal.execute(true);
+    if (removal.get_affected_rows() == 0)
+        return Error(ErrorCode::kNotFound, fmt::format("there is no {} {}", ArnKind(kind), name));
+    DropTags(sql, SageMakerArn(scope, ArnKind(kind), name));
+    return {};
+}
+
+Result<void> Resources::Insert(const ResourceRecord& record, std::span<const Tag> tags) {
+    Result<void> written =
+        database_.Write([&](soci::session& sql) { return InsertResource(sql, kind_, record, tags); });
     if (!written && written.error().code() == ErrorCode::kConflict)
         return Error(ErrorCode::kAlreadyExists, fmt::format("{} {} exists", ArnKind(kind_), record.name));
     return written;
 }
 
-Result<std::optional<ResourceRecord>> Resources::Find(const Scope& scope, const std::string& name) const {
+Result<std::optional<ResourceRecord>> Resources::FindFolded(const Scope& scope, const std::string& name) const {
     std::vector<ResourceRecord> rows;
-    const std::string text = fmt::format(
-        "SELECT {} FROM {} WHERE account = :account AND region = :region AND name_folded = :folded AND name = :name",
-        kColumns, TableOf(kind_));
+    const std::string text =
+        fmt::format("SELECT {} FROM {} WHERE account = :account AND region = :region AND name_folded = :folded",
+                    kColumns, TableOf(kind_));
     const std::string folded = FoldCase(name);
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
         rows = Fetch(sql, text, [&](soci::statement& statement) {
-            for (const std::string* value : {&scope.account, &scope.region, &folded, &name})
+            for (const std::string* value : {&scope.account, &scope.region, &folded})
                 statement.exchange(soci::use(*value));
         });
         return {};
     }));
     if (rows.empty()) return std::optional<ResourceRecord>();
     return std::optional<ResourceRecord>(std::move(rows.front()));
+}
+
+Result<std::optional<ResourceRecord>> Resources::Find(const Scope& scope, const std::string& name) const {
+    std::optional<ResourceRecord> row = TRY(FindFolded(scope, name));
+    if (row && row->name != name) row.reset();
+    return row;
 }
 
 Result<bool> Resources::ExistsFolded(const Scope& scope, const std::string& name) const {
@@ -201,35 +258,11 @@ Result<bool> Resources::ExistsFolded(const Scope& scope, const std::string& name
 }
 
 Result<void> Resources::Update(const ResourceRecord& record) {
-    const std::string folded = FoldCase(record.name);
-    const long long modified_at = record.modified_at;
-    const std::string text = fmt::format(
-        "UPDATE {} SET modified_at = :modified, status = :status, document = :document "
-        "WHERE account = :account AND region = :region AND name_folded = :folded",
-        TableOf(kind_));
-    return database_.Write([&](soci::session& sql) -> Result<void> {
-        soci::statement update =
-            (sql.prepare << text, soci::use(modified_at), soci::use(record.status), soci::use(record.document),
-             soci::use(record.scope.account), soci::use(record.scope.region), soci::use(folded));
-        update.execute(true);
-        if (update.get_affected_rows() == 0)
-            return Error(ErrorCode::kNotFound, fmt::format("there is no {} {}", ArnKind(kind_), record.name));
-        return {};
-    });
+    return database_.Write([&](soci::session& sql) { return UpdateResource(sql, kind_, record); });
 }
 
 Result<void> Resources::Delete(const Scope& scope, const std::string& name) {
-    const std::string text =
-        fmt::format("DELETE FROM {} WHERE account = :account AND region = :region AND name = :name", TableOf(kind_));
-    return database_.Write([&](soci::session& sql) -> Result<void> {
-        soci::statement removal =
-            (sql.prepare << text, soci::use(scope.account), soci::use(scope.region), soci::use(name));
-        removal.execute(true);
-        if (removal.get_affected_rows() == 0)
-            return Error(ErrorCode::kNotFound, fmt::format("there is no {} {}", ArnKind(kind_), name));
-        DropTags(sql, SageMakerArn(scope, ArnKind(kind_), name));
-        return {};
-    });
+    return database_.Write([&](soci::session& sql) { return DeleteResource(sql, kind_, scope, name); });
 }
 
 Result<std::vector<ResourceRecord>> Resources::List(const ListQuery& query) const {

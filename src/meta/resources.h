@@ -1,6 +1,7 @@
-// The nouns of hosting in SQL: models, endpoint configurations and endpoints. All three are a name in a Scope, times, a
-// status and a JSON document, so they share one table layout and this one class; what the documents hold is hosting's
-// business (hosting/endpoint_spec.h; docs/formats.md).
+// The nouns of hosting in SQL: models, endpoint configurations, endpoints, and the model registry's groups, packages
+// and cards. All are a name in a Scope, times, a status and a JSON document, so they share one table layout and this
+// one class; what the documents hold is hosting's business (hosting/endpoint_spec.h, model_registry.h;
+// docs/formats.md). Versions of a parent are called "<parent>/<number>", as in their ARNs (numbered_resources.h).
 //
 // Names keep their case and are found by it; they are unique without case, because ARNs are lower-case.
 // Thread-safe.
@@ -20,9 +21,17 @@
 
 namespace espalier::meta {
 
-enum class ResourceKind { kModel, kEndpointConfig, kEndpoint };
+enum class ResourceKind {
+    kModel,
+    kEndpointConfig,
+    kEndpoint,
+    kModelPackageGroup,
+    kModelPackage,
+    kModelCard,
+    kModelCardVersion
+};
 
-/// The kind as ARNs spell it: "model", "endpoint-config", "endpoint".
+/// The kind as ARNs spell it: "model", "endpoint-config", "endpoint", …
 std::string_view ArnKind(ResourceKind kind);
 
 struct ResourceRecord {
@@ -30,7 +39,7 @@ struct ResourceRecord {
     std::string name;
     UnixMillis created_at = 0;
     UnixMillis modified_at = 0;
-    std::string status;    ///< endpoints: "InService", …; "" for the others
+    std::string status;    ///< what lists filter by: "InService", "Approved", …; "" for kinds without
     std::string document;  ///< JSON
 };
 
@@ -45,6 +54,9 @@ struct ListQuery {
     Scope scope;
     std::string name_contains = {};  ///< without case; "" = all
     std::string status = {};         ///< "" = all
+    /// For kinds that have versions: those of one parent; "" = rows that are no version.
+    std::optional<std::string> parent = {};
+    bool only_versions = false;
     std::optional<UnixMillis> created_after = {};
     std::optional<UnixMillis> created_before = {};
     std::optional<UnixMillis> modified_after = {};
@@ -65,6 +77,8 @@ class Resources {
     /// With its tags, in one transaction. kAlreadyExists when the name is taken (in any case).
     Result<void> Insert(const ResourceRecord& record, std::span<const Tag> tags);
     Result<std::optional<ResourceRecord>> Find(const Scope& scope, const std::string& name) const;
+    /// The resource whose name is that in any case.
+    Result<std::optional<ResourceRecord>> FindFolded(const Scope& scope, const std::string& name) const;
     /// True when a resource of that name in any case is there: what an ARN, always lower-case, can tell.
     Result<bool> ExistsFolded(const Scope& scope, const std::string& name) const;
     /// Replaces status, document and modified_at. kNotFound when there is no such row.

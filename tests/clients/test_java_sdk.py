@@ -1,4 +1,4 @@
-"""The AWS SDK for Java v2 (programs/java): objects with its default checksums, an endpoint."""
+"""The AWS SDK for Java v2 (programs/java): objects with its default checksums, an endpoint, CloudWatch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from harness import models, programs
 
 
-def test_objects_and_predictions(server, clients, bucket, unique):
+def test_objects_predictions_and_metrics(server, clients, bucket, unique):
     hosting = models.Hosting(clients, bucket, unique)
     endpoint = hosting.serve(models.archive({"xgboost-model": models.model_bytes(models.booster(), "ubj")}))
     java = shutil.which("java")
@@ -25,3 +25,4 @@ def test_objects_and_predictions(server, clients, bucket, unique):
     rows = b"0.1,0.2,0.3,0.4,0.5,0.6\n0.9,-0.8,0.7,0.6,0.5,0.4\n"
     assert seen["predictions"] == hosting.invoke(endpoint, rows)["Body"].decode().strip()
     assert seen["variant"] == "AllTraffic" and seen["noEndpoint"] == "ValidationError"
+    assert seen["metrics"] == "[steps]" and seen["values"] == "[3.0]" and seen["timeIsRight"] == "true"

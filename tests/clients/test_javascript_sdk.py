@@ -1,4 +1,4 @@
-"""The AWS SDK for JavaScript v3 (programs/javascript): objects with its default checksums, an endpoint."""
+"""The AWS SDK for JavaScript v3 (programs/javascript): objects with its default checksums, an endpoint, CloudWatch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 from harness import models, programs
 
 
-def test_objects_and_predictions(server, clients, bucket, unique):
+def test_objects_predictions_and_metrics(server, clients, bucket, unique):
     hosting = models.Hosting(clients, bucket, unique)
     endpoint = hosting.serve(models.archive({"xgboost-model": models.model_bytes(models.booster(), "ubj")}))
     node = shutil.which("node")
@@ -27,3 +27,4 @@ def test_objects_and_predictions(server, clients, bucket, unique):
     assert seen["predictions"] == [float(v) for v in hosting.invoke(endpoint, rows)["Body"].split(b",")]
     assert seen["variant"] == "AllTraffic"
     assert seen["noEndpoint"][0] == "ValidationError" and "none" in seen["noEndpoint"][1]
+    assert seen["metrics"] == ["steps"] and seen["values"] == [3] and seen["timeIsRight"] is True

@@ -13,8 +13,7 @@ constexpr RefusedMember kRefusedByCreateModel[] = {
     {"Containers[1]", "", "inference pipelines are not available; give one container"},
     {"*.Mode", "\"SingleModel\"", "multi-model endpoints are not available; create one model for each archive"},
     {"*.MultiModelConfig", "", "multi-model endpoints are not available"},
-    {"*.ModelPackageName", "", "there is no model registry; give Image and ModelDataUrl"},
-    {"*.InferenceSpecificationName", "", "there is no model registry"},
+    {"*.InferenceSpecificationName", "", "model packages have one inference specification here"},
     {"*.AdditionalModelDataSources", "", "the algorithm reads one model"},
     {"*.ImageConfig.RepositoryAccessMode", "\"Platform\"", "no image is pulled, the algorithm is built in"},
     {"*.ContainerMetricsConfig", "", "there is no container that publishes metrics"},
@@ -22,6 +21,43 @@ constexpr RefusedMember kRefusedByCreateModel[] = {
     {"*.ModelDataSource.S3DataSource.ManifestS3Uri", "", "manifests of model data are not available"},
     {"*.ModelDataSource.S3DataSource.ManifestEtag", "", "manifests of model data are not available"},
     {"*.ModelDataSource.S3DataSource.ETag", "", "the version of model data cannot be pinned by ETag"},
+};
+
+constexpr RefusedMember kRefusedByCreateModelPackage[] = {
+    {"ValidationSpecification", "",
+     "packages are not validated by transform jobs; run one with a model of the package"},
+    {"SourceAlgorithmSpecification", "", "there are no algorithm resources; give InferenceSpecification"},
+    {"CertifyForMarketplace", "false", "there is no marketplace"},
+    {"AdditionalInferenceSpecifications[0]", "", "a package has one inference specification here"},
+    {"AdditionalInferenceSpecificationsToAdd[0]", "", "a package has one inference specification here"},
+    {"SecurityConfig", "", "documents are not encrypted with KMS keys here; encrypt the data directory"},
+    {"ManagedStorageType", "", "model archives stay where they are in S3"},
+    {"InferenceSpecification.Containers[1]", "", "inference pipelines are not available; give one container"},
+    {"InferenceSpecification.Containers[].ProductId", "", "there is no marketplace"},
+    {"InferenceSpecification.Containers[].AdditionalModelDataSources", "", "the algorithm reads one model"},
+    {"InferenceSpecification.Containers[].AdditionalS3DataSource", "", "the algorithm reads one model"},
+    {"InferenceSpecification.Containers[].BaseModel", "", "there is no model hub"},
+    {"InferenceSpecification.Containers[].IsCheckpoint", "false", "the algorithm serves finished models"},
+};
+
+constexpr RefusedMember kRefusedByCreateModelPackageGroup[] = {
+    {"ManagedConfiguration", "", "groups are managed by their users"},
+};
+
+constexpr RefusedMember kRefusedByCreateModelCard[] = {
+    {"SecurityConfig", "", "documents are not encrypted with KMS keys here; encrypt the data directory"},
+};
+
+constexpr EchoedMember kEchoedByCreateModelPackage[] = {
+    {"InferenceSpecification.SupportedRealtimeInferenceInstanceTypes", "every type means this machine"},
+    {"InferenceSpecification.SupportedTransformInstanceTypes", "every type means this machine"},
+    {"InferenceSpecification.SupportedContentTypes", "the image decides what is read"},
+    {"InferenceSpecification.SupportedResponseMIMETypes", "the image decides what is answered"},
+    {"ModelMetrics", "a record for people and tools"},
+    {"DriftCheckBaselines", "a record for people and tools"},
+    {"MetadataProperties", "a record for people and tools"},
+    {"ModelLifeCycle", "a record for people and tools"},
+    {"SkipModelValidation", "the archive is loaded once in any case"},
 };
 
 constexpr EchoedMember kEchoedByCreateModel[] = {
@@ -120,6 +156,9 @@ std::span<const RefusedMember> RefusedMembersOf(std::string_view operation) {
     if (operation == "CreateEndpointConfig") return kRefusedByCreateEndpointConfig;
     if (operation == "UpdateEndpointWeightsAndCapacities") return kRefusedByUpdateWeights;
     if (operation == "CreateTransformJob") return kRefusedByCreateTransformJob;
+    if (operation == "CreateModelPackage" || operation == "UpdateModelPackage") return kRefusedByCreateModelPackage;
+    if (operation == "CreateModelPackageGroup") return kRefusedByCreateModelPackageGroup;
+    if (operation == "CreateModelCard") return kRefusedByCreateModelCard;
     return {};
 }
 
@@ -128,6 +167,7 @@ std::span<const EchoedMember> EchoedMembersOf(std::string_view operation) {
     if (operation == "CreateEndpointConfig") return kEchoedByCreateEndpointConfig;
     if (operation == "CreateEndpoint" || operation == "UpdateEndpoint") return kEchoedByDeployment;
     if (operation == "CreateTransformJob") return kEchoedByCreateTransformJob;
+    if (operation == "CreateModelPackage" || operation == "UpdateModelPackage") return kEchoedByCreateModelPackage;
     return {};
 }
 

@@ -66,7 +66,7 @@ Outcome ListResources(const ListShape& shape, const nlohmann::json& request, con
                           .modified_after = TimeMember(request, "LastModifiedTimeAfter"),
                           .modified_before = TimeMember(request, "LastModifiedTimeBefore"),
                           .sort_by = SortByOf(request),
-                          .descending = request.value("SortOrder", "Descending") == "Descending",
+                          .descending = request.value("SortOrder", shape.default_order) == "Descending",
                           .limit = max_results + 1,
                           .after = std::nullopt};
     if (auto& behind = std::get<std::optional<ListPlace>>(place)) query.after = {behind->sort_value, behind->row};

@@ -45,12 +45,13 @@ Outcome FailWith(const Error& error, std::string_view operation);
 /// The request's Tags member, empty when absent. A WireError for keys AWS reserves.
 std::variant<std::vector<meta::Tag>, WireError> TagsOf(const nlohmann::json& request);
 
-/// ListModels, ListEndpointConfigs and ListEndpoints, which differ in their names and in what a summary holds.
+/// The lists of meta::Resources, which differ in their names and in what a summary holds.
 struct ListShape {
     const char* operation;
     const char* rows_member;
     /// MaxResults when the request has none.
     std::size_t default_max_results;
+    const char* default_order = "Descending";
 };
 Outcome ListResources(const ListShape& shape, const nlohmann::json& request, const RequestContext& context,
                       const std::function<Result<std::vector<meta::ResourceRecord>>(const meta::ListQuery&)>& list,

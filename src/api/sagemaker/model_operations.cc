@@ -1,7 +1,10 @@
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "api/sagemaker/feature_policy.h"
 #include "api/sagemaker/hosting_operations.h"
+#include "api/sagemaker/model_container.h"
 
 namespace espalier::api::sagemaker {
 namespace {
@@ -23,24 +26,21 @@ const json* ContainerOf(const json& request) {
     return primary ? &request["PrimaryContainer"] : &request["Containers"][0];
 }
 
-/// Where the container's model data lie; a sentence in `problem` when that is not said, or said twice.
-std::string ModelDataUrlOf(const json& container, std::string& problem) {
-    const bool by_url = container.contains("ModelDataUrl");
-    const bool by_source =
-        container.contains("ModelDataSource") && container["ModelDataSource"].contains("S3DataSource");
-    if (by_url && by_source) {
-        problem = "Only one of ModelDataUrl and ModelDataSource can be given.";
-    } else if (by_url) {
-        return container["ModelDataUrl"].get<std::string>();
-    } else if (!by_source) {
-        problem = "The container needs ModelDataUrl: the built-in algorithm serves a trained model.";
-    } else if (const json& source = container["ModelDataSource"]["S3DataSource"];
-               source.at("S3DataType") != "S3Object" || source.at("CompressionType") != "Gzip") {
-        problem = "ModelDataSource is supported with S3DataType S3Object and CompressionType Gzip: a model.tar.gz.";
-    } else {
-        return source.at("S3Uri").get<std::string>();
+/// What the container serves: its own image and archive, or those of the model package it names.
+Result<hosting::ModelSpec> ServedBy(hosting::EndpointService& hosting, const json& container,
+                                    const meta::Scope& scope) {
+    if (!container.contains("ModelPackageName")) return ModelSpecOf(container);
+    for (const char* member : {"Image", "ModelDataUrl", "ModelDataSource"}) {
+        if (container.contains(member))
+            return Error(ErrorCode::kInvalidArgument,
+                         fmt::format("{} can not be given beside ModelPackageName: the package names it.", member));
     }
-    return "";
+    const meta::ResourceRecord package = TRY(hosting.registry().Find(meta::ResourceKind::kModelPackage, scope,
+                                                                     container["ModelPackageName"].get<std::string>()));
+    hosting::ModelSpec spec = TRY(hosting.registry().Deployable(scope, package.name));
+    for (const auto& [name, value] : EnvironmentOf(container)) spec.environment[name] = value;
+    spec.package_arn = ArnOf(meta::ResourceKind::kModelPackage, scope, package.name);
+    return spec;
 }
 
 Outcome CreateModel(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
@@ -48,21 +48,16 @@ Outcome CreateModel(hosting::EndpointService& hosting, const json& request, cons
     const json* container = ContainerOf(request);
     if (container == nullptr)
         return Outcome::ValidationError("Exactly one of PrimaryContainer and Containers must be given.");
-    if (!container->contains("Image")) return Outcome::ValidationError("The container needs Image.");
-    std::string problem;
-    hosting::ModelSpec spec{.image = container->at("Image").get<std::string>(),
-                            .model_data_url = ModelDataUrlOf(*container, problem),
-                            .environment = container->value("Environment", std::map<std::string, std::string>()),
-                            .echo = ""};
-    if (!problem.empty()) return Outcome::ValidationError(std::move(problem));
+    Result<hosting::ModelSpec> spec = ServedBy(hosting, *container, context.scope);
+    if (!spec) return FailWith(spec.error(), "CreateModel");
     auto tags = TagsOf(request);
     if (const WireError* error = std::get_if<WireError>(&tags)) return Outcome::Fail(*error);
     json echo = request;
     echo.erase("Tags");
-    spec.echo = echo.dump();
+    spec->echo = echo.dump();
     const std::string name = request["ModelName"].get<std::string>();
     Result<void> created =
-        hosting.catalog().CreateModel(context.scope, name, spec, std::get<std::vector<meta::Tag>>(tags));
+        hosting.catalog().CreateModel(context.scope, name, *spec, std::get<std::vector<meta::Tag>>(tags));
     if (!created) return FailWith(created.error(), "CreateModel");
     return Outcome::Ok({{"ModelArn", ArnOf(kModels.kind, context.scope, name)}});
 }

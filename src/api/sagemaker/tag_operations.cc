@@ -20,7 +20,9 @@ json TagsJson(const std::vector<meta::Tag>& tags) {
 
 /// True when the ARN names something that is there. The tags themselves don't say: a new resource has none.
 Result<bool> Exists(meta::Database& database, const meta::SageMakerArnParts& arn) {
-    for (auto kind : {meta::ResourceKind::kModel, meta::ResourceKind::kEndpointConfig, meta::ResourceKind::kEndpoint})
+    for (auto kind :
+         {meta::ResourceKind::kModel, meta::ResourceKind::kEndpointConfig, meta::ResourceKind::kEndpoint,
+          meta::ResourceKind::kModelPackageGroup, meta::ResourceKind::kModelPackage, meta::ResourceKind::kModelCard})
         if (arn.kind == meta::ArnKind(kind)) return meta::Resources(database, kind).ExistsFolded(arn.scope, arn.name);
     for (auto kind : {meta::JobKind::kTransform, meta::JobKind::kTuning})
         if (arn.kind == meta::ArnKind(kind)) return meta::JobRows(database, kind).ExistsFolded(arn.scope, arn.name);

@@ -3,7 +3,10 @@
 // usage: java -cp 'JARS/*' Client.java BUCKET ENDPOINT
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
+import java.util.List;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
 import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
@@ -11,12 +14,18 @@ import software.amazon.awssdk.core.SdkBytes;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.cloudwatch.CloudWatchClient;
+import software.amazon.awssdk.services.cloudwatch.model.Dimension;
+import software.amazon.awssdk.services.cloudwatch.model.Metric;
+import software.amazon.awssdk.services.cloudwatch.model.MetricDataResult;
+import software.amazon.awssdk.services.cloudwatch.model.MetricDatum;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 import software.amazon.awssdk.services.sagemakerruntime.SageMakerRuntimeClient;
 import software.amazon.awssdk.services.sagemakerruntime.model.SageMakerRuntimeException;
 
 public final class Client {
+    private static final String NAMESPACE = "Espalier/Clients";
     private final String bucket;
     private final String endpoint;
 
@@ -72,9 +81,26 @@ public final class Client {
         }
     }
 
+    private void metrics() {
+        try (CloudWatchClient watch = connect(CloudWatchClient.builder())) {
+            Instant now = Instant.now().truncatedTo(ChronoUnit.MINUTES);
+            Dimension dimension = Dimension.builder().name("client").value(bucket).build();
+            MetricDatum.Builder datum = MetricDatum.builder().metricName("steps").dimensions(dimension).timestamp(now);
+            watch.putMetricData(r -> r.namespace(NAMESPACE).metricData(List.of(datum.value(2.0).build(), datum.value(4.0).build())));
+            seen("metrics", watch.listMetrics(r -> r.namespace(NAMESPACE)).metrics().stream()
+                    .filter(m -> m.dimensions().contains(dimension)).map(Metric::metricName).toList());
+            Metric metric = Metric.builder().namespace(NAMESPACE).metricName("steps").dimensions(dimension).build();
+            MetricDataResult result = watch.getMetricData(r -> r.startTime(now.minusSeconds(600)).endTime(now.plusSeconds(60))
+                    .metricDataQueries(q -> q.id("m").metricStat(s -> s.period(60).stat("Average").metric(metric)))).metricDataResults().get(0);
+            seen("values", result.values());
+            seen("timeIsRight", result.timestamps().equals(List.of(now)));
+        }
+    }
+
     public static void main(String[] arguments) {
         Client client = new Client(arguments[0], arguments[1]);
         client.objects();
         client.predictions();
+        client.metrics();
     }
 }

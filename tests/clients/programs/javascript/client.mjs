@@ -1,6 +1,7 @@
 // The AWS SDK for JavaScript v3 against a server that the environment names. Prints one JSON line of what it saw.
 //
 // usage: node client.mjs BUCKET ENDPOINT     (in a folder whose node_modules `./dev setup` has filled)
+import { CloudWatchClient, GetMetricDataCommand, ListMetricsCommand, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import { Upload } from "@aws-sdk/lib-storage";
@@ -37,6 +38,24 @@ async function predictions() {
     seen.noEndpoint = [wrong.name, wrong.message];
 }
 
+async function metrics() {
+    const watch = new CloudWatchClient(settings);
+    const now = new Date(Math.floor(Date.now() / 60000) * 60000);
+    const dimensions = [{ Name: "client", Value: bucket }];
+    await watch.send(new PutMetricDataCommand({ Namespace: "Espalier/Clients", MetricData: [
+        { MetricName: "steps", Dimensions: dimensions, Timestamp: now, Value: 2 },
+        { MetricName: "steps", Dimensions: dimensions, Timestamp: now, Value: 4 }] }));
+    const listed = await watch.send(new ListMetricsCommand({ Namespace: "Espalier/Clients", Dimensions: dimensions }));
+    seen.metrics = listed.Metrics.map(({ MetricName }) => MetricName);
+    const data = await watch.send(new GetMetricDataCommand({
+        StartTime: new Date(now - 600000), EndTime: new Date(now.getTime() + 60000),
+        MetricDataQueries: [{ Id: "m", MetricStat: { Period: 60, Stat: "Average", Metric: {
+            Namespace: "Espalier/Clients", MetricName: "steps", Dimensions: dimensions } } }] }));
+    seen.values = data.MetricDataResults[0].Values;
+    seen.timeIsRight = data.MetricDataResults[0].Timestamps[0].getTime() === now.getTime();
+}
+
 await objects();
 await predictions();
+await metrics();
 console.log(JSON.stringify(seen));
