@@ -16,13 +16,13 @@ void VariantLine::SetBounds(const Bounds& bounds) {
     StartWaiting();
 }
 
-VariantLine::Entry VariantLine::Enter(const std::function<std::function<void()>()>& make_task) {
+VariantLine::Entry VariantLine::Enter(Length length, const std::function<std::function<void()>()>& make_task) {
     std::lock_guard lock(mutex_);
-    if (running_ == 0 && waiting_.empty()) {
+    const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
+    if (starts_at_once && (running_ == 0 || length == Length::kShort)) {
         ++running_;
         return Entry::kRun;
     }
-    const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
     if (!starts_at_once && static_cast<int>(waiting_.size()) >= bounds_.waiting_max) return Entry::kFull;
     waiting_.push_back(make_task());
     StartWaiting();
@@ -31,12 +31,7 @@ VariantLine::Entry VariantLine::Enter(const std::function<std::function<void()>(
 
 void VariantLine::StartWaiting() {
     while (running_ < bounds_.running_max && !waiting_.empty()) {
-        auto task = [self = shared_from_this(), run = std::move(waiting_.front())] {
-            const auto begin = std::chrono::steady_clock::now();
-            run();
-            self->Leave(
-                std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
-        };
+        std::function<void()> task = std::move(waiting_.front());
         waiting_.pop_front();
         ++running_;
         // Only a pool that is being stopped refuses: the task goes, and with it the exchange, which answers by itself.

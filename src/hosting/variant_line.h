@@ -1,22 +1,22 @@
 // Who may be answered by a variant now, who waits, and who is told to come again: its instances' share of the machine.
 //
-// A request runs where it was read when nothing else runs in the variant, else it waits in the line until a thread of
-// the pool takes it, so threads that read stay free to refuse. At most running_max run and waiting_max wait; more are
-// refused at once, which costs a fraction of an answer. So work that was accepted is answered after waiting_max others
-// at the latest, however many ask. Lines are emptied in order; the pool takes variants in turn. Thread-safe.
+// A request runs where it was read when it is short or nothing else runs in the variant; else it waits in the line
+// until a thread of the pool takes it, so threads that read stay free to refuse. At most running_max run and
+// waiting_max wait; more are refused at once, which costs a fraction of an answer. So work that was accepted is
+// answered after waiting_max others at the latest, however many ask. Lines are emptied in order; the pool takes
+// variants in turn. Thread-safe.
 #pragma once
 
 #include <chrono>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 
 #include "base/thread_pool.h"
 
 namespace espalier::hosting {
 
-class VariantLine : public std::enable_shared_from_this<VariantLine> {
+class VariantLine {
   public:
     struct Bounds {
         int running_max = 1;
@@ -30,12 +30,16 @@ class VariantLine : public std::enable_shared_from_this<VariantLine> {
 
     enum class Entry {
         kRun,     ///< run now, then call Leave
-        kQueued,  ///< the task was taken and will be run
+        kQueued,  ///< the task was taken and will be run; it calls Leave, and keeps the line alive until then
         kFull,    ///< come again later
     };
+    enum class Length {
+        kShort,  ///< answered about as fast as it is handed to another thread
+        kLong,
+    };
     /// `make_task` is called only when the request has to wait.
-    Entry Enter(const std::function<std::function<void()>()>& make_task);
-    /// Ends what Enter let run, which took `took`.
+    Entry Enter(Length length, const std::function<std::function<void()>()>& make_task);
+    /// Ends what Enter let run, which took `took`. Before the answer is sent, so that who has it may ask again at once.
     void Leave(std::chrono::microseconds took);
 
     /// How long the line will be, by what answers have taken lately.

@@ -11,6 +11,7 @@ namespace espalier::hosting {
 namespace {
 
 using Entry = VariantLine::Entry;
+using Length = VariantLine::Length;
 
 TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
     ThreadPool pool({.num_threads = 2, .queued_tasks_max = 100});
@@ -19,9 +20,10 @@ TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
     std::vector<int> order;
     std::promise<void> both;
     const auto enter = [&](int number) {
-        return line->Enter([&, number] {
+        return line->Enter(Length::kLong, [&, number] {
             return [&, number] {
                 order.push_back(number);
+                line->Leave(std::chrono::microseconds(1));
                 if (number == 2) both.set_value();
             };
         });
@@ -36,6 +38,18 @@ TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
     EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
+TEST(VariantLine, WhatIsShortRunsWhereItWasReadWhileItsInstancesAllow) {
+    ThreadPool pool({.num_threads = 1, .queued_tasks_max = 100});
+    auto line = std::make_shared<VariantLine>(pool);
+    line->SetBounds({.running_max = 2, .waiting_max = 0});
+    const auto make = [] { return [] { FAIL() << "nobody waits"; }; };
+    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kFull);
+    line->Leave(std::chrono::microseconds(1));
+    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
+}
+
 TEST(VariantLine, MoreInstancesAreMoreAtATime) {
     ThreadPool pool({.num_threads = 4, .queued_tasks_max = 100});
     auto line = std::make_shared<VariantLine>(pool);
@@ -47,19 +61,20 @@ TEST(VariantLine, MoreInstancesAreMoreAtATime) {
         return [&, ended] {
             running.count_down();
             ended.wait();
+            line->Leave(std::chrono::microseconds(1));
         };
     };
-    EXPECT_EQ(line->Enter(make), Entry::kRun);
-    EXPECT_EQ(line->Enter(make), Entry::kFull);
+    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kFull);
     line->SetBounds({.running_max = 3, .waiting_max = 0});
-    EXPECT_EQ(line->Enter(make), Entry::kQueued);
-    EXPECT_EQ(line->Enter(make), Entry::kQueued);
-    EXPECT_EQ(line->Enter(make), Entry::kFull);
+    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kQueued);
+    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kQueued);
+    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kFull);
     running.wait();  // both run beside the first
     end.set_value();
     line->Leave(std::chrono::microseconds(1));
     pool.Stop();
-    EXPECT_EQ(line->Enter(make), Entry::kRun) << "all have left";
+    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kRun) << "all have left";
 }
 
 TEST(VariantLine, NothingIsLostUnderLoad) {
@@ -77,15 +92,15 @@ TEST(VariantLine, NothingIsLostUnderLoad) {
         }
         --at_once;
         ++done;
+        line->Leave(std::chrono::microseconds(1));
     };
     std::vector<std::jthread> threads;
     for (int t = 0; t < 4; ++t)
         threads.emplace_back([&] {
             for (int i = 0; i < 2000; ++i) {
-                switch (line->Enter([&] { return work; })) {
+                switch (line->Enter(Length::kLong, [&] { return work; })) {
                     case Entry::kRun:
                         work();
-                        line->Leave(std::chrono::microseconds(1));
                         break;
                     case Entry::kQueued:
                         break;

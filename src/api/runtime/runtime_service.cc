@@ -179,23 +179,24 @@ void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, con
             break;
     }
     using Entry = hosting::VariantLine::Entry;
+    using Length = hosting::VariantLine::Length;
+    const Length length = exchange->body().size() <= kShortBodyBytesMax ? Length::kShort : Length::kLong;
     const Entry entry = picked.variant->line->Enter(
-        [&] { return [this, exchange, principal, picked] { Answer(*exchange, principal, picked); }; });
+        length, [&] { return [this, exchange, principal, picked] { Answer(*exchange, principal, picked); }; });
     if (entry == Entry::kFull) return SendThrottled(*exchange, *picked.variant, endpoint_name);
-    if (entry == Entry::kQueued) return;
-    const auto begin = std::chrono::steady_clock::now();
-    Answer(*exchange, principal, picked);
-    picked.variant->line->Leave(
-        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
+    if (entry == Entry::kRun) Answer(*exchange, principal, picked);
 }
 
 void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal,
                             const hosting::PickedVariant& picked) {
     const http::Headers& headers = exchange.head().headers;
+    const auto begin = std::chrono::steady_clock::now();
     hosting::InvokeReply answer = hosting_.Invoke(picked, {.content_type = headers.Get("Content-Type"),
                                                            .accept = headers.Get("Accept"),
                                                            .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
                                                            .body = exchange.body()});
+    picked.variant->line->Leave(
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
     BookOverhead(exchange.head(), *picked.variant, answer);
     if (answer.reply.status >= 300) return SendModelError(exchange, principal, picked.fleet->name, answer.reply);
     SendPrediction(exchange, *picked.variant, std::move(answer.reply),

@@ -23,6 +23,8 @@ class RuntimeService final : public Service {
     static constexpr std::size_t kDefaultBodyBytesMax = 6 * 1024 * 1024;
     /// Payloads above this are decoded on a worker: about 2 ms of work.
     static constexpr std::size_t kInlineBodyBytesMax = 1 << 20;
+    /// Payloads up to this are decoded in less time than handing them to another thread would take.
+    static constexpr std::size_t kShortBodyBytesMax = 1 << 14;
 
     /// `hosting` is borrowed. The front door refuses larger payloads than body_bytes_max with 413.
     explicit RuntimeService(hosting::EndpointService& hosting, std::size_t body_bytes_max = kDefaultBodyBytesMax)

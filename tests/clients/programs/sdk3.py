@@ -91,7 +91,8 @@ def tune(session, trainer, inputs, seen):
     ranges = {"eta": ContinuousParameter(0.05, 0.5), "max_depth": IntegerParameter(2, 4)}
     tuner = HyperparameterTuner(trainer, "validation:error", ranges, objective_type="Minimize", max_jobs=3,
                                 max_parallel_jobs=2, random_seed=7)
-    tuner.tune(inputs=inputs, wait=True)
+    # Its own name is the minute's, which a tuner of another test may have too.
+    tuner.tune(inputs=inputs, job_name=f"{session.default_bucket()}-tuner", wait=True)
     name = tuner.describe().hyper_parameter_tuning_job_name
     seen["trials"] = HyperparameterTuningJobAnalytics(name, sagemaker_session=session).dataframe()["TrainingJobName"].tolist()
     seen["best"] = tuner.best_training_job()
