@@ -28,6 +28,7 @@
 #include "espalier/commands.h"
 #include "learn/channel_loader.h"
 #include "learn/hyperparameters.h"
+#include "learn/parquet_schema.h"
 #include "learn/published_file.h"
 #include "learn/python_text.h"
 #include "learn/trainer.h"
@@ -204,6 +205,7 @@ class LocalInstance {
     Result<InstanceOutcome> Run() {
         const auto begin = SteadyClock::now();
         const std::vector<data::FeatureType> types = TRY(ReadFeatureTypes(options_.feature_types));
+        TRY(learn::AgreeOnParquetColumns(channels_, comm_));
         std::vector<learn::DataSet> sets;
         Result<void> loaded;
         for (const learn::ChannelFiles& channel : channels_) {
@@ -280,7 +282,7 @@ class LocalInstance {
     const TrainCommandOptions& options_;
     const learn::Hyperparameters& parameters_;
     const std::optional<learn::TrainingStart>& start_;
-    const std::vector<learn::ChannelFiles> channels_;
+    std::vector<learn::ChannelFiles> channels_;
     const int num_threads_;
     collective::Comm& comm_;
 };
@@ -411,12 +413,13 @@ Result<void> Train(const TrainCommandOptions& options) {
 
 void AddTrain(CLI::App& app, int& exit_code) {
     auto options = std::make_shared<TrainCommandOptions>();
-    CLI::App* train = app.add_subcommand("train", "train a model from libsvm or CSV files");
+    CLI::App* train = app.add_subcommand("train", "train a model from files of rows");
     train->add_option("--train", options->train, "files or folders to train on")->required()->expected(1, -1);
     train->add_option("--validation", options->validation, "files or folders to evaluate each round on")
         ->expected(1, -1);
     train->add_option("--content-type", options->content_type,
-                      "libsvm (default) or csv (the first column is the label)");
+                      "what the files are, as a channel's ContentType: libsvm (default), csv, parquet (the label comes "
+                      "first), or application/x-recordio-protobuf");
     train->add_option("--feature-types", options->feature_types,
                       "a type for each feature, q for numbers or c for numbers of categories: q,c,c");
     train->add_option("--feature-weights", options->feature_weights,

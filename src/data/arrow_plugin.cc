@@ -240,6 +240,9 @@ class Reader {
             float* const out = values_.data() + column;
             if (array.type_id() == arrow::Type::DICTIONARY) {
                 const auto& coded = static_cast<const arrow::DictionaryArray&>(array);
+                if (static_cast<std::size_t>(column) >= options.columns.size()) {
+                    return At(first_row, column, "its categories were not read beforehand.");
+                }
                 const ParquetColumn& known = options.columns[static_cast<std::size_t>(column)];
                 if (auto issue = CopyCodes(coded, known, out, num_columns)) return At(first_row, column, *issue);
             } else if (!CopyColumn(array, out, num_columns)) {

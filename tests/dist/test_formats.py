@@ -18,6 +18,7 @@ import pytest
 import sagemaker.amazon.common
 import scipy.sparse
 from harness import training
+from harness.server import program
 
 HYPERPARAMETERS = {"objective": "reg:squarederror", "num_round": "4", "max_depth": "4"}
 RECORDIO = "application/x-recordio-protobuf"
@@ -179,3 +180,25 @@ def test_pipe_mode_is_refused_as_the_image_does(tmp_path, tag, content_type, tex
     config.write_text(json.dumps({"train": {"TrainingInputMode": "Pipe", "ContentType": content_type}}))
     done = training.run(root, image_uri=training.image(tag))
     assert done.code != 0 and text in done.failure
+
+
+def test_the_command_agrees_on_categories_too(tmp_path):
+    """`espalier train` over two files whose dictionaries differ, as one instance and as two: the job's model."""
+    random = np.random.default_rng(9)
+    files = {}
+    for part, letters in enumerate(("xy", "zyw")):
+        letter = random.choice(list(letters), 300)
+        number = random.normal(size=300).astype(np.float32)
+        frame = pandas.DataFrame({"y": ((number > 0) ^ (letter == "y")).astype(np.float32), "n": number,
+                                  "l": pandas.Categorical(letter)})
+        files[f"part-{part}"] = frame.to_parquet()
+    hyperparameters = {"objective": "binary:logistic", "num_round": "3", "max_depth": "3"}
+    job = training.run(training.write_root(tmp_path / "job", hyperparameters, {"train": files}, content_type=PARQUET))
+    assert job.code == 0, job.log
+    for instances in (1, 2):
+        model = tmp_path / f"model-{instances}.ubj"
+        command = [str(program("espalier")), "train", "--train", str(tmp_path / "job" / "input" / "data" / "train"), "--content-type",
+                   "parquet", "--instances", str(instances), "--model", str(model)]
+        done = subprocess.run([*command, *(f"{k}={v}" for k, v in hyperparameters.items())], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert model.read_bytes() == job.model.read_bytes()
