@@ -85,6 +85,16 @@ def test_versions_are_numbered_and_approved(clients, group, archive_url):
     assert both["BatchDescribeModelPackageErrorMap"][arns[2]]["ErrorCode"] == "ResourceNotFound"
 
 
+def test_the_same_token_makes_one_version(clients, group, archive_url):
+    arguments = {"ModelPackageGroupName": group, "InferenceSpecification": specification(archive_url)}
+    first, again = (clients.sagemaker.create_model_package(ClientToken="once-only", **arguments) for _ in range(2))
+    assert first["ModelPackageArn"] == again["ModelPackageArn"]
+    other = clients.sagemaker.create_model_package(ClientToken="another", **arguments)
+    assert other["ModelPackageArn"] != first["ModelPackageArn"]
+    listed = clients.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    assert sorted(package["ModelPackageVersion"] for package in listed) == [1, 2]
+
+
 def test_a_package_without_versions(clients, unique, archive_url):
     name = f"P-{unique}"
     arn = clients.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=specification(archive_url))["ModelPackageArn"]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import xgboost
 from harness import training
-from harness.parity import document, labels_of, make_data, paths_of
+from harness.model_match import document, paths_of
+from harness.parity import labels_of, make_data
 from harness.server import program
 
 ROUNDS = 4

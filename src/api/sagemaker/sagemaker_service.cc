@@ -19,9 +19,16 @@ Outcome UnknownOperation(std::string_view operation, bool published) {
     return Outcome::Fail({.type = "UnknownOperationException", .message = std::move(message)});
 }
 
-std::string ReplayKey(const RequestContext& context, std::string_view operation, std::string_view body) {
-    return fmt::format("{}/{}/{}/{}/{}/{:x}", context.scope.account, context.scope.region, operation,
-                       context.invocation_id, body.size(), std::hash<std::string_view>{}(body));
+/// What says that two calls are one: the caller's own token, else the SDK's number of the call. Empty: nothing does.
+std::string CallIdentity(const RequestContext& context, const nlohmann::json& request) {
+    const auto token = request.find("ClientToken");
+    return token != request.end() ? "token " + token->get<std::string>() : context.invocation_id;
+}
+
+std::string ReplayKey(const RequestContext& context, std::string_view operation, std::string_view identity,
+                      std::string_view body) {
+    return fmt::format("{}/{}/{}/{}/{}/{:x}", context.scope.account, context.scope.region, operation, identity,
+                       body.size(), std::hash<std::string_view>{}(body));
 }
 
 }  // namespace
@@ -55,8 +62,9 @@ void SageMakerService::Dispatch(std::string_view operation, std::string_view bod
     if (const std::optional<WireError> error = Validate(*model_.InputOf(operation), request)) {
         return reply(Outcome::Fail(*error));
     }
-    if (!operation.starts_with("Create") || context.invocation_id.empty()) return (*handler)(request, context, reply);
-    if (const std::optional<Reply> recorded = replay_.Begin(ReplayKey(context, operation, body), reply)) {
+    const std::string identity = CallIdentity(context, request);
+    if (!operation.starts_with("Create") || identity.empty()) return (*handler)(request, context, reply);
+    if (const auto recorded = replay_.Begin(ReplayKey(context, operation, identity, body), reply)) {
         (*handler)(request, context, *recorded);
     }
 }
