@@ -1,6 +1,5 @@
 // `espalier train`: a model from files, at a terminal.
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -21,6 +20,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/peak_memory.h"
 #include "base/progress_bar.h"
 #include "collective/self_comm.h"
 #include "collective/thread_comm.h"
@@ -173,8 +173,6 @@ struct InstanceOutcome {
 /// The seconds of each stage as one JSON object, for benchmarks.
 Result<void> WriteTimings(const std::string& path, const InstanceOutcome& outcome, double save_seconds,
                           double total_seconds) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
     const learn::StageSeconds& seconds = outcome.train.seconds;
     std::ofstream file(path);
     file << fmt::format(
@@ -182,8 +180,7 @@ Result<void> WriteTimings(const std::string& path, const InstanceOutcome& outcom
         "\"save_seconds\": {:.6f}, \"total_seconds\": {:.6f}, \"num_rounds\": {}, \"peak_memory_bytes\": {}, "
         "\"bin_memory_bytes\": {}, \"bytes_sent\": {}}}\n",
         outcome.load_seconds, seconds.cuts, seconds.bins, seconds.rounds, save_seconds, total_seconds,
-        outcome.train.num_rounds_done, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024,
-        outcome.train.bin_memory_bytes, outcome.train.bytes_sent);
+        outcome.train.num_rounds_done, PeakMemoryBytes(), outcome.train.bin_memory_bytes, outcome.train.bytes_sent);
     file.close();
     if (!file) return Error(ErrorCode::kIo, "--timings: cannot write " + path);
     return {};

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/peak_memory.h"
 #include "data/row_place.h"
 #include "learn/channel_loader.h"
 #include "learn/checkpoint.h"
@@ -444,14 +444,12 @@ class Instance {
             saved = PublishModel(outcome.model, options_.profile.model_release, folder + "/xgboost-model");
         }
         TRY(AgreeOnErrors(saved.has_value() ? nullptr : &saved.error(), config_.hosts, comm_));
-        rusage usage{};
-        getrusage(RUSAGE_SELF, &usage);
         log_.Info(
             fmt::format("Seconds: load {:.2f}, cut points {:.2f}, bins {:.2f}, {} rounds {:.2f}, save {:.2f}. "
                         "Threads: {}. Bins: {} MB. Peak memory: {} MB. Bytes sent to other instances: {}.",
                         load_seconds, outcome.seconds.cuts, outcome.seconds.bins, outcome.num_rounds_done,
                         outcome.seconds.rounds, SecondsSince(begin), num_threads_, outcome.bin_memory_bytes / 1'000'000,
-                        usage.ru_maxrss / 1000, outcome.bytes_sent));
+                        PeakMemoryBytes() / 1'000'000, outcome.bytes_sent));
         return {};
     }
 
