@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "meta/read_rows.h"
+
 namespace espalier::meta {
 namespace {
 
@@ -36,21 +38,11 @@ using Texts = std::vector<std::pair<std::string, std::string>>;
 
 /// Every row of `text`, whose named parameters are `texts`.
 template <typename Row>
-Result<std::vector<Row>> ReadRows(Database& database, const std::string& text, Texts texts,
-                                  Row (*from_row)(const soci::row&)) {
+Result<std::vector<Row>> ReadAll(Database& database, const std::string& text, Texts texts,
+                                 Row (*from_row)(const soci::row&)) {
+    Conditions values = {.text = "", .texts = std::move(texts)};
     std::vector<Row> rows;
-    TRY(database.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : texts) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) rows.push_back(from_row(row));
-        return {};
-    }));
+    TRY(ReadRows(database, text, values, [&](const soci::row& row) { rows.push_back(from_row(row)); }));
     return rows;
 }
 
@@ -121,8 +113,8 @@ Result<bool> Alarms::Delete(const Scope& scope, const std::string& name, const A
 Result<std::optional<AlarmRecord>> Alarms::Find(const Scope& scope, const std::string& name) {
     const std::string text = fmt::format(
         "SELECT {} FROM alarms WHERE account = :account AND region = :region AND name = :name", kAlarmColumns);
-    std::vector<AlarmRecord> found = TRY(ReadRows(
-        database_, text, {{"account", scope.account}, {"region", scope.region}, {"name", name}}, AlarmFromRow));
+    std::vector<AlarmRecord> found = TRY(
+        ReadAll(database_, text, {{"account", scope.account}, {"region", scope.region}, {"name", name}}, AlarmFromRow));
     if (found.empty()) return std::optional<AlarmRecord>();
     return std::optional(std::move(found[0]));
 }
@@ -141,12 +133,12 @@ Result<std::vector<AlarmRecord>> Alarms::List(const AlarmListQuery& query) {
     }
     const std::string text =
         fmt::format("SELECT {} FROM alarms WHERE {} ORDER BY name LIMIT {}", kAlarmColumns, conditions, query.limit);
-    return ReadRows(database_, text, std::move(texts), AlarmFromRow);
+    return ReadAll(database_, text, std::move(texts), AlarmFromRow);
 }
 
 Result<std::vector<AlarmRecord>> Alarms::All() {
-    return ReadRows(database_, fmt::format("SELECT {} FROM alarms ORDER BY account, region, name", kAlarmColumns), {},
-                    AlarmFromRow);
+    return ReadAll(database_, fmt::format("SELECT {} FROM alarms ORDER BY account, region, name", kAlarmColumns), {},
+                   AlarmFromRow);
 }
 
 Result<std::vector<AlarmHistoryItem>> Alarms::History(const AlarmHistoryQuery& query) {
@@ -165,7 +157,7 @@ Result<std::vector<AlarmHistoryItem>> Alarms::History(const AlarmHistoryQuery& q
     if (query.after_id) conditions += fmt::format(" AND id {} {}", query.newest_first ? '<' : '>', *query.after_id);
     const std::string text = fmt::format("SELECT {} FROM alarm_history WHERE {} ORDER BY id {} LIMIT {}",
                                          kHistoryColumns, conditions, query.newest_first ? "DESC" : "ASC", query.limit);
-    return ReadRows(database_, text, std::move(texts), ItemFromRow);
+    return ReadAll(database_, text, std::move(texts), ItemFromRow);
 }
 
 }  // namespace espalier::meta

@@ -16,19 +16,19 @@ constexpr std::array<std::pair<JobStatus, std::string_view>, 5> kStatusWords = {
     {JobStatus::kStopped, "Stopped"},
 }};
 
-void AddText(JobConditions& conditions, std::string_view condition, std::string name, std::string value) {
+void AddText(Conditions& conditions, std::string_view condition, std::string name, std::string value) {
     conditions.text += fmt::format(" AND {}", condition);
     conditions.texts.emplace_back(std::move(name), std::move(value));
 }
 
-void AddTime(JobConditions& conditions, std::string_view condition, std::string name,
+void AddTime(Conditions& conditions, std::string_view condition, std::string name,
              const std::optional<UnixMillis>& value) {
     if (!value) return;
     conditions.text += fmt::format(" AND {}", condition);
     conditions.integers.emplace_back(std::move(name), *value);
 }
 
-Result<void> AddCursor(JobConditions& conditions, const JobQuery& query) {
+Result<void> AddCursor(Conditions& conditions, const JobQuery& query) {
     conditions.text +=
         fmt::format(" AND ({}, id) {} (:cursor_key, :cursor_id)", ColumnOf(query.sort), query.descending ? "<" : ">");
     const std::string& key = query.after->key;
@@ -89,9 +89,9 @@ JobCursor MakeCursor(JobSort sort, UnixMillis created_at, const std::string& nam
     return {};
 }
 
-Result<JobConditions> ConditionsOf(const JobQuery& query) {
-    JobConditions conditions = {.text = "account = :account AND region = :region",
-                                .texts = {{"account", query.scope.account}, {"region", query.scope.region}}};
+Result<Conditions> ConditionsOf(const JobQuery& query) {
+    Conditions conditions = {.text = "account = :account AND region = :region",
+                             .texts = {{"account", query.scope.account}, {"region", query.scope.region}}};
     if (!query.name_contains.empty()) {
         AddText(conditions, "instr(lower(name), lower(:contains)) > 0", "contains", query.name_contains);
     }
@@ -121,24 +121,6 @@ void DeleteJob(soci::session& sql, std::string_view table, std::int64_t id) {
            "last_id = max(last_id, excluded.last_id)",
         soci::use(name, "name"), soci::use(id, "id");
     sql << fmt::format("DELETE FROM {} WHERE id = :id", table), soci::use(id, "id");
-}
-
-Result<void> ReadRows(Database& database, const std::string& statement_text, JobConditions& values,
-                      const std::function<void(const soci::row&)>& take) {
-    return database.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : values.texts) statement.exchange(soci::use(value, name));
-        for (auto& [name, value] : values.integers) statement.exchange(soci::use(value, name));
-        for (auto& [name, value] : values.reals) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(statement_text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) take(row);
-        return {};
-    });
 }
 
 }  // namespace espalier::meta

@@ -20,19 +20,12 @@
 #include "base/result.h"
 #include "meta/database.h"
 #include "meta/job_query.h"
+#include "meta/read_rows.h"
 
 namespace espalier::meta {
 
-/// The conditions of a query with the values they bind, in order.
-struct JobConditions {
-    std::string text;
-    std::vector<std::pair<std::string, std::string>> texts = {};
-    std::vector<std::pair<std::string, long long>> integers = {};
-    std::vector<std::pair<std::string, double>> reals = {};
-};
-
 /// kInvalidArgument for a cursor that is none of ours.
-Result<JobConditions> ConditionsOf(const JobQuery& query);
+Result<Conditions> ConditionsOf(const JobQuery& query);
 std::string_view ColumnOf(JobSort sort);
 
 /// The id for the next job of `table`, inside the transaction that inserts it. Ids of deleted jobs do not come again.
@@ -40,15 +33,11 @@ std::int64_t NextJobId(soci::session& sql, std::string_view table);
 /// Deletes the job inside a transaction of the caller's.
 void DeleteJob(soci::session& sql, std::string_view table, std::int64_t id);
 
-/// Rows that bind named values and come one by one.
-Result<void> ReadRows(Database& database, const std::string& statement, JobConditions& values,
-                      const std::function<void(const soci::row&)>& take);
-
 /// One page of `table`. `from_row` makes a Job of a row of `columns`; a Job has name, id, status and created_at.
 template <typename Job, typename FromRow>
 Result<JobPage<Job>> ListJobs(Database& database, std::string_view table, std::string_view columns,
                               const JobQuery& query, FromRow&& from_row) {
-    JobConditions conditions = TRY(ConditionsOf(query));
+    Conditions conditions = TRY(ConditionsOf(query));
     const std::string_view direction = query.descending ? "DESC" : "ASC";
     // One row more than asked for tells whether there is a next page.
     const std::string statement =

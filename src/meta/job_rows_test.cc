@@ -49,7 +49,7 @@ class JobRowsTest : public testing::Test {
         }
     }
     /// What SQLite says it would do, in one line.
-    std::string PlanOf(const std::string& statement, JobConditions values) {
+    std::string PlanOf(const std::string& statement, Conditions values) {
         std::string plan;
         EXPECT_TRUE(ReadRows(*database_, "EXPLAIN QUERY PLAN " + statement, values,
                              [&](const soci::row& row) { plan += row.get<std::string>(3) + "; "; }));
@@ -128,7 +128,7 @@ TEST_F(JobRowsTest, APageBeginsBehindItsCursorAndIsNotSorted) {
                 JobQuery query = {.scope = kScope, .sort = sort};
                 if (filtered) query.status = JobStatus::kCompleted;
                 query.after = {.key = sort == JobSort::kCreationTime ? "5" : "x", .id = 5};
-                const JobConditions conditions = *ConditionsOf(query);
+                const Conditions conditions = *ConditionsOf(query);
                 const std::string plan = PlanOf(fmt::format("SELECT id FROM {} WHERE {} ORDER BY {}, id LIMIT 101",
                                                             table, conditions.text, ColumnOf(sort)),
                                                 conditions);

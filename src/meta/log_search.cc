@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "meta/read_rows.h"
+
 namespace espalier::meta {
 namespace {
 
@@ -46,24 +48,14 @@ Result<std::vector<FoundLogEvent>> LogSearch::Find(const LogSearchQuery& query) 
         "ON e.stream_id = s.id WHERE {} ORDER BY e.time, e.stream_id, e.position LIMIT {}",
         conditions, query.limit);
     std::vector<FoundLogEvent> found;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : texts) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) {
-            found.push_back({.stream_id = row.get<long long>(0),
-                             .stream = row.get<std::string>(1),
-                             .event = {.position = row.get<long long>(2),
-                                       .time = row.get<long long>(3),
-                                       .ingested_at = row.get<long long>(4),
-                                       .message = row.get<std::string>(5)}});
-        }
-        return {};
+    Conditions values = {.text = "", .texts = std::move(texts)};
+    TRY(ReadRows(database_, text, values, [&](const soci::row& row) {
+        found.push_back({.stream_id = row.get<long long>(0),
+                         .stream = row.get<std::string>(1),
+                         .event = {.position = row.get<long long>(2),
+                                   .time = row.get<long long>(3),
+                                   .ingested_at = row.get<long long>(4),
+                                   .message = row.get<std::string>(5)}});
     }));
     return found;
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "meta/read_rows.h"
+
 namespace espalier::meta {
 namespace {
 
@@ -120,18 +122,8 @@ Result<std::vector<LogStream>> Logs::Streams(const LogStreamQuery& query) {
         fmt::format("SELECT {} FROM log_streams WHERE {} ORDER BY {} {} LIMIT {}", kStreamColumns, conditions,
                     query.by_last_event ? "last_event_at" : "name", query.descending ? "DESC" : "ASC", query.limit);
     std::vector<LogStream> streams;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : texts) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) streams.push_back(StreamFromRow(row));
-        return {};
-    }));
+    Conditions values = {.text = "", .texts = std::move(texts)};
+    TRY(ReadRows(database_, text, values, [&](const soci::row& row) { streams.push_back(StreamFromRow(row)); }));
     return streams;
 }
 
@@ -180,22 +172,12 @@ Result<std::vector<LogEvent>> Logs::Events(const LogEventQuery& query) {
         "SELECT position, time, ingested_at, message FROM log_events WHERE {} ORDER BY position {} LIMIT {}",
         conditions, query.newest_first ? "DESC" : "ASC", query.limit);
     std::vector<LogEvent> events;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : integers) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) {
-            events.push_back({.position = row.get<long long>(0),
-                              .time = row.get<long long>(1),
-                              .ingested_at = row.get<long long>(2),
-                              .message = row.get<std::string>(3)});
-        }
-        return {};
+    Conditions values = {.text = "", .integers = std::move(integers)};
+    TRY(ReadRows(database_, text, values, [&](const soci::row& row) {
+        events.push_back({.position = row.get<long long>(0),
+                          .time = row.get<long long>(1),
+                          .ingested_at = row.get<long long>(2),
+                          .message = row.get<std::string>(3)});
     }));
     if (query.newest_first) std::reverse(events.begin(), events.end());
     return events;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "meta/read_rows.h"
+
 namespace espalier::meta {
 namespace {
 
@@ -121,22 +123,12 @@ Result<std::vector<MetricId>> MetricSeries::List(const MetricListQuery& query) {
         "{}",
         conditions, query.limit);
     std::vector<MetricId> found;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : texts) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) {
-            found.push_back({.scope = query.scope,
-                             .name_space = row.get<std::string>(0),
-                             .name = row.get<std::string>(1),
-                             .dimensions = row.get<std::string>(2)});
-        }
-        return {};
+    Conditions values = {.text = "", .texts = std::move(texts)};
+    TRY(ReadRows(database_, text, values, [&](const soci::row& row) {
+        found.push_back({.scope = query.scope,
+                         .name_space = row.get<std::string>(0),
+                         .name = row.get<std::string>(1),
+                         .dimensions = row.get<std::string>(2)});
     }));
     return found;
 }

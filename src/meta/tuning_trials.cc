@@ -69,7 +69,7 @@ Result<Number> NumberOf(const std::string& key) {
     return number;
 }
 
-Result<void> AddCursor(JobConditions& conditions, const TrialQuery& query) {
+Result<void> AddCursor(Conditions& conditions, const TrialQuery& query) {
     conditions.text += fmt::format(" AND ({}, number) {} (:cursor_key, :cursor_id)", ColumnOf(query.sort),
                                    query.descending ? "<" : ">");
     const std::string& key = query.after->key;
@@ -115,7 +115,7 @@ Result<void> TuningTrials::Update(const TuningTrial& trial) {
 
 Result<std::vector<TuningTrial>> TuningTrials::All(std::int64_t tuning_id) {
     std::vector<TuningTrial> trials;
-    JobConditions values = {.text = "", .integers = {{"id", tuning_id}}};
+    Conditions values = {.text = "", .integers = {{"id", tuning_id}}};
     TRY(ReadRows(database_, fmt::format("SELECT {} FROM tuning_trials WHERE tuning_id = :id ORDER BY number", kColumns),
                  values, [&](const soci::row& row) { trials.push_back(FromRow(row)); }));
     return trials;
@@ -123,7 +123,7 @@ Result<std::vector<TuningTrial>> TuningTrials::All(std::int64_t tuning_id) {
 
 Result<TuningTrial> TuningTrials::Find(std::int64_t tuning_id, std::int64_t number) {
     std::optional<TuningTrial> found;
-    JobConditions values = {.text = "", .integers = {{"id", tuning_id}, {"number", number}}};
+    Conditions values = {.text = "", .integers = {{"id", tuning_id}, {"number", number}}};
     TRY(ReadRows(database_,
                  fmt::format("SELECT {} FROM tuning_trials WHERE tuning_id = :id AND number = :number", kColumns),
                  values, [&](const soci::row& row) { found = FromRow(row); }));
@@ -133,7 +133,7 @@ Result<TuningTrial> TuningTrials::Find(std::int64_t tuning_id, std::int64_t numb
 
 Result<std::optional<TuningTrial>> TuningTrials::Best(std::int64_t tuning_id, bool greatest) {
     std::optional<TuningTrial> best;
-    JobConditions values = {.text = "", .integers = {{"id", tuning_id}}};
+    Conditions values = {.text = "", .integers = {{"id", tuning_id}}};
     TRY(ReadRows(database_,
                  fmt::format("SELECT {} FROM tuning_trials WHERE tuning_id = :id AND has_objective = 1 ORDER BY "
                              "objective {}, number LIMIT 1",
@@ -144,7 +144,7 @@ Result<std::optional<TuningTrial>> TuningTrials::Best(std::int64_t tuning_id, bo
 
 Result<TrialCounts> TuningTrials::Counts(std::int64_t tuning_id) {
     TrialCounts counts;
-    JobConditions values = {.text = "", .integers = {{"id", tuning_id}}};
+    Conditions values = {.text = "", .integers = {{"id", tuning_id}}};
     TRY(ReadRows(database_,
                  "SELECT status, has_objective, CAST(count(*) AS TEXT) FROM tuning_trials WHERE tuning_id = :id GROUP "
                  "BY status, "
@@ -165,7 +165,7 @@ Result<TrialCounts> TuningTrials::Counts(std::int64_t tuning_id) {
 }
 
 Result<JobPage<TuningTrial>> TuningTrials::List(const TrialQuery& query) {
-    JobConditions conditions = {.text = "tuning_id = :id", .integers = {{"id", query.tuning_id}}};
+    Conditions conditions = {.text = "tuning_id = :id", .integers = {{"id", query.tuning_id}}};
     if (query.status) {
         conditions.text += " AND status = :status";
         conditions.texts.emplace_back("status", std::string(ToString(*query.status)));

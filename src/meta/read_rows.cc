@@ -1,0 +1,23 @@
+#include "meta/read_rows.h"
+
+namespace espalier::meta {
+
+Result<void> ReadRows(Database& database, const std::string& statement_text, Conditions& values,
+                      const std::function<void(const soci::row&)>& take) {
+    return database.Read([&](soci::session& sql) -> Result<void> {
+        soci::row row;
+        soci::statement statement(sql);
+        for (auto& [name, value] : values.texts) statement.exchange(soci::use(value, name));
+        for (auto& [name, value] : values.integers) statement.exchange(soci::use(value, name));
+        for (auto& [name, value] : values.reals) statement.exchange(soci::use(value, name));
+        statement.exchange(soci::into(row));
+        statement.alloc();
+        statement.prepare(statement_text);
+        statement.define_and_bind();
+        statement.execute(false);
+        while (statement.fetch()) take(row);
+        return {};
+    });
+}
+
+}  // namespace espalier::meta

@@ -1,0 +1,29 @@
+// Reads whose conditions are put together at run time. Internal to meta/.
+#pragma once
+
+#include <soci/soci.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "meta/database.h"
+
+namespace espalier::meta {
+
+/// The conditions of a query with the named values they bind.
+struct Conditions {
+    std::string text;
+    std::vector<std::pair<std::string, std::string>> texts = {};
+    std::vector<std::pair<std::string, long long>> integers = {};
+    std::vector<std::pair<std::string, double>> reals = {};
+};
+
+/// `take` is given the rows of `statement` one by one; `values` are bound by their names, its text is the caller's
+/// affair.
+Result<void> ReadRows(Database& database, const std::string& statement, Conditions& values,
+                      const std::function<void(const soci::row&)>& take);
+
+}  // namespace espalier::meta
