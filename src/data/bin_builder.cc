@@ -13,7 +13,7 @@ namespace {
 // A sparse column costs 5 to 8 bytes per present value and a walk over its entries; a dense one 1 byte per row.
 constexpr std::size_t kSparseColumnRatio = 8;
 constexpr std::size_t kCodes = ValueDictionary::kValuesMax;
-// The table of codes takes 1 KB a feature.
+// The table of codes takes 256 or 512 bytes a feature.
 constexpr std::size_t kTabulatedFeaturesMax = 16'384;
 // As many features as have finders and ends of columns in the second cache, and in the pages a core remembers.
 constexpr std::size_t kPartFeatures = 1024;
@@ -64,7 +64,7 @@ void BinBuilder::Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>
     TabulateCodes();
     FindCodes();
     if (with_tiles_) MakeTiles(tiles);
-    std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(tiles.size()));
+    std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(layout_.tiles.size()));
     team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
         DoBlock<Pass::kWrite>(Decode(block, worker), rows_.first_row(block), tiles,
                               cursors[static_cast<std::size_t>(worker)].data());
@@ -120,17 +120,18 @@ void BinBuilder::MakeColumns(std::vector<BinnedColumn>& columns) {
         column.num_bins = layout_.cuts.num_bins(f);
         const auto num_zeros = static_cast<std::uint64_t>(stats_[f].num_zeros);
         const std::uint64_t num_present = stats_[f].num_entries + num_zeros;
+        std::uint32_t& highest_code = stats_[f].highest_code;
+        highest_code = column.num_bins - 1;
+        if (num_present < rows_.num_rows()) highest_code = column.missing_code();
+        if (num_present > 0 && stats_[f].lowest < layout_.cuts.min_values[f]) highest_code = column.below_code();
+        if (num_present > 0 && stats_[f].highest >= layout_.cuts.values[layout_.cuts.offsets[f + 1] - 1]) {
+            highest_code = column.above_code();
+        }
         if (num_present * kSparseColumnRatio < rows_.num_rows()) {
             column.sparse = true;
             column.rows = store_.Make<std::uint32_t>(num_present);
             column.codes = CodeArray(num_present, column.above_code(), store_);
             continue;
-        }
-        std::uint32_t highest_code = column.num_bins - 1;
-        if (num_present < rows_.num_rows()) highest_code = column.missing_code();
-        if (num_present > 0 && stats_[f].lowest < layout_.cuts.min_values[f]) highest_code = column.below_code();
-        if (num_present > 0 && stats_[f].highest >= layout_.cuts.values[layout_.cuts.offsets[f + 1] - 1]) {
-            highest_code = column.above_code();
         }
         column.codes = CodeArray(rows_.num_rows(), highest_code, store_);
         fills_[f] = num_zeros > rows_.num_rows() - num_present ? finders_[f].zero_code() : column.missing_code();
@@ -148,16 +149,8 @@ void BinBuilder::MakeTargets(std::vector<BinnedColumn>& columns) {
         target.skipped_bin = static_cast<std::uint32_t>(layout_.skipped_bin[f]);
         target.last_bin = columns[f].num_bins - 1;
         if (columns[f].sparse) continue;
-        columns[f].codes.Visit([&target](auto& codes) {
-            using Code = typename std::decay_t<decltype(codes)>::value_type;
-            if constexpr (sizeof(Code) == 1) {
-                target.codes8 = codes.data();
-            } else if constexpr (sizeof(Code) == 2) {
-                target.codes16 = codes.data();
-            } else {
-                target.codes32 = codes.data();
-            }
-        });
+        target.codes = columns[f].codes.data();
+        target.code_bytes = static_cast<std::uint8_t>(columns[f].codes.code_bytes());
     }
     for (std::uint32_t t = 0; t < layout_.tiles.size(); ++t) {
         const BinLayout::Tile& tile = layout_.tiles[t];
@@ -177,21 +170,39 @@ void BinBuilder::FindWork() {
     for (std::uint32_t f = end; f-- > 0;) {
         const Target& target = targets_[f];
         const std::uint32_t zero_code = finders_[f].zero_code();
-        const bool dense = target.codes8 != nullptr || target.codes16 != nullptr || target.codes32 != nullptr;
+        const bool dense = target.code_bytes != 0;
         const bool lists_zero = with_tiles_ && std::min(zero_code, target.last_bin) != target.skipped_bin;
         const bool lists_gap = with_tiles_ && layout_.has_missing_cell[f] != 0;
-        next_zero_work_[f] = (dense && fills_[f] != zero_code) || lists_zero ? f : next_zero_work_[f + 1];
-        next_gap_work_[f] = (dense && fills_[f] == zero_code) || lists_gap ? f : next_gap_work_[f + 1];
+        const bool has_zeros = stats_[f].num_zeros > 0;
+        const bool has_gaps =
+            stats_[f].num_entries + static_cast<std::uint64_t>(stats_[f].num_zeros) < rows_.num_rows();
+        const bool works_for_zero = has_zeros && ((dense && fills_[f] != zero_code) || lists_zero);
+        const bool works_for_gap = has_gaps && ((dense && fills_[f] == zero_code) || lists_gap);
+        next_zero_work_[f] = works_for_zero ? f : next_zero_work_[f + 1];
+        next_gap_work_[f] = works_for_gap ? f : next_gap_work_[f + 1];
     }
 }
 
 void BinBuilder::TabulateCodes() {
     if (!rows_.has_codes() || num_features_ > kTabulatedFeaturesMax) return;
-    code_table_.resize(num_features_ * kCodes);
+    std::uint32_t highest = 0;
+    for (std::size_t f = 0; f < num_features_; ++f) highest = std::max(highest, stats_[f].highest_code);
+    if (highest <= 0xFF) {
+        FillTable(code_table8_);
+    } else if (highest <= 0xFFFF) {
+        FillTable(code_table16_);
+    }
+}
+
+template <typename Code>
+void BinBuilder::FillTable(std::vector<Code>& table) {
+    table.resize(num_features_ * kCodes);
     team_.ForEach(num_features_, [&](std::size_t f, int) {
         for (std::size_t code = 0; code < kCodes; ++code) {
-            code_table_[f * kCodes + code] =
-                finders_[f].CodeOf(rows_.dictionary().ValueOf(static_cast<std::uint8_t>(code)));
+            const float value = rows_.dictionary().ValueOf(static_cast<std::uint8_t>(code));
+            // Values that the feature never has may have codes beyond the highest.
+            if (value < stats_[f].lowest || value > stats_[f].highest) continue;
+            table[f * kCodes + code] = static_cast<Code>(finders_[f].CodeOf(value));
         }
     });
 }
@@ -203,7 +214,7 @@ void BinBuilder::ForFeatureParts(Body&& body) {
 }
 
 void BinBuilder::FindCodes() {
-    if (!code_table_.empty() || num_features_ <= kPartFeatures) return;
+    if (!code_table8_.empty() || !code_table16_.empty() || num_features_ <= kPartFeatures) return;
     std::uint64_t num_entries = 0;
     for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
         first_entries_.push_back(num_entries);
@@ -234,7 +245,7 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
         tiles[t].row_offsets[0] = 0;
     }
     if (any_sparse) {
-        std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(tiles.size()));
+        std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(layout_.tiles.size()));
         team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
             DoBlock<Pass::kCount>(Decode(block, worker), rows_.first_row(block), tiles,
                                   cursors[static_cast<std::size_t>(worker)].data());
@@ -270,6 +281,22 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
 template <BinBuilder::Pass kPass>
 void BinBuilder::DoBlock(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles,
                          Cursor* cursors) const {
+    switch (SourceOf(block)) {
+        case Source::kFound:
+            return DoRows<kPass, Source::kFound>(block, first_row, tiles, cursors);
+        case Source::kTable8:
+            return DoRows<kPass, Source::kTable8>(block, first_row, tiles, cursors);
+        case Source::kTable16:
+            return DoRows<kPass, Source::kTable16>(block, first_row, tiles, cursors);
+        case Source::kFinder:
+            return DoRows<kPass, Source::kFinder>(block, first_row, tiles, cursors);
+    }
+}
+
+template <BinBuilder::Pass kPass, BinBuilder::Source kSource>
+void BinBuilder::DoRows(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles,
+                        Cursor* cursors) const {
+    const bool has_gaps = next_gap_work_[0] < num_features_;
     for (std::size_t r = 0; r < block.rows.num_rows; ++r) {
         const std::size_t row = first_row + r;
         for (std::size_t t = 0; t < tiles.size(); ++t) {
@@ -280,7 +307,11 @@ void BinBuilder::DoBlock(const Block& block, std::size_t first_row, std::vector<
                           .cells16 = tiles[t].cells16.data() + (tiles[t].cells16.empty() ? 0 : place),
                           .cells32 = tiles[t].cells32.data() + (tiles[t].cells32.empty() ? 0 : place)};
         }
-        DoRow<kPass>(block, r, row, cursors);
+        if (has_gaps) {
+            DoRowWithGaps<kPass, kSource>(block, r, row, cursors);
+        } else {
+            DoRow<kPass, kSource>(block, r, row, cursors);
+        }
         if (kPass == Pass::kWrite) continue;
         for (std::size_t t = 0; t < tiles.size(); ++t) {
             if (!IsDense(layout_, t)) tiles[t].row_offsets[row + 1] = cursors[t].num_in_row;
@@ -288,9 +319,25 @@ void BinBuilder::DoBlock(const Block& block, std::size_t first_row, std::vector<
     }
 }
 
-// Entries and runs of zeros in the order of features, and the gaps between them.
-template <BinBuilder::Pass kPass>
+// Entries, and between them the zeros that are anybody's business.
+template <BinBuilder::Pass kPass, BinBuilder::Source kSource>
 void BinBuilder::DoRow(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const {
+    std::uint32_t entry = block.rows.entry_offsets[row_in_block];
+    const std::uint32_t entries_end = block.rows.entry_offsets[row_in_block + 1];
+    if (next_zero_work_[0] < num_features_) {
+        for (std::uint32_t r = block.rows.run_offsets[row_in_block]; r < block.rows.run_offsets[row_in_block + 1]; ++r) {
+            const FeatureRun run = block.rows.runs[r];
+            if (next_zero_work_[run.begin] >= run.end) continue;
+            entry = DoEntries<kPass, kSource>(block, entry, entries_end, run.begin, row, cursors);
+            DoZeros<kPass>(run, row, cursors);
+        }
+    }
+    DoEntries<kPass, kSource>(block, entry, entries_end, num_features_, row, cursors);
+}
+
+// Entries and runs of zeros in the order of features, and the gaps between them.
+template <BinBuilder::Pass kPass, BinBuilder::Source kSource>
+void BinBuilder::DoRowWithGaps(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const {
     std::uint32_t entry = block.rows.entry_offsets[row_in_block];
     const std::uint32_t entries_end = block.rows.entry_offsets[row_in_block + 1];
     std::uint32_t run = block.rows.run_offsets[row_in_block];
@@ -302,34 +349,42 @@ void BinBuilder::DoRow(const Block& block, std::size_t row_in_block, std::size_t
         const std::size_t begin = is_entry ? block.rows.features[entry] : block.rows.runs[run].begin;
         if (next < begin) DoGap<kPass>(next, begin, row, cursors);
         if (is_entry) {
-            DoValue<kPass>(begin, CodeOf(block, entry), row, cursors);
-            ++entry;
+            const Target& target = targets_[begin];
+            DoValue<kPass>(target, CodeOf<kSource>(block, entry++), row, layout_.tiles[target.tile].kind,
+                           cursors[target.tile]);
             next = begin + 1;
             continue;
         }
-        next = block.rows.runs[run++].end;
-        for (std::size_t f = next_zero_work_[begin]; f < next; f = next_zero_work_[f + 1]) {
-            DoValue<kPass>(f, finders_[f].zero_code(), row, cursors);
-        }
+        next = block.rows.runs[run].end;
+        DoZeros<kPass>(block.rows.runs[run++], row, cursors);
     }
     if (next < num_features_) DoGap<kPass>(next, num_features_, row, cursors);
 }
 
-template <BinBuilder::Pass kPass>
-void BinBuilder::DoValue(std::size_t feature, std::uint32_t code, std::size_t row, Cursor* cursors) const {
-    const Target& target = targets_[feature];
-    if (kPass == Pass::kWrite) {
-        if (target.codes8 != nullptr) {
-            target.codes8[row] = static_cast<std::uint8_t>(code);
-        } else if (target.codes16 != nullptr) {
-            target.codes16[row] = static_cast<std::uint16_t>(code);
-        } else if (target.codes32 != nullptr) {
-            target.codes32[row] = code;
+// The entries below feature_end, tile by tile, so that a tile's cursor stays in registers. Returns the entry behind.
+template <BinBuilder::Pass kPass, BinBuilder::Source kSource>
+std::uint32_t BinBuilder::DoEntries(const Block& block, std::uint32_t entry, std::uint32_t entries_end,
+                                    std::size_t feature_end, std::size_t row, Cursor* cursors) const {
+    const std::uint32_t* const features = block.rows.features;
+    while (entry < entries_end && features[entry] < feature_end) {
+        const std::uint32_t t = targets_[features[entry]].tile;
+        const BinLayout::Tile& tile = layout_.tiles[t];
+        const std::size_t end = std::min<std::size_t>(feature_end, tile.feature_end);
+        Cursor cursor = cursors[t];
+        for (; entry < entries_end && features[entry] < end; ++entry) {
+            DoValue<kPass>(targets_[features[entry]], CodeOf<kSource>(block, entry), row, tile.kind, cursor);
         }
+        cursors[t] = cursor;
     }
-    if (!with_tiles_) return;
-    const std::uint32_t bin = std::min(code, target.last_bin);
-    if (bin != target.skipped_bin) List<kPass>(target, bin, cursors);
+    return entry;
+}
+
+template <BinBuilder::Pass kPass>
+void BinBuilder::DoZeros(FeatureRun run, std::size_t row, Cursor* cursors) const {
+    for (std::size_t f = next_zero_work_[run.begin]; f < run.end; f = next_zero_work_[f + 1]) {
+        const Target& target = targets_[f];
+        DoValue<kPass>(target, finders_[f].zero_code(), row, layout_.tiles[target.tile].kind, cursors[target.tile]);
+    }
 }
 
 template <BinBuilder::Pass kPass>
@@ -337,28 +392,30 @@ void BinBuilder::DoGap(std::size_t begin, std::size_t end, std::size_t row, Curs
     for (std::size_t f = next_gap_work_[begin]; f < end; f = next_gap_work_[f + 1]) {
         const Target& target = targets_[f];
         const std::uint32_t missing = target.last_bin + 1;
-        if (kPass == Pass::kWrite) {
-            if (target.codes8 != nullptr) {
-                target.codes8[row] = static_cast<std::uint8_t>(missing);
-            } else if (target.codes16 != nullptr) {
-                target.codes16[row] = static_cast<std::uint16_t>(missing);
-            } else if (target.codes32 != nullptr) {
-                target.codes32[row] = missing;
-            }
+        if (kPass == Pass::kWrite) target.SetCode(row, missing);
+        if (with_tiles_ && layout_.has_missing_cell[f] != 0) {
+            List<kPass>(target, missing, layout_.tiles[target.tile].kind, cursors[target.tile]);
         }
-        if (with_tiles_ && layout_.has_missing_cell[f] != 0) List<kPass>(target, missing, cursors);
     }
 }
 
 template <BinBuilder::Pass kPass>
-void BinBuilder::List(const Target& target, std::uint32_t cell, Cursor* cursors) const {
-    Cursor& cursor = cursors[target.tile];
+void BinBuilder::DoValue(const Target& target, std::uint32_t code, std::size_t row, BinLayout::TileKind kind,
+                         Cursor& cursor) const {
+    if (kPass == Pass::kWrite) target.SetCode(row, code);
+    if (!with_tiles_) return;
+    const std::uint32_t bin = std::min(code, target.last_bin);
+    if (bin != target.skipped_bin) List<kPass>(target, bin, kind, cursor);
+}
+
+template <BinBuilder::Pass kPass>
+void BinBuilder::List(const Target& target, std::uint32_t cell, BinLayout::TileKind kind, Cursor& cursor) {
     if (kPass == Pass::kCount) {
         ++cursor.num_in_row;
         return;
     }
     const std::uint32_t listed = target.first_cell + cell;
-    switch (layout_.tiles[target.tile].kind) {
+    switch (kind) {
         case BinLayout::TileKind::kSparse16:
             *cursor.cells16++ = static_cast<std::uint16_t>(listed);
             break;
@@ -374,13 +431,34 @@ void BinBuilder::List(const Target& target, std::uint32_t cell, Cursor* cursors)
     }
 }
 
+BinBuilder::Source BinBuilder::SourceOf(const Block& block) const {
+    if (block.codes != nullptr) return Source::kFound;
+    if (block.rows.codes == nullptr) return Source::kFinder;
+    if (!code_table8_.empty()) return Source::kTable8;
+    return code_table16_.empty() ? Source::kFinder : Source::kTable16;
+}
+
+template <BinBuilder::Source kSource>
 std::uint32_t BinBuilder::CodeOf(const Block& block, std::size_t entry) const {
-    if (block.codes != nullptr) return block.codes[entry];
+    if (kSource == Source::kFound) return block.codes[entry];
     const std::uint32_t feature = block.rows.features[entry];
-    if (block.rows.codes != nullptr && !code_table_.empty()) {
-        return code_table_[std::size_t{feature} * kCodes + block.rows.codes[entry]];
-    }
+    if (kSource == Source::kTable8) return code_table8_[std::size_t{feature} * kCodes + block.rows.codes[entry]];
+    if (kSource == Source::kTable16) return code_table16_[std::size_t{feature} * kCodes + block.rows.codes[entry]];
     return finders_[feature].CodeOf(ValueOf(block.rows, entry));
+}
+
+std::uint32_t BinBuilder::CodeOf(const Block& block, std::size_t entry) const {
+    switch (SourceOf(block)) {
+        case Source::kFound:
+            return CodeOf<Source::kFound>(block, entry);
+        case Source::kTable8:
+            return CodeOf<Source::kTable8>(block, entry);
+        case Source::kTable16:
+            return CodeOf<Source::kTable16>(block, entry);
+        case Source::kFinder:
+            break;
+    }
+    return CodeOf<Source::kFinder>(block, entry);
 }
 
 void BinBuilder::FillSparseColumns(std::vector<BinnedColumn>& columns) {

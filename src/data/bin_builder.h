@@ -32,18 +32,29 @@ class BinBuilder {
         std::int64_t num_zeros = 0;     ///< while counting: differences
         float lowest = 0;
         float highest = 0;
+        std::uint32_t highest_code = 0;  ///< of a value, or of a missing one
     };
-    /// Where the values of a feature go.
+    /// Where the values of a feature go. 32 bytes, for every value comes by here.
     struct Target {
-        std::uint8_t* codes8 = nullptr;  ///< at most one of the three, none for a sparse column
-        std::uint16_t* codes16 = nullptr;
-        std::uint32_t* codes32 = nullptr;
+        void* codes = nullptr;          ///< of a dense column
         std::uint32_t skipped_bin = 0;  ///< BinLayout::kNothingSkipped equals no bin
         std::uint32_t last_bin = 0;
-        std::uint32_t first_cell = 0;  ///< what the listed cells are counted from
-        std::uint32_t tile = 0;
+        std::uint32_t first_cell = 0;    ///< what the listed cells are counted from
         std::uint32_t place_in_row = 0;  ///< of a dense tile
+        std::uint32_t tile = 0;
+        std::uint8_t code_bytes = 0;  ///< 1, 2 or 4; 0 for a sparse column
+
+        void SetCode(std::size_t row, std::uint32_t code) const {
+            if (code_bytes == 1) {
+                static_cast<std::uint8_t*>(codes)[row] = static_cast<std::uint8_t>(code);
+            } else if (code_bytes == 2) {
+                static_cast<std::uint16_t*>(codes)[row] = static_cast<std::uint16_t>(code);
+            } else if (code_bytes == 4) {
+                static_cast<std::uint32_t*>(codes)[row] = code;
+            }
+        }
     };
+    static_assert(sizeof(Target) == 32);
     /// Where the cells of one tile go, for one worker.
     struct Cursor {
         std::uint8_t* cells8 = nullptr;  ///< one of the three: where the row (dense), the next cell (sparse) begins
@@ -56,12 +67,16 @@ class BinBuilder {
         BlockView rows;
         const std::uint32_t* codes = nullptr;  ///< [entries], where they were found beforehand
     };
+    /// Where the code of an entry comes from.
+    enum class Source { kFound, kTable8, kTable16, kFinder };
 
     void FindStats();
     void MakeColumns(std::vector<BinnedColumn>& columns);
     void MakeTargets(std::vector<BinnedColumn>& columns);
     void FindWork();
     void TabulateCodes();
+    template <typename Code>
+    void FillTable(std::vector<Code>& table);
     void FindCodes();
     void MakeTiles(std::vector<BinnedTile>& tiles);
     void FillSparseColumns(std::vector<BinnedColumn>& columns);
@@ -78,14 +93,27 @@ class BinBuilder {
 
     template <Pass kPass>
     void DoBlock(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
-    template <Pass kPass>
+    template <Pass kPass, Source kSource>
+    void DoRows(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
+    template <Pass kPass, Source kSource>
     void DoRow(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
+    template <Pass kPass, Source kSource>
+    void DoRowWithGaps(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
+    template <Pass kPass, Source kSource>
+    std::uint32_t DoEntries(const Block& block, std::uint32_t entry, std::uint32_t entries_end, std::size_t feature_end,
+                            std::size_t row, Cursor* cursors) const;
     template <Pass kPass>
-    void DoValue(std::size_t feature, std::uint32_t code, std::size_t row, Cursor* cursors) const;
+    void DoZeros(FeatureRun run, std::size_t row, Cursor* cursors) const;
     template <Pass kPass>
     void DoGap(std::size_t begin, std::size_t end, std::size_t row, Cursor* cursors) const;
     template <Pass kPass>
-    void List(const Target& target, std::uint32_t cell, Cursor* cursors) const;
+    void DoValue(const Target& target, std::uint32_t code, std::size_t row, BinLayout::TileKind kind,
+                 Cursor& cursor) const;
+    template <Pass kPass>
+    static void List(const Target& target, std::uint32_t cell, BinLayout::TileKind kind, Cursor& cursor);
+    Source SourceOf(const Block& block) const;
+    template <Source kSource>
+    std::uint32_t CodeOf(const Block& block, std::size_t entry) const;
     std::uint32_t CodeOf(const Block& block, std::size_t entry) const;
 
     const CompactRows& rows_;
@@ -99,7 +127,10 @@ class BinBuilder {
     std::vector<FeatureStats> stats_;
     std::vector<std::uint32_t> fills_;  ///< what a dense column holds where nothing is written
     std::vector<Target> targets_;
-    std::vector<std::uint32_t> code_table_;  ///< [features x dictionary codes], or empty when that would be too large
+    /// [features x dictionary codes], at most one of the two: the narrower it is, the more of it stays in the second
+    /// cache.
+    std::vector<std::uint8_t> code_table8_;
+    std::vector<std::uint16_t> code_table16_;
     std::vector<std::uint64_t> first_entries_;  ///< [blocks] of found_codes_
     StoredArray<std::uint32_t> found_codes_;    ///< [entries], or empty
     /// [features + 1] the first feature from here on that has something to do for a 0, and for a missing value.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -68,6 +69,19 @@ struct ZeroText {
         for (std::size_t d = 1; d < digits; ++d) start += (kDecades[d] - kDecades[d - 1]) * EntryLength(d);
         return start;
     }
+    /// bytes / EntryLength(digits), without a division.
+    static std::size_t WholeEntries(std::size_t bytes, std::size_t digits) {
+        switch (digits) {
+            case 1:
+                return bytes / EntryLength(1);
+            case 2:
+                return bytes / EntryLength(2);
+            case 3:
+                return bytes / EntryLength(3);
+            default:
+                return bytes / EntryLength(4);
+        }
+    }
     static constexpr std::size_t kBytes = DecadeStart(5);
 
     std::array<char, kBytes + sizeof(std::uint64_t)> bytes{};
@@ -126,7 +140,7 @@ const char* SkipZeroEntries(const ZeroText<kZeroLength>& zeros, const char* p, s
             zeros.bytes.data() + zeros.DecadeStart(digits) + (index - zeros.kDecades[digits - 1]) * length;
         std::size_t bytes_max = (std::min(zeros.kDecades[digits], end) - index) * length;
         std::size_t same = kernels::MatchLength(p, expected, bytes_max);
-        auto whole = static_cast<std::uint32_t>(same / length);
+        auto whole = static_cast<std::uint32_t>(zeros.WholeEntries(same, digits));
         p += whole * length;
         index += whole;
         if (whole > 0) last_length = length;
@@ -146,29 +160,44 @@ class FractionValues {
     /// Begins a block. Data that does not repeat itself uses up the misses and goes on without.
     void Begin() { misses_left_ = kMissesMax; }
 
-    /// As ParseFloat.
-    const char* Parse(const char* p, const char* end, float& value) {
-        std::uint64_t word = Load8(p + 2);
-        int digits = CountDigits(word);
-        const char* stop = p + 2 + digits;
-        bool fits = *p == '0' && p[1] == '.' && digits > 0 && misses_left_ > 0;
-        bool goes_on = (static_cast<unsigned>(digits == 8) & static_cast<unsigned>(kernels::IsDigit(*stop))) != 0;
-        if (!fits || goes_on) return ParseFloat(p, end, value);
-        std::uint64_t key = word << (64 - 8 * digits);  // no digit is a zero byte, so the length is in it
+    /// The value of the token at p if it is a fraction of 1 to 8 digits that was seen before or can be learnt; then
+    /// `stop` is the place behind it. Else nullptr, and nothing is known of the token.
+    const float* Find(const char* p, const char* end, const char*& stop) {
+        const std::uint64_t word = Load8(p + 2);
+        const int digits = CountDigits(word);
+        if (digits == 0) return nullptr;
+        stop = p + 2 + digits;
+        const std::uint64_t key = word << (64 - 8 * digits);  // no digit is a zero byte, so the length is in it
         std::size_t slot = (key * 0x9E3779B97F4A7C15ULL) >> (64 - kSlotBits);
-        if (keys_[slot] != key || !EndsToken(*stop)) {
-            --misses_left_;
-            if (ParseFloat(p, end, value) != stop) return ParseFloat(p, end, value);
-            keys_[slot] = key;
-            values_[slot] = value;
-        }
-        value = values_[slot];
-        return stop;
+        if (keys_[slot] != key) slot ^= 1;
+        const bool known = keys_[slot] == key;
+        if (known && Load2(p) == kFractionText && EndsToken(*stop)) return &values_[slot];
+        return known || misses_left_ == 0 ? nullptr : Learn(p, end, stop, key, slot);
     }
 
   private:
-    static constexpr int kSlotBits = 10;
+    static constexpr int kSlotBits = 11;
     static constexpr int kMissesMax = 8192;
+    static constexpr std::uint16_t kFractionText = 0x2E30;  // "0."
+
+    static std::uint16_t Load2(const char* p) {
+        std::uint16_t word;
+        std::memcpy(&word, p, sizeof word);
+        return word;
+    }
+
+    // Two slots for a key; a taken pair gives way now and then only, so that three keys of one pair don't chase each
+    // other.
+    const float* Learn(const char* p, const char* end, const char* stop, std::uint64_t key, std::size_t slot) {
+        --misses_left_;
+        float value;
+        if (Load2(p) != kFractionText || ParseFloat(p, end, value) != stop || !EndsToken(*stop)) return nullptr;
+        if (keys_[slot] != 0) slot ^= 1;
+        if (keys_[slot] != 0 && misses_left_ % 16 != 0) return nullptr;
+        keys_[slot] = key;
+        values_[slot] = value;
+        return &values_[slot];
+    }
 
     std::array<std::uint64_t, 1 << kSlotBits> keys_{};
     std::array<float, 1 << kSlotBits> values_{};
@@ -329,6 +358,13 @@ class Parser {
                 writer_.Add(static_cast<std::uint32_t>(index), 1.0F);
                 continue;
             }
+            const char* stop = nullptr;
+            const float* known = fractions_ != nullptr ? fractions_->Find(p, text_.end, stop) : nullptr;
+            if (known != nullptr && *known != 0.0F) {
+                writer_.AddNonzero(static_cast<std::uint32_t>(index), *known);
+                p = stop;
+                continue;
+            }
             if (*p == '0') {
                 if (const char* behind = ParseZeros(p, index, expected); behind != nullptr) {
                     p = behind;
@@ -336,8 +372,7 @@ class Parser {
                 }
             }
             float value;
-            const char* stop =
-                fractions_ != nullptr ? fractions_->Parse(p, text_.end, value) : ParseFloat(p, text_.end, value);
+            stop = ParseFloat(p, text_.end, value);
             if (stop == nullptr || !EndsToken(*stop)) return FailValue(p, index);
             if (!(std::abs(value) <= std::numeric_limits<float>::max())) {
                 if (std::isinf(value)) return FailInfinite(p);

@@ -1,6 +1,6 @@
 // What text parsers write their rows with: one writer per form of rows, the same calls on each.
 //
-// A parser calls Add and AddZeros in the text's order, EndRow behind each row, Finish at the end. Arrays are sized once
+// A parser calls Add, AddNonzero and AddZeros in the text's order, EndRow behind each row, Finish at the end. Arrays are sized once
 // for the worst the text can hold (an entry takes at least two bytes) and cut by Finish; pages nobody wrote to cost
 // nothing. A row may be written in any order of features and is then put right by TakeRow, sorting, and Add again.
 // Confined to one parse.
@@ -29,6 +29,8 @@ class RowBlockWriter {
         block.feature_idx.resize(num_entries_ + worst);
         block.values.resize(num_entries_ + worst);
         block.zero_runs.resize(num_runs_ + worst);
+        features_ = block.feature_idx.data();
+        values_ = block.values.data();
         row_entry_ = num_entries_;
         row_run_ = num_runs_;
     }
@@ -38,8 +40,12 @@ class RowBlockWriter {
             AddZeros(feature, 1);
             return;
         }
-        block_.feature_idx[num_entries_] = feature;
-        block_.values[num_entries_++] = value;
+        AddNonzero(feature, value);
+    }
+
+    void AddNonzero(std::uint32_t feature, float value) {
+        features_[num_entries_] = feature;
+        values_[num_entries_++] = value;
     }
 
     void AddZeros(std::uint32_t first, std::uint32_t count) {
@@ -85,6 +91,8 @@ class RowBlockWriter {
 
   private:
     RowBlock& block_;
+    std::uint32_t* features_;
+    float* values_;
     std::size_t num_entries_;
     std::size_t num_runs_ = 0;
     std::size_t row_entry_ = 0;  // where the unfinished row begins
@@ -105,6 +113,8 @@ class FeatureRowsWriter {
         rows_.feature_idx[num_entries_] = feature;
         rows_.values[num_entries_++] = value;
     }
+
+    void AddNonzero(std::uint32_t feature, float value) { Add(feature, value); }
 
     void AddZeros(std::uint32_t first, std::uint32_t count) {
         std::uint32_t* features = rows_.feature_idx.data() + num_entries_;

@@ -1,5 +1,7 @@
 #include "data/stored_array.h"
 
+#include <sys/mman.h>
+
 #include "base/mapped_memory.h"
 
 namespace espalier::data {
@@ -8,6 +10,17 @@ namespace {
 
 // Small arrays share a file: each file is a mapping, and a process may have some ten thousands of them.
 constexpr std::size_t kScratchFileBytes = std::size_t{64} << 20;
+
+// What the kernel can map at once.
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+constexpr std::size_t kSlabBytes = 4 * kHugePageBytes;
+
+std::shared_ptr<void> NewBytes(std::size_t bytes, std::size_t alignment) {
+    void* place = ::operator new(bytes, std::align_val_t{alignment});
+    // Advice only: small pages do as well.
+    if (alignment == kHugePageBytes) (void)::madvise(place, bytes, MADV_HUGEPAGE);
+    return {place, [alignment](void* p) { ::operator delete(p, std::align_val_t{alignment}); }};
+}
 
 }  // namespace
 
@@ -32,10 +45,24 @@ std::pair<void*, std::shared_ptr<const void>> ArrayStore::Allocate(std::size_t b
         return {place, scratch_};
     }
     heap_bytes_left_ -= std::min(heap_bytes_left_, rounded);
-    void* place = ::operator new(rounded, std::align_val_t{kLineBytes});
-    return {place, std::shared_ptr<const void>(place, [](const void* p) {
-                ::operator delete(const_cast<void*>(p), std::align_val_t{kLineBytes});
-            })};
+    return AllocateOnHeap(rounded);
+}
+
+std::pair<void*, std::shared_ptr<const void>> ArrayStore::AllocateOnHeap(std::size_t bytes) {
+    heap_bytes_ += bytes;
+    // Small data needs no slab: a huge page is cleared as a whole at its first touch.
+    if (bytes > kSlabBytes / 4 || heap_bytes_ < kHugePageBytes) {
+        auto own = NewBytes(bytes, bytes < kHugePageBytes ? kLineBytes : kHugePageBytes);
+        return {own.get(), own};
+    }
+    if (bytes > slab_room_.size()) {
+        auto slab = NewBytes(kSlabBytes, kHugePageBytes);
+        slab_room_ = {static_cast<std::byte*>(slab.get()), kSlabBytes};
+        slab_ = slab;
+    }
+    void* place = slab_room_.data();
+    slab_room_ = slab_room_.subspan(bytes);
+    return {place, slab_};
 }
 
 Result<void> ArrayStore::status() const {

@@ -1,7 +1,9 @@
 // StoredArray: numbers whose memory is the heap's, a scratch file's, or a mapped file's; whoever reads them does not
 // see which. ArrayStore makes them. Every array begins at a cache line, so that rows of 32 or 64 bytes lie in one line.
+// On the heap small arrays share slabs of huge pages: a matrix has a thousand columns, and whoever writes a row of it
+// touches them all.
 //
-// Copies share the elements. Thread-safe to read; different elements may be set at once.
+// Copies share the elements; a slab lives as long as any of its arrays. Thread-safe to read; different elements may be set at once.
 #pragma once
 
 #include <algorithm>
@@ -69,10 +71,14 @@ class ArrayStore {
 
   private:
     std::pair<void*, std::shared_ptr<const void>> Allocate(std::size_t bytes);
+    std::pair<void*, std::shared_ptr<const void>> AllocateOnHeap(std::size_t bytes);
     bool MakeRoom(std::size_t bytes);
 
     std::string folder_;
     std::size_t heap_bytes_left_ = ~std::size_t{0};
+    std::size_t heap_bytes_ = 0;  ///< handed out so far
+    std::shared_ptr<const void> slab_;
+    std::span<std::byte> slab_room_;  ///< of the newest slab
     std::shared_ptr<const void> scratch_;
     std::span<std::byte> room_;  ///< of the newest scratch file
     std::size_t scratch_bytes_ = 0;

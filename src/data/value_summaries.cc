@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kCodes = ValueDictionary::kValuesMax;
 // Weights by (feature, code) take 2 KB a feature and worker; with more features codes are turned into floats.
 constexpr std::size_t kCountedFeaturesMax = 32'768;
+// As many rows as 16 bits count.
+constexpr std::size_t kNewRowsMax = 0xFFFF;
 // Columns of floats are gathered while they have no more than this many values together: 64 MB, with weights 128 MB.
 constexpr std::uint64_t kGatheredMax = std::uint64_t{16} << 20;
 
@@ -23,6 +25,10 @@ struct Counts {
     std::vector<std::int64_t> zero_weight;   ///< [features + 1] differences
     std::vector<std::int64_t> zero_count;    ///< [features + 1] differences
     std::vector<std::int64_t> code_weights;  ///< [features x codes]
+    /// [features x codes] of the last few rows, where all rows count 1: a quarter of code_weights, so that it stays in
+    /// the second cache.
+    std::vector<std::uint16_t> new_codes;
+    std::size_t num_new_rows = 0;
     std::vector<std::uint64_t> code_count;   ///< [features] coded entries
     std::vector<std::uint64_t> float_count;  ///< [features]
 };
@@ -78,6 +84,7 @@ class Summarizer {
             CountBlock(decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block), rows_.first_row(block),
                        counts);
         });
+        for (Counts& counts : of_worker) AddNewCodes(counts);
         Begin(total_);
         const auto add = [](auto& all, const auto& part) {
             for (std::size_t i = 0; i < part.size(); ++i) all[i] += part[i];
@@ -97,6 +104,7 @@ class Summarizer {
         counts.zero_weight.assign(num_features_ + 1, 0);
         counts.zero_count.assign(num_features_ + 1, 0);
         counts.code_weights.assign(counts_codes_ ? num_features_ * kCodes : 0, 0);
+        if (weight_units_.empty()) counts.new_codes.assign(counts.code_weights.size(), 0);
         counts.code_count.assign(num_features_, 0);
         counts.float_count.assign(num_features_, 0);
     }
@@ -111,14 +119,33 @@ class Summarizer {
                 ++counts.zero_count[run.begin];
                 --counts.zero_count[run.end];
             }
-            if (!counted(block)) continue;
+            if (!counted(block) || weight_units_.empty()) continue;
             for (std::uint32_t e = block.entry_offsets[row]; e < block.entry_offsets[row + 1]; ++e) {
                 counts.code_weights[std::size_t{block.features[e]} * kCodes + block.codes[e]] += weight;
             }
         }
+        if (counted(block) && weight_units_.empty()) CountCodes(block, counts);
         const std::uint32_t num_entries = block.entry_offsets[block.num_rows];
         std::vector<std::uint64_t>& entries = counted(block) ? counts.code_count : counts.float_count;
         for (std::uint32_t e = 0; e < num_entries; ++e) ++entries[block.features[e]];
+    }
+
+    /// Of rows that count 1 each.
+    void CountCodes(const BlockView& block, Counts& counts) const {
+        for (std::size_t begin = 0; begin < block.num_rows; begin += kNewRowsMax) {
+            const std::size_t end = std::min<std::size_t>(begin + kNewRowsMax, block.num_rows);
+            if (counts.num_new_rows + (end - begin) > kNewRowsMax) AddNewCodes(counts);
+            counts.num_new_rows += end - begin;
+            for (std::uint32_t e = block.entry_offsets[begin]; e < block.entry_offsets[end]; ++e) {
+                ++counts.new_codes[std::size_t{block.features[e]} * kCodes + block.codes[e]];
+            }
+        }
+    }
+
+    static void AddNewCodes(Counts& counts) {
+        for (std::size_t i = 0; i < counts.new_codes.size(); ++i) counts.code_weights[i] += counts.new_codes[i];
+        std::fill(counts.new_codes.begin(), counts.new_codes.end(), std::uint16_t{0});
+        counts.num_new_rows = 0;
     }
 
     /// Zeros and coded values of a feature.
