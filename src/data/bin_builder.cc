@@ -325,7 +325,8 @@ void BinBuilder::DoRow(const Block& block, std::size_t row_in_block, std::size_t
     std::uint32_t entry = block.rows.entry_offsets[row_in_block];
     const std::uint32_t entries_end = block.rows.entry_offsets[row_in_block + 1];
     if (next_zero_work_[0] < num_features_) {
-        for (std::uint32_t r = block.rows.run_offsets[row_in_block]; r < block.rows.run_offsets[row_in_block + 1]; ++r) {
+        for (std::uint32_t r = block.rows.run_offsets[row_in_block]; r < block.rows.run_offsets[row_in_block + 1];
+             ++r) {
             const FeatureRun run = block.rows.runs[r];
             if (next_zero_work_[run.begin] >= run.end) continue;
             entry = DoEntries<kPass, kSource>(block, entry, entries_end, run.begin, row, cursors);

@@ -1,9 +1,9 @@
 // What text parsers write their rows with: one writer per form of rows, the same calls on each.
 //
-// A parser calls Add, AddNonzero and AddZeros in the text's order, EndRow behind each row, Finish at the end. Arrays are sized once
-// for the worst the text can hold (an entry takes at least two bytes) and cut by Finish; pages nobody wrote to cost
-// nothing. A row may be written in any order of features and is then put right by TakeRow, sorting, and Add again.
-// Confined to one parse.
+// A parser calls Add, AddNonzero and AddZeros in the text's order, EndRow behind each row, Finish at the end. Arrays
+// are sized once for the worst the text can hold (an entry takes at least two bytes) and cut by Finish; pages nobody
+// wrote to cost nothing. A row may be written in any order of features and is then put right by TakeRow, sorting, and
+// Add again. Confined to one parse.
 #pragma once
 
 #include <algorithm>

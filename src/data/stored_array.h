@@ -3,7 +3,8 @@
 // On the heap small arrays share slabs of huge pages: a matrix has a thousand columns, and whoever writes a row of it
 // touches them all.
 //
-// Copies share the elements; a slab lives as long as any of its arrays. Thread-safe to read; different elements may be set at once.
+// Copies share the elements; a slab lives as long as any of its arrays. Thread-safe to read; different elements may be
+// set at once.
 #pragma once
 
 #include <algorithm>
