@@ -1,12 +1,15 @@
 // Which rows of a data set are in which node of the trees that grow.
 //
-// Nouns: segment (the rows of one node, contiguous in its tree's row list, rising), split (a node whose rows are sent
-// to two children). Steps of Split: rows are cut into blocks; each block sorts its rows into left and right beside the
-// list; then blocks are copied back to where they belong. The order within a node stays rising, whatever the number of
-// threads. Memory: 4 bytes per row and tree, and as much again as scratch for both sides. Confined to the trainer's
-// thread.
+// Nouns: segment (the rows of one node, contiguous in one of its tree's two row lists, rising), split (a node whose
+// rows are sent to two children). Steps of Split: rows are cut into blocks; each block puts its left rows before its
+// right ones where it lies; the blocks of a node that has several are then copied to where they belong in the other
+// list. The order within a node stays rising, whatever the number of threads. What this costs is mostly memory: 8 bytes
+// are moved per row of a small node, 16 per row of a large one. Memory: 8 bytes per row and tree (4 without a matrix).
+// Confined to the trainer's thread.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -36,7 +39,7 @@ class RowPartition {
     RowPartition(std::size_t num_rows, std::size_t num_trees);
 
     /// Every row is in node 0 of every tree again.
-    void Reset(WorkerTeam& team);
+    void Reset();
 
     /// Carries out splits of different nodes.
     void Split(std::span<const NodeSplit> splits, WorkerTeam& team);
@@ -51,14 +54,16 @@ class RowPartition {
     /// Rows of a node that was the root or a child of a split. Valid until the next Split of it, MoveLeaves or Reset.
     std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node) const {
         const Segment& segment = segments_[tree][node];
-        return {rows_.data() + tree * num_rows_ + segment.begin, segment.end - segment.begin};
+        return {RowsAt(tree, segment), segment.end - segment.begin};
     }
     std::size_t num_rows() const { return num_rows_; }
 
   private:
+    enum class List : std::uint8_t { kFirst, kSecond, kAll };  ///< kAll: the rows in order, which every root has
     struct Segment {
         std::uint32_t begin = 0;
         std::uint32_t end = 0;
+        List list = List::kFirst;
     };
     struct Block {
         std::uint32_t split = 0;
@@ -67,17 +72,32 @@ class RowPartition {
         std::uint32_t num_left = 0;
         std::uint32_t left_to = 0;
         std::uint32_t right_to = 0;
+        bool moves = false;  ///< to the other list
     };
-    std::uint32_t SortBlock(const NodeSplit& split, const Block& block);
+    /// Of one worker: codes beside the rows of a block, and the rows that go right.
+    struct Scratch {
+        std::vector<std::byte> codes;
+        std::vector<std::uint32_t> right;
+    };
+    static List ListOfChildren(List list) { return list == List::kSecond ? List::kSecond : List::kFirst; }
+    const std::uint32_t* RowsAt(std::uint32_t tree, const Segment& segment) const {
+        if (segment.list == List::kAll) return all_rows_.data() + segment.begin;
+        return lists_[static_cast<std::size_t>(segment.list)].data() + tree * num_rows_ + segment.begin;
+    }
+    void PlanBlocks(std::span<const NodeSplit> splits, WorkerTeam& team);
+    /// Left rows, then right rows; returns how many are left.
+    std::uint32_t SortBlock(const NodeSplit& split, const Block& block, Scratch& scratch);
+    /// The children's segments, and where the blocks go.
+    void PlaceChildren(std::span<const NodeSplit> splits);
 
     const data::BinnedMatrix* const matrix_;  ///< null: rows are only placed
     const std::size_t num_rows_;
     const std::size_t num_trees_;
-    std::vector<std::uint32_t> rows_;             ///< [trees x rows]
-    std::vector<std::uint32_t> left_rows_;        ///< [trees x rows] scratch, with a matrix
-    std::vector<std::uint32_t> right_rows_;       ///< [trees x rows] scratch
-    std::vector<std::vector<Segment>> segments_;  ///< [trees][nodes]
+    std::vector<std::uint32_t> all_rows_;              ///< 0, 1, 2 …, with a matrix
+    std::array<std::vector<std::uint32_t>, 2> lists_;  ///< [trees x rows] each; the second with a matrix only
+    std::vector<std::vector<Segment>> segments_;       ///< [trees][nodes]
     std::vector<Block> blocks_;
+    std::vector<Scratch> scratch_;  ///< [workers]
 };
 
 }  // namespace espalier::learn

@@ -62,9 +62,9 @@ class TreeGrowerOf final : public TreeGrower {
             trees_[tree].gain = GainParamsOf(params_, scales[gradients_.SourceOf(tree)], kPacked);
         }
         const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales));
-        partition_.Reset(team_);
+        partition_.Reset();
         if (eval_rows_.empty()) {
-            for (auto& eval : eval_partitions_) eval->Reset(team_);
+            for (auto& eval : eval_partitions_) eval->Reset();
         }
         TRY(BuildRoots(sums));
         for (;;) {

@@ -59,8 +59,8 @@ class VectorGrower final : public TreeGrower {
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                           std::span<const float> hess, std::span<const GroupScale> scales) override {
         iteration_ = iteration;
-        partition_.Reset(team_);
-        for (auto& eval : eval_partitions_) eval->Reset(team_);
+        partition_.Reset();
+        for (auto& eval : eval_partitions_) eval->Reset();
         std::vector<model::Tree> grown;
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
             const std::size_t first = gradients_.FirstSourceOf(tree);
