@@ -13,6 +13,8 @@ namespace {
 // A sparse column costs 5 to 8 bytes per present value and a walk over its entries; a dense one 1 byte per row.
 constexpr std::size_t kSparseColumnRatio = 8;
 constexpr std::size_t kCodes = ValueDictionary::kValuesMax;
+// Lists are padded when that adds at most an eighth to what is added up.
+constexpr std::uint64_t kPaddedShare = 8;
 // The table of codes takes 256 or 512 bytes a feature.
 constexpr std::size_t kTabulatedFeaturesMax = 16'384;
 // As many features as have finders and ends of columns in the second cache, and in the pages a core remembers.
@@ -252,14 +254,14 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
         });
     }
     for (std::size_t t = 0; t < tiles.size(); ++t) {
+        if (layout_.tiles[t].kind == BinLayout::TileKind::kSparse16) PadLists(tiles[t]);
         std::uint64_t num_cells = std::uint64_t{tiles[t].stride} * rows_.num_rows();
-        if (!IsDense(layout_, t)) {
-            for (std::uint32_t& offset : tiles[t].row_offsets) {
-                num_cells += offset;
-                offset = static_cast<std::uint32_t>(num_cells);
-            }
-            CHECK(num_cells <= std::numeric_limits<std::uint32_t>::max(), "{} listed cells in one tile", num_cells);
+        for (std::uint32_t& offset : tiles[t].row_offsets) {
+            num_cells += offset;
+            offset = static_cast<std::uint32_t>(num_cells);
         }
+        CHECK(!tiles[t].row_offsets.empty() || num_cells <= std::numeric_limits<std::uint32_t>::max(),
+              "{} listed cells in one tile", num_cells);
         switch (layout_.tiles[t].kind) {
             case BinLayout::TileKind::kDense8:
                 tiles[t].cells8 = store_.Make<std::uint8_t>(num_cells);
@@ -268,6 +270,12 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
                     std::fill(tiles[t].cells8.begin(), tiles[t].cells8.end(), 0);
                 break;
             case BinLayout::TileKind::kSparse16:
+                tiles[t].cells16 = store_.Make<std::uint16_t>(num_cells);
+                if (tiles[t].stride > 0) {
+                    const auto padding = static_cast<std::uint16_t>(layout_.tiles[t].padding());
+                    std::fill(tiles[t].cells16.begin(), tiles[t].cells16.end(), padding);
+                }
+                break;
             case BinLayout::TileKind::kDense16:
                 tiles[t].cells16 = store_.Make<std::uint16_t>(num_cells);
                 break;
@@ -276,6 +284,19 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
                 break;
         }
     }
+}
+
+/// Gives the tile a stride instead of the lengths of its lists, if these are nearly alike.
+void BinBuilder::PadLists(BinnedTile& tile) const {
+    std::uint64_t num_listed = 0;
+    std::uint32_t longest = 0;
+    for (const std::uint32_t length : tile.row_offsets) {
+        num_listed += length;
+        longest = std::max(longest, length);
+    }
+    if (longest == 0 || longest * rows_.num_rows() > num_listed + num_listed / kPaddedShare) return;
+    tile.stride = longest;
+    tile.row_offsets = {};
 }
 
 template <BinBuilder::Pass kPass>
@@ -300,9 +321,8 @@ void BinBuilder::DoRows(const Block& block, std::size_t first_row, std::vector<B
     for (std::size_t r = 0; r < block.rows.num_rows; ++r) {
         const std::size_t row = first_row + r;
         for (std::size_t t = 0; t < tiles.size(); ++t) {
-            const std::size_t place = IsDense(layout_, t)     ? row * tiles[t].stride
-                                      : kPass == Pass::kWrite ? tiles[t].row_offsets[row]
-                                                              : 0;
+            const std::size_t place = kPass == Pass::kCount || tiles[t].row_offsets.empty() ? row * tiles[t].stride
+                                                                                            : tiles[t].row_offsets[row];
             cursors[t] = {.cells8 = tiles[t].cells8.data() + (tiles[t].cells8.empty() ? 0 : place),
                           .cells16 = tiles[t].cells16.data() + (tiles[t].cells16.empty() ? 0 : place),
                           .cells32 = tiles[t].cells32.data() + (tiles[t].cells32.empty() ? 0 : place)};

@@ -79,6 +79,7 @@ class BinBuilder {
     void FillTable(std::vector<Code>& table);
     void FindCodes();
     void MakeTiles(std::vector<BinnedTile>& tiles);
+    void PadLists(BinnedTile& tile) const;
     void FillSparseColumns(std::vector<BinnedColumn>& columns);
     Block Decode(std::size_t block, int worker) {
         return {decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block),

@@ -74,9 +74,9 @@ void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile
         num_cells += cells;
         most_cells = std::max(most_cells, cells);
     }
-    tile.kind = dense                  ? DenseKind(tile.num_features(), num_cells, most_cells)
-                : num_cells > kCells16 ? BinLayout::TileKind::kSparse32
-                                       : BinLayout::TileKind::kSparse16;
+    tile.kind = dense                   ? DenseKind(tile.num_features(), num_cells, most_cells)
+                : num_cells >= kCells16 ? BinLayout::TileKind::kSparse32
+                                        : BinLayout::TileKind::kSparse16;
     tile.cell_begin = layout.cell_offsets.back();
     for (std::uint32_t feature = tile.feature_begin; feature < tile.feature_end; ++feature) {
         const std::uint32_t cells = tile.kind == BinLayout::TileKind::kDense8
@@ -84,6 +84,7 @@ void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile
                                         : layout.cuts.num_bins(feature) + layout.has_missing_cell[feature];
         layout.cell_offsets.push_back(layout.cell_offsets.back() + cells);
     }
+    if (tile.kind == BinLayout::TileKind::kSparse16) ++layout.cell_offsets.back();
     tile.cell_end = layout.cell_offsets.back();
     layout.tiles.push_back(tile);
 }

@@ -6,12 +6,13 @@
 // Row-wise: each tile lists, row after row, the cells that the row's values fall into. A feature's most frequent bin
 // (or "missing", when that is most frequent) is not listed: its sums are the node's total minus the other cells. On
 // MNIST, 81 % of the entries are the explicit 0 and disappear. A tile whose features have no such bin is dense: one
-// cell per feature and row, no row offsets; in one byte where no feature has more than 256 cells.
-// BinLayout holds what all ranks must agree on; it is made from summaries over all ranks.
-// Memory: row-wise 2 bytes per listed cell (4 in a tile of more than 65,536 cells, 1 in a dense tile of bytes) + 4 per
-// row and sparse tile; column-wise 1 byte per row and feature (2 or 4 when more codes occur), or 5 to 8 bytes per
-// present value where less than one row in eight has one.
-// Arrays lie on the heap, in scratch files or in a mapped file (data/stored_array.h). Immutable once built; copies
+// cell per feature and row, no row offsets; in one byte where no feature has more than 256 cells. Where all rows of a
+// sparse tile list about as many cells (columns of 0 and 1 beside full ones), lists are padded to the longest with a
+// cell of no bin, and there are no offsets either: adding up lists of one length is twice as fast. BinLayout holds what
+// all ranks must agree on; it is made from summaries over all ranks. Memory: row-wise 2 bytes per listed cell (4 in a
+// tile of more than 65,536 cells, 1 in a dense tile of bytes) + 4 per row and sparse tile; column-wise 1 byte per row
+// and feature (2 or 4 when more codes occur), or 5 to 8 bytes per present value where less than one row in eight has
+// one. Arrays lie on the heap, in scratch files or in a mapped file (data/stored_array.h). Immutable once built; copies
 // share their arrays. Thread-safe to read.
 #pragma once
 
@@ -29,7 +30,8 @@
 namespace espalier::data {
 
 /// How a histogram is laid out. Cells of feature f: [cell_offsets[f], cell_offsets[f + 1]): its bins, then one for
-/// missing if has_missing_cell[f], then, in a tile of kind kDense8, unused ones up to kByteCells.
+/// missing if has_missing_cell[f], then, in a tile of kind kDense8, unused ones up to kByteCells, and behind the last
+/// feature of a tile of kind kSparse16 the padding.
 struct BinLayout {
     /// The number is the bits of a listed cell; in kDense8 it is counted from the feature's first cell, in the others
     /// from the tile's.
@@ -45,6 +47,8 @@ struct BinLayout {
         std::uint32_t num_cells() const { return cell_end - cell_begin; }
         std::uint32_t num_features() const { return feature_end - feature_begin; }
         bool is_dense() const { return kind >= TileKind::kDense8; }
+        /// kSparse16: the cell that fills up lists, counted from the tile's first. Its sum says nothing.
+        std::uint32_t padding() const { return num_cells() - 1; }
     };
     static constexpr std::int32_t kNothingSkipped = -1;
 
@@ -78,11 +82,12 @@ struct BinnedColumn {
 
 /// The listed cells of one tile; which array holds them follows from the tile's kind.
 struct BinnedTile {
-    StoredArray<std::uint32_t> row_offsets;  ///< [rows + 1] into cells; empty when dense
+    StoredArray<std::uint32_t> row_offsets;  ///< [rows + 1] into cells; empty when there is a stride
     StoredArray<std::uint8_t> cells8;
     StoredArray<std::uint16_t> cells16;
     StoredArray<std::uint32_t> cells32;
-    std::uint32_t stride = 0;  ///< dense: from one row's first cell to the next's, at least the tile's features
+    /// Dense and padded: from one row's first cell to the next's; dense: at least the tile's features. Else 0.
+    std::uint32_t stride = 0;
 };
 
 class BinnedMatrix {

@@ -115,7 +115,39 @@ TEST(BinnedMatrix, TilesAreOfTheNarrowestKind) {
     EXPECT_EQ(kind_of(3, 300, 2400, true), Kind::kDense16) << "300 bins do not fit a byte";
     EXPECT_EQ(kind_of(13, 2400, 2400, false), Kind::kDense16);
     EXPECT_EQ(kind_of(1, 60'000, kMaxBinLimit, true), Kind::kSparse16);
+    EXPECT_EQ(kind_of(1, 65'535, kMaxBinLimit, false), Kind::kSparse16) << "65,535 bins and the padding";
+    EXPECT_EQ(kind_of(1, 65'536, kMaxBinLimit, false), Kind::kSparse32);
     EXPECT_EQ(kind_of(1, 70'000, kMaxBinLimit, true), Kind::kSparse32);
+}
+
+TEST(BinnedMatrix, ListsOfAboutOneLengthArePadded) {
+    // Two full columns and eight of one-hot: a row lists two or three cells, by its category.
+    WorkerTeam team(2);
+    const auto stride_of = [&](std::uint32_t num_first) {
+        FeatureRows rows;
+        rows.num_features = 10;
+        for (std::uint32_t row = 0; row < 1000; ++row) {
+            const std::uint32_t category = row < num_first ? 0 : 1 + row % 7;
+            for (std::uint32_t feature = 0; feature < 10; ++feature) {
+                rows.feature_idx.push_back(feature);
+                rows.values.push_back(static_cast<float>(feature < 2 ? row % 50 : feature - 2 == category));
+            }
+            rows.row_offsets.push_back(rows.values.size());
+        }
+        const CompactRows compact = CompactRows::FromRows(rows);
+        const auto summaries = SummarizeValues(compact, {}, 10, team);
+        const auto layout = BinLayout::Create(summaries, BuildCutPoints(summaries, 256, team), 1000, team);
+        const auto matrix = BinnedMatrix::Create(compact, layout, BinnedMatrix::Use::kTraining, team);
+        EXPECT_EQ(layout.tiles[0].kind, BinLayout::TileKind::kSparse16);
+        std::vector<std::uint32_t> histogram(layout.num_cells(), 0);
+        CountListed(layout.tiles[0], matrix.tile(0), 1000, histogram);
+        const bool is_padded = matrix.tile(0).stride > 0;
+        EXPECT_EQ(matrix.tile(0).row_offsets.empty(), is_padded);
+        EXPECT_EQ(histogram.back() > 0, is_padded) << "the most frequent of 50 values is not listed";
+        return matrix.tile(0).stride;
+    };
+    EXPECT_EQ(stride_of(100), 3U);
+    EXPECT_EQ(stride_of(900), 0U) << "a third would be padding";
 }
 
 TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {

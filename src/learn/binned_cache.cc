@@ -21,7 +21,7 @@ namespace {
 /// The first 64 bytes of a file.
 struct Header {
     char magic[8] = {'E', 'S', 'P', 'B', 'I', 'N', 'S', '\n'};
-    std::uint32_t version = 1;
+    std::uint32_t version = 2;
     std::uint32_t crc = 0;  ///< CRC-32C of what follows
     std::uint64_t payload_bytes = 0;
     char unused[40] = {};

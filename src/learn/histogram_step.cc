@@ -18,6 +18,10 @@ using kernels::WidePair;
 
 // A chunk of rows worth a task of its own: adding it up takes longer than clearing and adding one more tile.
 constexpr std::size_t kChunkRowsMin = 8192;
+// All nodes add up their rows of one block before any goes on to the next: a node's rows lie apart, and what is read
+// around them serves the other nodes while it is in the cache. Histograms come and go instead, so they must be small.
+constexpr std::size_t kBlockRows = 32'768;
+constexpr std::size_t kBlockedBytesMax = 8 << 20;
 
 PackedPair MakePair(std::int64_t g, std::int64_t h, PackedPair) {
     return Pack(g, h);
@@ -95,18 +99,29 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
                 task.tile = static_cast<std::uint32_t>(tile);
                 task.row_begin = static_cast<std::uint32_t>(size * chunk / num_chunks);
                 task.row_end = static_cast<std::uint32_t>(size * (chunk + 1) / num_chunks);
+                task.next = task.row_begin;
                 tasks_.push_back(task);
                 if (num_chunks > 1) num_partial += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
             }
         }
     }
+    const std::size_t num_cells = builds.size() * layout_.num_cells();
+    in_blocks_ = num_partial == 0 && num_cells * sizeof(Pair) <= kBlockedBytesMax && matrix_.num_rows() > kBlockRows;
+    if (in_blocks_) num_partial = num_cells;
     if (partial_.size() < num_partial) partial_.resize(num_partial);
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::AddTile(const Build<Pair>& build, const Task& task, Pair* target) const {
-    AddTileRows(layout_.tiles[task.tile], matrix_.tile(task.tile),
-                build.rows.subspan(task.row_begin, task.row_end - task.row_begin), build.pairs, target);
+bool HistogramStep<Pair>::AddNextRows(const Build<Pair>& build, std::size_t rows_end, Task& task, Pair* target) const {
+    if (task.next == task.row_begin) std::memset(static_cast<void*>(target), 0, CellsOf(task.tile) * sizeof(Pair));
+    const auto rows = build.rows.subspan(task.next, task.row_end - task.next);
+    const std::size_t size =
+        rows_end >= matrix_.num_rows()
+            ? rows.size()
+            : static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), rows_end) - rows.begin());
+    AddTileRows(layout_.tiles[task.tile], matrix_.tile(task.tile), rows.first(size), build.pairs, target);
+    task.next += static_cast<std::uint32_t>(size);
+    return rows_end >= matrix_.num_rows();
 }
 
 template <typename Pair>
@@ -205,6 +220,9 @@ void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
             task.target = SendPlace(task);
         } else if (build.slot != nullptr) {
             task.target = build.slot->cells.get() + layout_.tiles[task.tile].cell_begin;
+        } else if (in_blocks_) {
+            task.target = partial_.data() + partial_used;
+            partial_used += CellsOf(task.tile);
         }
     }
 }
@@ -236,13 +254,16 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     PlanTasks(builds);
     PlanTargets(builds);
     const bool alone = comm_.size() == 1;
-    team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
-        const Task& task = tasks_[i];
-        Build<Pair>& build = builds[task.build];
-        Pair* target = task.target != nullptr ? task.target : scratch_[static_cast<std::size_t>(worker)].get();
-        AddTile(build, task, target);
-        if (alone && IsWhole(task, build)) FinishTile(build, task.build, task.tile, target, worker);
-    });
+    const std::size_t block_rows = in_blocks_ ? kBlockRows : std::max<std::size_t>(matrix_.num_rows(), 1);
+    for (std::size_t rows_end = block_rows; rows_end < matrix_.num_rows() + block_rows; rows_end += block_rows) {
+        team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
+            Task& task = tasks_[i];
+            Build<Pair>& build = builds[task.build];
+            Pair* target = task.target != nullptr ? task.target : scratch_[static_cast<std::size_t>(worker)].get();
+            const bool all_added = AddNextRows(build, rows_end, task, target);
+            if (all_added && alone && IsWhole(task, build)) FinishTile(build, task.build, task.tile, target, worker);
+        });
+    }
     const bool any_chunked =
         std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return !IsWhole(task, builds[task.build]); });
     if (any_chunked) JoinChunks(builds);
@@ -257,7 +278,7 @@ void HistogramStep<Pair>::AddRootTile(std::span<Build<Pair>> builds, std::size_t
     const auto& layout_tile = layout_.tiles[tile];
     const auto& binned = matrix_.tile(tile);
     const std::size_t num_cells = CellsOf(tile);
-    const std::uint32_t* row_offsets = layout_tile.is_dense() ? nullptr : binned.row_offsets.data();
+    const std::uint32_t* row_offsets = binned.stride > 0 ? nullptr : binned.row_offsets.data();
     std::memset(static_cast<void*>(histogram), 0, num_cells * width * sizeof(Pair));
     if constexpr (std::is_same_v<Pair, PackedPair>) {
         const std::size_t num_rows = matrix_.num_rows();
@@ -277,6 +298,7 @@ void HistogramStep<Pair>::AddRootTile(std::span<Build<Pair>> builds, std::size_t
         Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot->cells.get() + layout_tile.cell_begin;
         const Pair* from = histogram + (tree - first);
         for (std::size_t cell = 0; cell < num_cells; ++cell) target[cell] = from[cell * width];
+        if (layout_tile.kind == data::BinLayout::TileKind::kSparse16) target[layout_tile.padding()] = Pair{};
     }
 }
 

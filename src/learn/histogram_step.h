@@ -75,6 +75,7 @@ class HistogramStep {
         std::uint32_t tile = 0;
         std::uint32_t row_begin = 0;
         std::uint32_t row_end = 0;
+        std::uint32_t next = 0;  ///< the first that is not added yet
         Pair* target = nullptr;  ///< [cells of the tile]; null: worker scratch, then finished at once
     };
     std::size_t CellsOf(std::size_t tile) const {
@@ -91,7 +92,8 @@ class HistogramStep {
     Pair* SendPlace(const Task& task);
     /// Adds up the chunks of nodes that were cut by rows.
     void JoinChunks(std::span<Build<Pair>> builds);
-    void AddTile(const Build<Pair>& build, const Task& task, Pair* target) const;
+    /// Adds the task's next rows below `rows_end`; true when those were the last.
+    bool AddNextRows(const Build<Pair>& build, std::size_t rows_end, Task& task, Pair* target) const;
     /// Scans tile `tile` of a build whose sums over all ranks are in `built` (may be the slot itself).
     void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built, int worker);
     /// The sums of the bin whose entries are not listed, from those of all others.
@@ -120,7 +122,8 @@ class HistogramStep {
     std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [workers] a tile of 8 trees each
     std::vector<Pair> root_pairs_;                       ///< [groups of trees][rows x width]
     std::vector<Task> tasks_;
-    std::vector<Pair> partial_;                        ///< sums of row chunks beyond the first
+    bool in_blocks_ = false;                           ///< tasks take turns, block of rows by block of rows
+    std::vector<Pair> partial_;                        ///< sums of row chunks, or of tasks that take turns
     std::vector<Pair> send_;                           ///< ranks > 1: [owner][build][owned cells]
     std::vector<Pair> segment_;                        ///< ranks > 1: [build][cells of the tiles of this rank]
     std::vector<kernels::SplitCandidate> candidates_;  ///< [build][tile][node, sibling]

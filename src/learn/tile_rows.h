@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 #include "data/binned_matrix.h"
@@ -10,11 +9,10 @@
 
 namespace espalier::learn {
 
-/// target [cells of the tile]: the sums of `rows` in each, from pairs [rows of the matrix]; what it held is lost.
+/// Adds the pairs [rows of the matrix] of `rows` to target [cells of the tile].
 template <typename Pair>
 void AddTileRows(const data::BinLayout::Tile& layout, const data::BinnedTile& tile, std::span<const std::uint32_t> rows,
                  const Pair* pairs, Pair* target) {
-    std::memset(static_cast<void*>(target), 0, layout.num_cells() * sizeof(Pair));
     switch (layout.kind) {
         case data::BinLayout::TileKind::kDense8:
             kernels::AddByteRows(rows, layout.num_features(), tile.stride, tile.cells8.data(), pairs, target);
@@ -23,6 +21,11 @@ void AddTileRows(const data::BinLayout::Tile& layout, const data::BinnedTile& ti
             kernels::AddDenseRows(rows, tile.stride, tile.cells16.data(), pairs, target);
             break;
         case data::BinLayout::TileKind::kSparse16:
+            if (tile.stride > 0) {
+                kernels::AddDenseRows(rows, tile.stride, tile.cells16.data(), pairs, target);
+                target[layout.padding()] = Pair{};
+                break;
+            }
             kernels::AddRows(rows, tile.row_offsets.data(), tile.cells16.data(), pairs, target);
             break;
         case data::BinLayout::TileKind::kSparse32:

@@ -203,8 +203,9 @@ class VectorGrower final : public TreeGrower {
         team_.ForEach(num_targets_ * num_tiles, [&](std::size_t task, int) {
             const std::size_t target = task / num_tiles;
             const std::size_t tile = task % num_tiles;
-            AddTileRows(layout_.tiles[tile], matrix_.tile(tile), rows, gradients_.PairsOf(target),
-                        cells + target * layout_.num_cells() + layout_.tiles[tile].cell_begin);
+            WidePair* const sums = cells + target * layout_.num_cells() + layout_.tiles[tile].cell_begin;
+            std::fill_n(sums, layout_.tiles[tile].num_cells(), WidePair{});
+            AddTileRows(layout_.tiles[tile], matrix_.tile(tile), rows, gradients_.PairsOf(target), sums);
         });
         if (comm_.size() > 1) {
             const std::size_t num_integers = num_targets_ * layout_.num_cells() * 2;
