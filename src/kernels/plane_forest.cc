@@ -10,35 +10,43 @@ namespace espalier::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-void CompareColumn(const PlaneForest& forest, std::size_t column, const float* values, std::size_t num_rows,
-                   std::uint8_t* planes) {
+/// The plane of one condition: a bit of `bits` for each row that right_of(row vector) tells to go right.
+template <typename RightOf>
+HWY_INLINE void ComparePlane(std::size_t num_rows, std::uint8_t* bits, const RightOf& right_of) {
     const hn::CappedTag<float, 16> d;
     constexpr std::size_t kBitsOfByte = 8;
     const std::size_t lanes = hn::Lanes(d);
-    const std::size_t first = forest.first_conditions[column];
-    const std::size_t last = forest.first_conditions[column + 1];
-    const std::size_t step = lanes < kBitsOfByte ? kBitsOfByte : lanes;
-    for (std::size_t row = 0; row < num_rows; row += step) {
-        for (std::size_t c = first; c < last; ++c) {
-            const PlaneCondition& condition = forest.conditions[c];
-            const auto threshold = hn::Set(d, condition.threshold);
-            std::uint8_t* bits = planes + c * kPlaneBytes + row / kBitsOfByte;
-            const auto right_of = [&](std::size_t lane) {
-                const auto value = hn::Load(d, values + row + lane);
-                return condition.default_left ? hn::Ge(value, threshold) : hn::Not(hn::Lt(value, threshold));
-            };
-            if (lanes >= kBitsOfByte) {
-                hn::StoreMaskBits(d, right_of(0), bits);
-                continue;
-            }
-            // Narrow vectors give parts of a byte.
-            unsigned byte = 0;
-            for (std::size_t lane = 0; lane < kBitsOfByte; lane += lanes) {
-                std::uint8_t part[8] = {};
-                hn::StoreMaskBits(d, right_of(lane), part);
-                byte |= static_cast<unsigned>(part[0]) << lane;
-            }
-            *bits = static_cast<std::uint8_t>(byte);
+    if (lanes >= kBitsOfByte) {
+#pragma GCC unroll 8
+        for (std::size_t row = 0; row < num_rows; row += lanes)
+            hn::StoreMaskBits(d, right_of(row), bits + row / kBitsOfByte);
+        return;
+    }
+    for (std::size_t row = 0; row < num_rows; row += kBitsOfByte) {
+        // Narrow vectors give parts of a byte.
+        unsigned byte = 0;
+        for (std::size_t lane = 0; lane < kBitsOfByte; lane += lanes) {
+            std::uint8_t part[8] = {};
+            hn::StoreMaskBits(d, right_of(row + lane), part);
+            byte |= static_cast<unsigned>(part[0]) << lane;
+        }
+        bits[row / kBitsOfByte] = static_cast<std::uint8_t>(byte);
+    }
+}
+
+void CompareColumn(const PlaneForest& forest, std::size_t column, const float* values, std::size_t num_rows,
+                   std::uint8_t* planes) {
+    const hn::CappedTag<float, 16> d;
+    for (std::size_t c = forest.first_conditions[column]; c < forest.first_conditions[column + 1]; ++c) {
+        const auto threshold = hn::Set(d, forest.conditions[c].threshold);
+        std::uint8_t* const bits = planes + c * kPlaneBytes;
+        if (forest.conditions[c].default_left) {
+            ComparePlane(num_rows, bits,
+                         [&](std::size_t row) HWY_ATTR { return hn::Ge(hn::Load(d, values + row), threshold); });
+        } else {
+            ComparePlane(num_rows, bits, [&](std::size_t row) HWY_ATTR {
+                return hn::Not(hn::Lt(hn::Load(d, values + row), threshold));
+            });
         }
     }
 }

@@ -48,11 +48,14 @@ class AlignedFloats {
     std::size_t size_ = 0;
 };
 
-// 1 for the right child. Without branches: which way a row goes is as good as random to a branch predictor.
-inline std::uint32_t GoesRight(float value, float condition, std::uint32_t column) {
-    auto not_less = static_cast<std::uint32_t>(!(value < condition));
-    auto missing = static_cast<std::uint32_t>(value != value);
-    return not_less & ~(missing & (column >> 31));
+/// Where feature 0 stands, or would stand, in a row whose features follow each other.
+const float* FeatureZeroOf(const data::FeatureRows& rows, std::size_t row) {
+    const std::uint64_t at = rows.row_offsets[row];
+    return rows.values.data() + at - rows.feature_idx[at];
+}
+
+bool IsShallow(const Tree& tree, int depth, int depth_max) {
+    return depth <= depth_max && tree.split_type.empty() && !tree.has_leaf_vectors();
 }
 
 }  // namespace
@@ -61,18 +64,7 @@ Forest Forest::Compile(const TreeEnsemble& ensemble) {
     Forest forest;
     forest.num_groups_ = ensemble.num_groups();
     forest.MapColumns(ensemble);
-    for (std::size_t i = 0; i < ensemble.trees.size(); ++i) {
-        const Tree& tree = ensemble.trees[i];
-        CompiledTree compiled{static_cast<std::uint32_t>(ensemble.tree_info[i]), -1, 0, 0, tree.has_leaf_vectors()};
-        float weight = ensemble.booster == Booster::kDart ? ensemble.weight_drop[i] : 1.0F;
-        int depth = TreeDepth(tree);
-        if (depth <= kCompleteDepthMax && tree.split_type.empty() && !tree.has_leaf_vectors()) {
-            forest.AddComplete(tree, weight, depth, compiled);
-        } else {
-            forest.AddLinked(tree, weight, compiled);
-        }
-        forest.trees_.push_back(compiled);
-    }
+    forest.AddSteps(ensemble);
     forest.planes_ = PlaneProgram::Compile(ensemble, forest.num_columns_, [&](std::uint32_t feature) {
         return static_cast<std::uint32_t>(forest.FindColumn(feature));
     });
@@ -92,7 +84,10 @@ void Forest::MapColumns(const TreeEnsemble& ensemble) {
     std::sort(used_features_.begin(), used_features_.end());
     used_features_.erase(std::unique(used_features_.begin(), used_features_.end()), used_features_.end());
     num_columns_ = std::max<std::size_t>(used_features_.size(), 1);
+    num_places_ = num_columns_;
     if (used_features_.empty()) return;
+    is_direct_ = used_features_.back() <= kDirectFeatureMax;
+    if (is_direct_) num_places_ = used_features_.back() + std::size_t{1};
     // A table over all features unless a few huge indices would make it larger than the model itself.
     std::size_t table_size = std::size_t{used_features_.back()} + 1;
     if (table_size > std::max<std::size_t>(std::size_t{1} << 16, 16 * num_nodes)) return;
@@ -108,38 +103,69 @@ std::int32_t Forest::FindColumn(std::uint32_t feature) const {
     return static_cast<std::int32_t>(found - used_features_.begin());
 }
 
+std::uint32_t Forest::PlaceOf(const Tree& tree, std::size_t node) const {
+    const auto feature = static_cast<std::uint32_t>(tree.split_indices[node]);
+    const std::uint32_t place = is_direct_ ? feature : static_cast<std::uint32_t>(FindColumn(feature));
+    return place | (tree.default_left[node] != 0 ? kernels::kMissingGoesLeft : 0);
+}
+
+void Forest::AddSteps(const TreeEnsemble& ensemble) {
+    std::vector<int> depths;
+    for (const Tree& tree : ensemble.trees) {
+        depths.push_back(TreeDepth(tree));
+        if (IsShallow(tree, depths.back(), kOctetDepthMax)) octet_depth_ = std::max(octet_depth_, depths.back());
+    }
+    for (std::size_t i = 0; i < ensemble.trees.size(); ++i) {
+        const Tree& tree = ensemble.trees[i];
+        const float weight = ensemble.booster == Booster::kDart ? ensemble.weight_drop[i] : 1.0F;
+        group_of_tree_.push_back(static_cast<std::uint32_t>(ensemble.tree_info[i]));
+        if (!IsShallow(tree, depths[i], kOctetDepthMax)) {
+            steps_.push_back({i, 1, 0, linked_nodes_.size(), tree.has_leaf_vectors()});
+            AddLinked(tree, weight);
+            continue;
+        }
+        const bool goes_on = !steps_.empty() && steps_.back().num_octets > 0 &&
+                             steps_.back().num_trees < kStepOctetsMax * kernels::kOctet;
+        const std::size_t num_internal = (std::size_t{1} << octet_depth_) - 1;
+        const std::size_t leaves_of_octet = (num_internal + 1) * kernels::kOctet;
+        if (!goes_on) steps_.push_back({i, 0, 0, octet_leaves_.size() / leaves_of_octet, false});
+        Step& step = steps_.back();
+        const std::size_t lane = step.num_trees++ % kernels::kOctet;
+        if (lane == 0) {
+            ++step.num_octets;
+            // What is not filled in goes anywhere, by a value that every dense row has.
+            octet_conditions_.resize(octet_conditions_.size() + num_internal * kernels::kOctet, 0.0F);
+            octet_places_.resize(octet_conditions_.size(),
+                                 is_direct_ && !used_features_.empty() ? used_features_.front() : 0);
+            octet_leaves_.resize(octet_leaves_.size() + leaves_of_octet, 0.0F);
+        }
+        AddOctetTree(tree, weight, step.begin + step.num_octets - 1, lane);
+    }
+}
+
 // Below an early leaf the tree is filled up: every path ends in a copy of it.
-void Forest::AddComplete(const Tree& tree, float weight, int depth, CompiledTree& compiled) {
-    std::size_t num_internal = (std::size_t{1} << depth) - 1;
-    compiled.depth = depth;
-    compiled.nodes = complete_nodes_.size();
-    compiled.leaves = complete_leaves_.size();
-    complete_nodes_.resize(compiled.nodes + num_internal, {0.0F, kDefaultLeft});
-    complete_leaves_.resize(compiled.leaves + num_internal + 1);
+void Forest::AddOctetTree(const Tree& tree, float weight, std::size_t octet, std::size_t lane) {
+    const std::size_t num_internal = (std::size_t{1} << octet_depth_) - 1;
     std::vector<std::int32_t> level = {0};  // source node of each place of a level
-    std::size_t place = 0;
-    for (int d = 0; d < depth; ++d) {
+    std::size_t node_of_octet = octet * num_internal;
+    for (int d = 0; d < octet_depth_; ++d) {
         std::vector<std::int32_t> next;
-        for (std::int32_t node : level) {
+        for (const std::int32_t node : level) {
             if (tree.is_leaf(Index(node))) {
                 next.insert(next.end(), {node, node});
             } else {
-                complete_nodes_[compiled.nodes + place] = {tree.split_conditions[Index(node)],
-                                                           SplitColumn(tree, Index(node))};
+                octet_conditions_[node_of_octet * kernels::kOctet + lane] = tree.split_conditions[Index(node)];
+                octet_places_[node_of_octet * kernels::kOctet + lane] = PlaceOf(tree, Index(node));
                 next.insert(next.end(), {tree.left_children[Index(node)], tree.right_children[Index(node)]});
             }
-            ++place;
+            ++node_of_octet;
         }
         level = std::move(next);
     }
     for (std::size_t i = 0; i < level.size(); ++i) {
-        complete_leaves_[compiled.leaves + i] = weight * tree.split_conditions[Index(level[i])];
+        octet_leaves_[(octet * (num_internal + 1) + i) * kernels::kOctet + lane] =
+            weight * tree.split_conditions[Index(level[i])];
     }
-}
-
-std::uint32_t Forest::SplitColumn(const Tree& tree, std::size_t node) const {
-    auto column = static_cast<std::uint32_t>(FindColumn(static_cast<std::uint32_t>(tree.split_indices[node])));
-    return column | (tree.default_left[node] != 0 ? kDefaultLeft : 0);
 }
 
 Forest::LinkedNode Forest::LinkedLeaf(const Tree& tree, float weight, std::size_t node) {
@@ -151,10 +177,10 @@ Forest::LinkedNode Forest::LinkedLeaf(const Tree& tree, float weight, std::size_
     return {0, place, -1, 0};
 }
 
-void Forest::AddLinked(const Tree& tree, float weight, CompiledTree& compiled) {
-    compiled.nodes = linked_nodes_.size();
+void Forest::AddLinked(const Tree& tree, float weight) {
+    const std::size_t root = linked_nodes_.size();
     linked_nodes_.push_back({});
-    std::vector<std::pair<std::int32_t, std::size_t>> open = {{0, compiled.nodes}};  // source node, place
+    std::vector<std::pair<std::int32_t, std::size_t>> open = {{0, root}};  // source node, place
     // Breadth first: the upper levels, which every row visits, lie together.
     for (std::size_t at = 0; at < open.size(); ++at) {
         auto [node, place] = open[at];
@@ -164,132 +190,80 @@ void Forest::AddLinked(const Tree& tree, float weight, CompiledTree& compiled) {
         }
         auto left = linked_nodes_.size();
         linked_nodes_.resize(left + 2);
-        std::uint32_t column = SplitColumn(tree, Index(node));
+        std::uint32_t place_in_row = PlaceOf(tree, Index(node));
         auto set = static_cast<std::uint32_t>(category_sets_.size());
         if (tree.is_categorical(Index(node))) {
-            column |= kCategorical;
+            place_in_row |= kCategorical;
             category_sets_.emplace_back(tree.CategoriesOf(Index(node)));
         }
-        linked_nodes_[place] = {tree.split_conditions[Index(node)], column,
-                                static_cast<std::int32_t>(left - compiled.nodes), set};
+        linked_nodes_[place] = {tree.split_conditions[Index(node)], place_in_row,
+                                static_cast<std::int32_t>(left - root), set};
         open.emplace_back(tree.left_children[Index(node)], left);
         open.emplace_back(tree.right_children[Index(node)], left + 1);
     }
 }
 
-void Forest::FillBlock(const data::FeatureRows& rows, std::size_t first_row, std::size_t num_rows, float* block) const {
-    std::size_t stride = RowStride();
-    std::fill_n(block, num_rows * stride, kMissing);
+void Forest::FillRow(const data::FeatureRows& rows, std::size_t row, float* dense) const {
+    std::fill_n(dense, RowStride(), kMissing);
     const std::uint32_t* features = rows.feature_idx.data();
     const float* values = rows.values.data();
     const std::int32_t* table = column_of_.data();
-    std::size_t table_size = column_of_.size();
-    for (std::size_t r = 0; r < num_rows; ++r) {
-        float* row = block + r * stride;
-        std::uint64_t begin = rows.row_offsets[first_row + r];
-        std::uint64_t end = rows.row_offsets[first_row + r + 1];
-        if (table_size == 0) {
-            for (std::uint64_t e = begin; e < end; ++e) row[FindColumn(features[e])] = values[e];
-            continue;
-        }
-        // Features rise: what lies beyond the table is a tail that no tree looks at.
-        while (end > begin && features[end - 1] >= table_size) --end;
-        for (std::uint64_t e = begin; e < end; ++e) row[table[features[e]]] = values[e];
+    const std::size_t table_size = column_of_.size();
+    const std::uint64_t begin = rows.row_offsets[row];
+    std::uint64_t end = rows.row_offsets[row + 1];
+    if (table_size == 0) {
+        for (std::uint64_t e = begin; e < end; ++e) dense[FindColumn(features[e])] = values[e];
+        return;
+    }
+    // Features rise: what lies beyond the table is a tail that no tree looks at.
+    while (end > begin && features[end - 1] >= table_size) --end;
+    if (is_direct_) {
+        for (std::uint64_t e = begin; e < end; ++e) dense[features[e]] = values[e];
+    } else {
+        for (std::uint64_t e = begin; e < end; ++e) dense[table[features[e]]] = values[e];
     }
 }
 
-void Forest::WalkComplete(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const {
-    constexpr std::size_t kTogether = kWalkedTogether;
-    const CompleteNode* nodes = complete_nodes_.data() + tree.nodes;
-    const float* leaves = complete_leaves_.data() + tree.leaves;
-    std::uint32_t num_internal = (1U << tree.depth) - 1;
-    std::size_t stride = RowStride();
-    for (std::size_t r = 0; r < num_rows; r += kTogether) {
-        // Unrolled, so that the places stay in registers.
-        std::uint32_t at[kTogether] = {};
-        for (std::int32_t d = 0; d < tree.depth; ++d) {
-#pragma GCC unroll 8
-            for (std::size_t i = 0; i < kTogether; ++i) {
-                const CompleteNode& node = nodes[at[i]];
-                float value = block[(r + i) * stride + (node.column & ~kDefaultLeft)];
-                at[i] = 2 * at[i] + 1 + GoesRight(value, node.condition, node.column);
-            }
-        }
-#pragma GCC unroll 8
-        for (std::size_t i = 0; i < kTogether; ++i) {
-            margins[(r + i) * num_groups_ + tree.group] += leaves[at[i] - num_internal];
-        }
-    }
-}
-
-// Eight complete trees of one depth at once hide the latency of each other's loads.
-void Forest::WalkRow(const float* row, float* margins) const {
-    constexpr std::size_t kTogether = 8;
-    for (std::size_t t = 0; t < trees_.size();) {
-        const CompiledTree& first = trees_[t];
-        if (first.depth < 0) {
-            WalkLinked(first, row, 1, margins);
-            ++t;
-            continue;
-        }
-        std::size_t together = 1;
-        while (together < kTogether && t + together < trees_.size() && trees_[t + together].depth == first.depth)
-            ++together;
-        std::uint32_t at[kTogether] = {};
-        const CompleteNode* nodes[kTogether];
-        for (std::size_t i = 0; i < kTogether; ++i)
-            nodes[i] = complete_nodes_.data() + trees_[t + std::min(i, together - 1)].nodes;
-        for (std::int32_t d = 0; d < first.depth; ++d) {
-#pragma GCC unroll 8
-            for (std::size_t i = 0; i < kTogether; ++i) {
-                const CompleteNode& node = nodes[i][at[i]];
-                float value = row[node.column & ~kDefaultLeft];
-                at[i] = 2 * at[i] + 1 + GoesRight(value, node.condition, node.column);
-            }
-        }
-        std::uint32_t num_internal = (1U << first.depth) - 1;
-        for (std::size_t i = 0; i < together; ++i) {
-            const CompiledTree& tree = trees_[t + i];
-            margins[tree.group] += complete_leaves_[tree.leaves + at[i] - num_internal];
-        }
-        t += together;
-    }
-}
-
-void Forest::WalkLinked(const CompiledTree& tree, const float* block, std::size_t num_rows, float* margins) const {
-    const LinkedNode* nodes = linked_nodes_.data() + tree.nodes;
-    for (std::size_t r = 0; r < num_rows; ++r) {
-        const float* row = block + r * RowStride();
-        const LinkedNode* node = nodes;
-        while (node->left >= 0) {
-            float value = row[node->column & kColumnMask];
-            bool by_set = (node->column & kCategorical) != 0 && value == value;
-            std::uint32_t right = by_set ? static_cast<std::uint32_t>(category_sets_[node->set].Contains(value))
-                                         : GoesRight(value, node->condition, node->column);
-            node = nodes + node->left + right;
-        }
-        float* row_margins = margins + r * num_groups_;
-        if (!tree.leaf_vectors) {
-            row_margins[tree.group] += node->condition;
-            continue;
-        }
-        for (std::size_t group = 0; group < num_groups_; ++group)
-            row_margins[group] += leaf_vectors_[node->column + group];
-    }
-}
-
-void Forest::WalkBlock(const float* block, std::size_t num_rows, float* margins) const {
-    std::size_t together = num_rows / kWalkedTogether * kWalkedTogether;
-    for (const CompiledTree& tree : trees_) {
-        if (together == 0) break;
-        if (tree.depth >= 0) {
-            WalkComplete(tree, block, together, margins);
+void Forest::WalkLinked(const Step& step, const float* row, float* margins) const {
+    const LinkedNode* const nodes = linked_nodes_.data() + step.begin;
+    const LinkedNode* node = nodes;
+    while (node->left >= 0) {
+        const float value = row[node->place & kPlaceMask];
+        const bool missing = value != value;
+        bool right = false;
+        if ((node->place & kCategorical) != 0 && !missing) {
+            right = category_sets_[node->set].Contains(value);
         } else {
-            WalkLinked(tree, block, together, margins);
+            // Without branches: which way a row goes is as good as random to a branch predictor.
+            right = !(value < node->condition) & !(missing & ((node->place & kernels::kMissingGoesLeft) != 0));
         }
+        node = nodes + node->left + static_cast<std::ptrdiff_t>(right);
     }
-    for (std::size_t row = together; row < num_rows; ++row)
-        WalkRow(block + row * RowStride(), margins + row * num_groups_);
+    if (!step.leaf_vectors) {
+        margins[group_of_tree_[step.first_tree]] += node->condition;
+        return;
+    }
+    for (std::size_t group = 0; group < num_groups_; ++group) margins[group] += leaf_vectors_[node->place + group];
+}
+
+void Forest::WalkStep(const Step& step, const float* row, float* margins) const {
+    if (step.num_octets == 0) return WalkLinked(step, row, margins);
+    const std::size_t num_internal = (std::size_t{1} << octet_depth_) - 1;
+    float leaves[kStepOctetsMax * kernels::kOctet];
+    kernels::WalkOctets(
+        {octet_depth_, step.num_octets, octet_conditions_.data() + step.begin * num_internal * kernels::kOctet,
+         octet_places_.data() + step.begin * num_internal * kernels::kOctet,
+         octet_leaves_.data() + step.begin * (num_internal + 1) * kernels::kOctet},
+        row, leaves);
+    const std::uint32_t* const groups = group_of_tree_.data() + step.first_tree;
+    for (std::size_t i = 0; i < step.num_trees; ++i) margins[groups[i]] += leaves[i];
+}
+
+// Step by step, so that trees stay in the cache while all rows go through them.
+void Forest::WalkRows(std::span<const float* const> rows, float* margins) const {
+    for (const Step& step : steps_) {
+        for (std::size_t r = 0; r < rows.size(); ++r) WalkStep(step, rows[r], margins + r * num_groups_);
+    }
 }
 
 template <typename Fill>
@@ -326,13 +300,22 @@ void Forest::AddLeaves(const data::FeatureRows& rows, std::span<float> margins) 
         });
     }
     // A block of a very wide model is fewer rows, so that it stays in the second-level cache (half a megabyte).
-    std::size_t block_rows = std::clamp<std::size_t>((std::size_t{512} << 10) / 4 / RowStride(), 1, kRowsPerBlock);
+    const std::size_t block_rows =
+        std::clamp<std::size_t>((std::size_t{512} << 10) / 4 / RowStride(), 1, kRowsPerBlock);
     thread_local std::vector<float> block;  // grows to the largest model of the thread, then nothing is allocated
     block.resize(std::max(block.size(), std::min(block_rows, rows.num_rows()) * RowStride()));
+    const float* dense[kRowsPerBlock];
     for (std::size_t first = 0; first < rows.num_rows(); first += block_rows) {
-        std::size_t num_rows = std::min(block_rows, rows.num_rows() - first);
-        FillBlock(rows, first, num_rows, block.data());
-        WalkBlock(block.data(), num_rows, margins.data() + first * num_groups_);
+        const std::size_t num_rows = std::min(block_rows, rows.num_rows() - first);
+        for (std::size_t r = 0; r < num_rows; ++r) {
+            dense[r] = block.data() + r * RowStride();
+            if (is_direct_ && IsDense(rows, first + r)) {
+                dense[r] = FeatureZeroOf(rows, first + r);
+            } else {
+                FillRow(rows, first + r, block.data() + r * RowStride());
+            }
+        }
+        WalkRows({dense, num_rows}, margins.data() + first * num_groups_);
     }
 }
 
@@ -377,9 +360,7 @@ void Forest::FillColumns(const data::FeatureRows& rows, std::size_t first, std::
             std::size_t row = first + begin + r;
             dense = IsDense(rows, row);
             if (!dense) break;
-            std::uint64_t at = rows.row_offsets[row];
-            // Where feature 0 would stand.
-            picked[r] = rows.values.data() + at - rows.feature_idx[at];
+            picked[r] = FeatureZeroOf(rows, row);
         }
         if (dense) {
             const float* next = rows.values.data() + rows.row_offsets[first + begin + together];
@@ -422,13 +403,19 @@ void Forest::AddLeavesDense(std::span<const float> values, std::size_t num_value
             }
         });
     }
-    std::vector<float> block(RowStride(), kMissing);
+    std::vector<float> filled(RowStride(), kMissing);
     for (std::size_t row = 0; row < num_rows; ++row) {
-        for (std::size_t column = 0; column < used_features_.size(); ++column) {
-            std::size_t feature = used_features_[column];
-            block[column] = feature < num_values ? values[row * num_values + feature] : kMissing;
+        const float* const given = values.data() + row * num_values;
+        const float* dense = filled.data();
+        if (is_direct_ && all_there) {
+            dense = given;
+        } else {
+            for (std::size_t column = 0; column < used_features_.size(); ++column) {
+                const std::size_t feature = used_features_[column];
+                filled[is_direct_ ? feature : column] = feature < num_values ? given[feature] : kMissing;
+            }
         }
-        WalkBlock(block.data(), 1, margins.data() + row * num_groups_);
+        WalkRows({&dense, 1}, margins.data() + row * num_groups_);
     }
 }
 
