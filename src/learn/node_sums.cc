@@ -1,6 +1,5 @@
 #include "learn/node_sums.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace espalier::learn {
@@ -8,8 +7,6 @@ namespace espalier::learn {
 namespace {
 
 using kernels::WidePair;
-
-constexpr std::size_t kPrefetchRows = 24;  // a leaf's rows jump through memory
 
 struct Leaf {
     std::uint32_t tree;
@@ -27,7 +24,8 @@ std::vector<std::size_t> TopDown(const model::Tree& tree) {
     return order;
 }
 
-WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf) {
+/// The rows [begin, end) of a leaf.
+WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf, std::size_t begin, std::size_t end) {
     const std::size_t num_rows = input.partition.num_rows();
     const std::size_t source = input.source_of_tree[leaf.tree];
     const double grad_units = std::ldexp(1.0, input.scales[source].grad_exponent);
@@ -35,17 +33,39 @@ WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf) {
     const float* grad = input.grad.data() + source * num_rows;
     const float* hess = input.hess.data() + source * num_rows;
     WidePair sum;
-    const std::span<const std::uint32_t> rows = input.partition.RowsOf(leaf.tree, leaf.node);
-    for (std::size_t nth = 0; nth < rows.size(); ++nth) {
-        const std::uint32_t ahead = rows[std::min(nth + kPrefetchRows, rows.size() - 1)];
-        __builtin_prefetch(grad + ahead);
-        __builtin_prefetch(hess + ahead);
-        const std::uint32_t row = rows[nth];
+    for (const std::uint32_t row : input.partition.RowsOf(leaf.tree, leaf.node, begin, end)) {
         if (!input.sampled.empty() && input.sampled[leaf.tree * num_rows + row] == 0) continue;
         sum.g += ToFine(grad[row], grad_units);
         sum.h += ToFine(hess[row], hess_units);
     }
     return sum;
+}
+
+/// [leaves][g, h] over all ranks. The leaves of a tree follow each other.
+Result<std::vector<std::int64_t>> SumLeaves(const NodeSumsInput& input, std::span<const Leaf> leaves,
+                                            std::size_t num_trees) {
+    std::vector<std::size_t> first_leaf(num_trees + 1, 0);
+    for (const Leaf& leaf : leaves) ++first_leaf[leaf.tree + 1];
+    for (std::size_t tree = 0; tree < num_trees; ++tree) first_leaf[tree + 1] += first_leaf[tree];
+    const std::size_t num_rows = input.partition.num_rows();
+    const std::size_t num_turns = (num_rows + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows;
+    std::vector<std::vector<std::int64_t>> of_worker(static_cast<std::size_t>(input.team.num_threads()),
+                                                     std::vector<std::int64_t>(leaves.size() * 2, 0));
+    input.team.ForEach(num_trees * num_turns, [&](std::size_t task, int worker) {
+        const std::size_t tree = task / num_turns;
+        const std::size_t begin = task % num_turns * RowPartition::kTurnRows;
+        for (std::size_t i = first_leaf[tree]; i < first_leaf[tree + 1]; ++i) {
+            const WidePair sum = SumLeaf(input, leaves[i], begin, begin + RowPartition::kTurnRows);
+            of_worker[static_cast<std::size_t>(worker)][2 * i] += sum.g;
+            of_worker[static_cast<std::size_t>(worker)][2 * i + 1] += sum.h;
+        }
+    });
+    std::vector<std::int64_t> totals(leaves.size() * 2, 0);
+    for (const auto& sums : of_worker) {
+        for (std::size_t i = 0; i < totals.size(); ++i) totals[i] += sums[i];
+    }
+    TRY(input.comm.AllReduceSum(totals));
+    return totals;
 }
 
 }  // namespace
@@ -58,13 +78,7 @@ Result<std::vector<std::vector<WidePair>>> SumNodes(const NodeSumsInput& input,
             if (trees[tree]->is_leaf(node)) leaves.push_back({tree, node});
         }
     }
-    std::vector<std::int64_t> totals(leaves.size() * 2, 0);
-    input.team.ForEach(leaves.size(), [&](std::size_t i, int) {
-        const WidePair sum = SumLeaf(input, leaves[i]);
-        totals[2 * i] = sum.g;
-        totals[2 * i + 1] = sum.h;
-    });
-    TRY(input.comm.AllReduceSum(totals));
+    const std::vector<std::int64_t> totals = TRY(SumLeaves(input, leaves, trees.size()));
     std::vector<std::vector<WidePair>> sums;
     for (const model::Tree* tree : trees) sums.emplace_back(tree->num_nodes());
     for (std::size_t i = 0; i < leaves.size(); ++i) {

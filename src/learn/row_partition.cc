@@ -64,6 +64,14 @@ void RowPartition::Reset() {
     for (auto& segments : segments_) segments.assign(1, {0, static_cast<std::uint32_t>(num_rows_), List::kAll});
 }
 
+std::span<const std::uint32_t> RowPartition::RowsOf(std::uint32_t tree, std::uint32_t node, std::size_t begin,
+                                                    std::size_t end) const {
+    const std::span<const std::uint32_t> rows = RowsOf(tree, node);
+    const auto first = begin == 0 ? rows.begin() : std::lower_bound(rows.begin(), rows.end(), begin);
+    const auto last = end >= num_rows_ ? rows.end() : std::lower_bound(first, rows.end(), end);
+    return {first, last};
+}
+
 void RowPartition::Place(std::uint32_t tree, std::span<const std::uint32_t> node_of_row, std::size_t num_nodes) {
     std::vector<std::uint32_t> begin(num_nodes + 1, 0);
     for (const std::uint32_t node : node_of_row) ++begin[node + 1];

@@ -56,7 +56,14 @@ class RowPartition {
         const Segment& segment = segments_[tree][node];
         return {RowsAt(tree, segment), segment.end - segment.begin};
     }
+    /// Those of them in [begin, end).
+    std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node, std::size_t begin,
+                                          std::size_t end) const;
     std::size_t num_rows() const { return num_rows_; }
+
+    /// Work on all leaves that reads arrays over rows goes block by block of as many rows: a leaf's rows lie apart, and
+    /// what is read around them serves the other leaves while it is in the cache.
+    static constexpr std::size_t kTurnRows = 32'768;
 
   private:
     enum class List : std::uint8_t { kFirst, kSecond, kAll };  ///< kAll: the rows in order, which every root has

@@ -1,18 +1,10 @@
 #include "learn/tree_booster.h"
 
-#include <algorithm>
-
 #include "learn/leaf_refit.h"
 #include "learn/leaf_values.h"
 #include "learn/tree_steps.h"
 
 namespace espalier::learn {
-
-namespace {
-
-constexpr std::size_t kPrefetchRows = 24;  // a leaf's rows jump through memory
-
-}  // namespace
 
 TreeBooster::TreeBooster(const BoosterInput& input)
     : input_(input), grad_(input.data.sets[0].margins.size()), hess_(grad_.size()) {
@@ -94,26 +86,21 @@ void TreeBooster::AddToMargins(const std::vector<model::Tree>& trees) {
 
 void TreeBooster::AddLeaves(PreparedSet& set, const RowPartition& partition, const std::vector<model::Tree>& trees) {
     const std::size_t num_rows = set.labels.size();
+    const std::size_t num_turns = (num_rows + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows;
     // Trees of one group follow each other, so that a row's margin is summed in tree order.
     for (std::size_t nth = 0; nth < parallel(); ++nth) {
-        leaves_.clear();
-        for (std::size_t tree = nth; tree < trees.size(); tree += parallel()) {
-            for (std::size_t node = 0; node < trees[tree].num_nodes(); ++node) {
-                if (trees[tree].is_leaf(node)) {
-                    leaves_.push_back({static_cast<std::uint32_t>(tree), static_cast<std::uint32_t>(node)});
+        input_.team.ForEach(trees.size() / parallel() * num_turns, [&](std::size_t task, int) {
+            const std::size_t tree = task / num_turns * parallel() + nth;
+            const std::size_t begin = task % num_turns * RowPartition::kTurnRows;
+            for (std::uint32_t node = 0; node < trees[tree].num_nodes(); ++node) {
+                if (!trees[tree].is_leaf(node)) continue;
+                const auto rows =
+                    partition.RowsOf(static_cast<std::uint32_t>(tree), node, begin, begin + RowPartition::kTurnRows);
+                float* margins = set.margins.data() + tree / parallel() * num_rows;
+                for (const float value : LeafValuesOf(trees[tree], node)) {
+                    for (const std::uint32_t row : rows) margins[row] += value;
+                    margins += num_rows;  // The next target's, in a tree of several.
                 }
-            }
-        }
-        input_.team.ForEach(leaves_.size(), [&](std::size_t leaf, int) {
-            const auto [tree, node] = leaves_[leaf];
-            float* margins = set.margins.data() + tree / parallel() * num_rows;
-            const std::span<const std::uint32_t> rows = partition.RowsOf(tree, node);
-            for (const float value : LeafValuesOf(trees[tree], node)) {
-                for (std::size_t i = 0; i < rows.size(); ++i) {
-                    __builtin_prefetch(margins + rows[std::min(i + kPrefetchRows, rows.size() - 1)], 1);
-                    margins[rows[i]] += value;
-                }
-                margins += num_rows;  // The next target's, in a tree of several.
             }
         });
     }

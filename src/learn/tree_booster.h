@@ -35,17 +35,12 @@ class TreeBooster : public Booster {
     const BoosterInput input_;
 
   private:
-    struct LeafPlace {
-        std::uint32_t tree;
-        std::uint32_t node;
-    };
     void AddLeaves(PreparedSet& set, const RowPartition& partition, const std::vector<model::Tree>& trees);
 
     std::unique_ptr<TreeGrower> grower_;
     std::unique_ptr<GradientSampler> sampler_;  ///< null unless rows are sampled by gradient
     std::vector<float> grad_;                   ///< [groups x rows]
     std::vector<float> hess_;                   ///< [groups x rows]
-    std::vector<LeafPlace> leaves_;
 };
 
 }  // namespace espalier::learn
