@@ -1,6 +1,7 @@
 #include "data/bin_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -19,6 +20,8 @@ constexpr std::uint64_t kPaddedShare = 8;
 constexpr std::size_t kTabulatedFeaturesMax = 16'384;
 // As many features as have finders and ends of columns in the second cache, and in the pages a core remembers.
 constexpr std::size_t kPartFeatures = 1024;
+// Rows of 32 bytes in a tile of the first cache, beside a grid.
+constexpr std::size_t kColumnRows = 512;
 
 /// body(entry) for the row's entries of features [begin, end).
 template <typename Body>
@@ -64,10 +67,16 @@ void BinBuilder::Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>
     MakeTargets(columns);
     FindWork();
     TabulateCodes();
+    MakeGrids();
     FindCodes();
     if (with_tiles_) MakeTiles(tiles);
     std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(layout_.tiles.size()));
     team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
+        if (IsDoneByColumns(block)) {
+            DoColumns(decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, block), rows_.first_row(block),
+                      tiles);
+            return;
+        }
         DoBlock<Pass::kWrite>(Decode(block, worker), rows_.first_row(block), tiles,
                               cursors[static_cast<std::size_t>(worker)].data());
     });
@@ -81,6 +90,10 @@ void BinBuilder::FindStats() {
                                                      std::vector<FeatureStats>(num_features_ + 1, none));
     team_.ForEach(rows_.num_blocks(), [&](std::size_t b, int worker) {
         FeatureStats* stats = of_worker[static_cast<std::size_t>(worker)].data();
+        if (rows_.has_columns(b)) {
+            FindStatsOfColumns(decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b), stats);
+            return;
+        }
         const BlockView block = Decode(b, worker).rows;
         for (std::uint32_t e = 0; e < block.entry_offsets[block.num_rows]; ++e) {
             FeatureStats& of_feature = stats[block.features[e]];
@@ -111,6 +124,27 @@ void BinBuilder::FindStats() {
         if (open_runs == 0) continue;
         stats.lowest = std::min(stats.lowest, 0.0F);
         stats.highest = std::max(stats.highest, 0.0F);
+    }
+}
+
+void BinBuilder::FindStatsOfColumns(const ColumnsView& block, FeatureStats* stats) {
+    for (std::size_t f = 0; f < block.num_features; ++f) {
+        FeatureStats& of_feature = stats[f];
+        std::uint64_t num_entries = 0;
+        std::int64_t num_zeros = 0;
+        float lowest = of_feature.lowest;
+        float highest = of_feature.highest;
+        for (const float value : block.column(f)) {
+            lowest = value < lowest ? value : lowest;
+            highest = value > highest ? value : highest;
+            num_entries += (value > 0.0F) | (value < 0.0F) ? 1U : 0U;
+            num_zeros += value == 0.0F ? 1 : 0;
+        }
+        of_feature.num_entries += num_entries;
+        of_feature.num_zeros += num_zeros;
+        stats[f + 1].num_zeros -= num_zeros;
+        of_feature.lowest = lowest;
+        of_feature.highest = highest;
     }
 }
 
@@ -207,6 +241,54 @@ void BinBuilder::FillTable(std::vector<Code>& table) {
             table[f * kCodes + code] = static_cast<Code>(finders_[f].CodeOf(value));
         }
     });
+}
+
+void BinBuilder::MakeGrids() {
+    bool any = false;
+    for (std::size_t b = 0; b < rows_.num_blocks(); ++b) any = any || rows_.has_columns(b);
+    for (const Target& target : targets_) any = any && target.code_bytes != 0;
+    for (std::size_t t = 0; t < layout_.tiles.size() && with_tiles_; ++t) any = any && IsDense(layout_, t);
+    if (!any) return;
+    for (std::size_t f = 0; f < num_features_; ++f) grids_.emplace_back(layout_.cuts, f, finders_[f]);
+}
+
+// A part of the rows whose tile stays in the first cache, feature by feature.
+void BinBuilder::DoColumns(const ColumnsView& block, std::size_t first_row, std::vector<BinnedTile>& tiles) const {
+    std::array<std::uint32_t, kColumnRows> codes;
+    for (std::size_t begin = 0; begin < block.num_rows; begin += kColumnRows) {
+        const std::size_t num_rows = std::min(kColumnRows, block.num_rows - begin);
+        for (std::size_t f = 0; f < num_features_; ++f) {
+            if (f < block.num_features) {
+                grids_[f].Find(block.column(f).subspan(begin, num_rows), codes.data());
+            } else {
+                codes.fill(targets_[f].last_bin + 1);
+            }
+            const std::uint32_t tile = targets_[f].tile;
+            PutCodes(targets_[f], {codes.data(), num_rows}, first_row + begin, layout_.tiles[tile].kind,
+                     with_tiles_ ? &tiles[tile] : nullptr);
+        }
+    }
+}
+
+void BinBuilder::PutCodes(const Target& target, std::span<const std::uint32_t> codes, std::size_t first_row,
+                          BinLayout::TileKind kind, BinnedTile* tile) {
+    if (target.code_bytes == 1) {
+        auto* column = static_cast<std::uint8_t*>(target.codes) + first_row;
+        for (std::size_t i = 0; i < codes.size(); ++i) column[i] = static_cast<std::uint8_t>(codes[i]);
+    } else {
+        for (std::size_t i = 0; i < codes.size(); ++i) target.SetCode(first_row + i, codes[i]);
+    }
+    if (tile == nullptr) return;
+    const std::size_t place = first_row * tile->stride + target.place_in_row;
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+        // A missing value has the cell behind the last bin.
+        const std::uint32_t cell = target.first_cell + (codes[i] > target.last_bin + 1 ? target.last_bin : codes[i]);
+        if (kind == BinLayout::TileKind::kDense8) {
+            tile->cells8[place + i * tile->stride] = static_cast<std::uint8_t>(cell);
+        } else {
+            tile->cells16[place + i * tile->stride] = static_cast<std::uint16_t>(cell);
+        }
+    }
 }
 
 template <typename Body>

@@ -4,15 +4,17 @@
 // with whichever of "missing" and 0 is more frequent -> a pass counts the listed cells of each row and sparse tile ->
 // a pass writes codes and cells to their places. A value is looked up by its one-byte code where rows have codes. Where
 // neither such a table nor the finders of all features fit the cache, codes are found beforehand, some features at a
-// time. What equals the fill and is not listed is stepped over, so a run of zeros costs nothing.
-// Confined to one call.
+// time. Blocks that stand column by column are binned that way where all that is filled is dense. What equals the fill
+// and is not listed is stepped over, so a run of zeros costs nothing. Confined to one call.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/worker_team.h"
 #include "data/bin_finder.h"
+#include "data/bin_grid.h"
 #include "data/binned_matrix.h"
 #include "data/compact_rows.h"
 #include "data/stored_array.h"
@@ -71,6 +73,12 @@ class BinBuilder {
     enum class Source { kFound, kTable8, kTable16, kFinder };
 
     void FindStats();
+    static void FindStatsOfColumns(const ColumnsView& block, FeatureStats* stats);
+    void MakeGrids();
+    bool IsDoneByColumns(std::size_t block) const { return !grids_.empty() && rows_.has_columns(block); }
+    void DoColumns(const ColumnsView& block, std::size_t first_row, std::vector<BinnedTile>& tiles) const;
+    static void PutCodes(const Target& target, std::span<const std::uint32_t> codes, std::size_t first_row,
+                         BinLayout::TileKind kind, BinnedTile* tile);
     void MakeColumns(std::vector<BinnedColumn>& columns);
     void MakeTargets(std::vector<BinnedColumn>& columns);
     void FindWork();
@@ -125,6 +133,7 @@ class BinBuilder {
     ArrayStore& store_;
     std::vector<BlockDecoder> decoders_;
     std::vector<BinFinder> finders_;
+    std::vector<BinGrid> grids_;  ///< [features] where blocks are done column by column, else empty
     std::vector<FeatureStats> stats_;
     std::vector<std::uint32_t> fills_;  ///< what a dense column holds where nothing is written
     std::vector<Target> targets_;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "base/check.h"
 #include "data/binned_matrix.h"
@@ -20,38 +22,6 @@ constexpr std::uint32_t kCells16 = 65'536;
 
 constexpr std::size_t kBlockFeatures = 4;  // of one task
 
-struct FeatureShape {
-    std::int32_t most_frequent_bin = BinLayout::kNothingSkipped;  ///< kNothingSkipped: missing is most frequent
-    bool has_missing = false;
-    double listed_share = 0;  ///< of the rows, when the most frequent is skipped
-};
-
-FeatureShape ShapeOf(const ValueSummary& summary, const CutPoints& cuts, std::size_t feature, std::uint64_t num_rows) {
-    FeatureShape shape;
-    std::vector<std::int64_t> bin_weights(cuts.num_bins(feature), 0);
-    std::int64_t total = 0;
-    const float* const first_cut = cuts.values.data() + cuts.offsets[feature];
-    const std::uint32_t last_bin = cuts.num_bins(feature) - 1;
-    std::uint32_t bin = 0;  // Values rise, and so do their bins.
-    for (std::size_t i = 0; i < summary.values.size(); ++i) {
-        while (bin < last_bin && first_cut[bin] <= summary.values[i]) ++bin;
-        bin_weights[bin] += summary.weights[i];
-        total += summary.weights[i];
-    }
-    const auto rows = static_cast<double>(std::max<std::uint64_t>(num_rows, 1));
-    const double present = static_cast<double>(summary.num_entries) / rows;
-    const auto fullest = std::max_element(bin_weights.begin(), bin_weights.end());
-    const double fullest_share = total > 0 ? present * static_cast<double>(*fullest) / static_cast<double>(total) : 0.0;
-    shape.has_missing = summary.num_entries < num_rows;
-    if (fullest_share > 1 - present) {
-        shape.most_frequent_bin = static_cast<std::int32_t>(fullest - bin_weights.begin());
-        shape.listed_share = 1 - fullest_share;
-    } else {
-        shape.listed_share = present;
-    }
-    return shape;
-}
-
 /// The kind of a dense tile of features with `num_cells` cells together and `most_cells` at most.
 BinLayout::TileKind DenseKind(std::uint32_t num_features, std::uint32_t num_cells, std::uint32_t most_cells) {
     const bool fits = most_cells <= BinLayout::kByteCells;
@@ -60,11 +30,11 @@ BinLayout::TileKind DenseKind(std::uint32_t num_features, std::uint32_t num_cell
 }
 
 /// Lays out the features of `tile` after those before it, and completes the tile.
-void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile tile, BinLayout& layout) {
+void PlaceTile(std::span<const BinLayout::Shape> shapes, bool dense, BinLayout::Tile tile, BinLayout& layout) {
     std::uint32_t num_cells = 0;
     std::uint32_t most_cells = 0;
     for (std::uint32_t feature = tile.feature_begin; feature < tile.feature_end; ++feature) {
-        const FeatureShape& shape = shapes[feature];
+        const BinLayout::Shape& shape = shapes[feature];
         const std::int32_t skipped = dense ? BinLayout::kNothingSkipped : shape.most_frequent_bin;
         const bool missing_cell = shape.has_missing && (dense || skipped != BinLayout::kNothingSkipped);
         layout.skipped_bin.push_back(skipped);
@@ -91,16 +61,51 @@ void PlaceTile(std::span<const FeatureShape> shapes, bool dense, BinLayout::Tile
 
 }  // namespace
 
+BinLayout::Shape BinLayout::ShapeOf(const ValueSummary& summary, std::span<const float> cuts, std::uint64_t num_rows) {
+    Shape shape;
+    std::vector<std::int64_t> bin_weights(cuts.size(), 0);
+    std::int64_t total = 0;
+    const std::vector<float>& values = summary.values;
+    auto begin = values.begin();  // Values rise, and so do their bins.
+    for (std::size_t bin = 0; bin < cuts.size(); ++bin) {
+        // The last bin takes all that is left.
+        const auto end = bin + 1 < cuts.size() ? std::lower_bound(begin, values.end(), cuts[bin]) : values.end();
+        bin_weights[bin] = std::accumulate(summary.weights.begin() + (begin - values.begin()),
+                                           summary.weights.begin() + (end - values.begin()), std::int64_t{0});
+        total += bin_weights[bin];
+        begin = end;
+    }
+    const auto rows = static_cast<double>(std::max<std::uint64_t>(num_rows, 1));
+    const double present = static_cast<double>(summary.num_entries) / rows;
+    const auto fullest = std::max_element(bin_weights.begin(), bin_weights.end());
+    const double fullest_share = total > 0 ? present * static_cast<double>(*fullest) / static_cast<double>(total) : 0.0;
+    shape.has_missing = summary.num_entries < num_rows;
+    if (fullest_share > 1 - present) {
+        shape.most_frequent_bin = static_cast<std::int32_t>(fullest - bin_weights.begin());
+        shape.listed_share = 1 - fullest_share;
+    } else {
+        shape.listed_share = present;
+    }
+    return shape;
+}
+
 BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows,
                             WorkerTeam& team) {
     CHECK(summaries.size() == cuts.num_features());
+    std::vector<Shape> shapes(summaries.size());
+    team.ForBlocks(shapes.size(), kBlockFeatures, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t f = begin; f < end; ++f) {
+            shapes[f] = ShapeOf(summaries[f], {cuts.values.data() + cuts.offsets[f], cuts.num_bins(f)}, num_rows);
+        }
+    });
+    return Create(shapes, std::move(cuts));
+}
+
+BinLayout BinLayout::Create(std::span<const Shape> shapes, CutPoints cuts) {
+    CHECK(shapes.size() == cuts.num_features());
     BinLayout layout;
     layout.cuts = std::move(cuts);
-    const std::size_t num_features = summaries.size();
-    std::vector<FeatureShape> shapes(num_features);
-    team.ForBlocks(num_features, kBlockFeatures, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t f = begin; f < end; ++f) shapes[f] = ShapeOf(summaries[f], layout.cuts, f, num_rows);
-    });
+    const std::size_t num_features = shapes.size();
     double listed_per_row = 0;
     std::uint64_t num_bins = 0;
     for (std::size_t feature = 0; feature < num_features; ++feature) {

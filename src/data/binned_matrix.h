@@ -62,6 +62,16 @@ struct BinLayout {
     std::size_t num_features() const { return skipped_bin.size(); }
     std::uint32_t num_cells() const { return cell_offsets.back(); }
 
+    /// What decides where one feature's bins lie.
+    struct Shape {
+        std::int32_t most_frequent_bin = kNothingSkipped;  ///< kNothingSkipped: missing is most frequent
+        bool has_missing = false;
+        double listed_share = 0;  ///< of the rows, when the most frequent is skipped
+    };
+    /// cuts: the feature's; the summary and num_rows over all ranks.
+    static Shape ShapeOf(const ValueSummary& summary, std::span<const float> cuts, std::uint64_t num_rows);
+    /// shapes: [features]
+    static BinLayout Create(std::span<const Shape> shapes, CutPoints cuts);
     /// summaries: over all ranks, one per feature; num_rows over all ranks.
     static BinLayout Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows,
                             WorkerTeam& team);

@@ -5,6 +5,7 @@
 //             for each of the first n features; values as one-byte codes of the data set's dictionary, or as floats
 //   zeros     runs of features that are present and 0
 //   the rest  is missing
+// Floats of rows that are nearly full stand feature by feature instead, zeros and NaN for missing among them.
 // MNIST takes 31 MB (314 MB as FeatureRows), a million rows of 28 continuous columns 112 MB.
 // Blocks can be kept in a file that the rows own (SpillTo) instead of memory.
 // Encoding: one CompactEncoder a thread; Append in file order. Thread-safe to read.
@@ -26,7 +27,8 @@ namespace espalier::data {
 
 /// One block as bytes: entry offsets, run offsets, runs, features, values or codes, one after the other.
 struct CompactBlock {
-    enum class FeatureForm : std::uint8_t { kFirstOnes, k16, k32 };
+    /// kFirstOnes: every row has the features 0 … n-1. kColumns: floats [features x rows], nothing else.
+    enum class FeatureForm : std::uint8_t { kFirstOnes, kColumns, k16, k32 };
 
     std::uint32_t num_rows = 0;
     std::uint32_t num_entries = 0;  ///< stored ones, without zeros
@@ -35,6 +37,7 @@ struct CompactBlock {
     std::uint64_t num_present = 0;   ///< entries and zeros
     FeatureForm form = FeatureForm::k32;
     bool coded = false;
+    bool has_holes = false;        ///< kColumns: there are zeros or missing values
     EntryVector<std::byte> bytes;  ///< empty once it is in the spill file
     std::uint64_t spill_offset = 0;
     std::uint64_t size_bytes = 0;
@@ -52,6 +55,16 @@ struct BlockView {
     const FeatureRun* runs = nullptr;
 };
 
+/// A block feature by feature. Borrowed from the block and the decoder.
+struct ColumnsView {
+    std::size_t num_rows = 0;
+    std::size_t num_features = 0;
+    bool has_holes = false;         ///< there are zeros or missing values
+    const float* values = nullptr;  ///< [features x rows], NaN: missing
+
+    std::span<const float> column(std::size_t feature) const { return {values + feature * num_rows, num_rows}; }
+};
+
 class CompactRows {
   public:
     CompactRows() : dictionary_(std::make_shared<ValueDictionary>()) {}
@@ -61,12 +74,15 @@ class CompactRows {
     std::size_t num_blocks() const { return blocks_.size(); }
     /// Row of the data set that the block begins with.
     std::size_t first_row(std::size_t block) const { return first_rows_[block]; }
+    std::size_t num_rows(std::size_t block) const { return blocks_[block].num_rows; }
     /// Stored entries of the block, zeros not among them.
     std::uint32_t num_stored(std::size_t block) const { return blocks_[block].num_entries; }
     const ValueDictionary& dictionary() const { return *dictionary_; }
     std::size_t memory_bytes() const;
     /// Whether any block is coded.
     bool has_codes() const { return has_codes_; }
+    /// Whether the block can be seen as ColumnsView.
+    bool has_columns(std::size_t block) const { return blocks_[block].form == CompactBlock::FeatureForm::kColumns; }
 
     static CompactRows FromRows(const FeatureRows& rows);
     /// Rows whose values are elsewhere: no blocks, only what is said of them.
@@ -107,6 +123,7 @@ class CompactEncoder {
 
   private:
     bool EncodeValues(const RowBlock& rows);
+    static CompactBlock EncodeColumns(const RowBlock& rows, CompactBlock block);
 
     ValueDictionary& dictionary_;
     DictionaryCache cache_;
@@ -118,14 +135,20 @@ class BlockDecoder {
   public:
     /// Valid until the next call; the rows must outlive it.
     BlockView Decode(const CompactRows& rows, std::size_t block);
+    /// The same of a block that has_columns.
+    ColumnsView DecodeColumns(const CompactRows& rows, std::size_t block);
 
   private:
     const std::byte* BytesOf(const CompactRows& rows, const CompactBlock& block);
+    void ViewColumnsAsRows(const CompactBlock& block, const float* columns, BlockView& view);
 
     EntryVector<std::byte> bytes_;
     EntryVector<std::uint32_t> features_;
     EntryVector<std::uint32_t> offsets_;
     EntryVector<std::uint32_t> no_runs_;
+    EntryVector<float> values_;
+    EntryVector<std::uint32_t> run_offsets_;
+    EntryVector<FeatureRun> runs_;
 };
 
 /// Rows with what supervised learning adds to them.

@@ -7,9 +7,12 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "data/row_writers.h"
+#include "kernels/plain_rows.h"
 #include "kernels/text_number.h"
 
 namespace espalier::data {
@@ -53,11 +56,20 @@ class Parser {
         : text_(text), rules_(rules), writer_(writer), labeled_(labeled), text_cells_(text_cells) {
         const char four[] = {'0', rules.delimiter, '0', rules.delimiter, '0', rules.delimiter, '0', rules.delimiter};
         four_zeros_ = kernels::Load8(four);
+        if (labeled == nullptr || rules.weights) return;
+        const std::size_t line_end = text.view().find('\n');
+        const bool returns = line_end != std::string_view::npos && line_end > 0 && text.begin[line_end - 1] == '\r';
+        plain_form_ = {rules.delimiter, returns ? '\r' : '\n', rules.num_columns};
+        plain_cells_.resize(kPlainRows * rules.num_columns);
     }
 
     std::optional<TextIssue> Run() {
         const char* p = text_.begin;
         while (p < text_.end) {
+            if constexpr (std::is_same_v<Writer, RowBlockWriter>) {
+                if (!rules_.weights) p = TakePlainRows(p);
+                if (p == text_.end) break;
+            }
             const char* line = p;
             while (*p == ' ' || (*p == '\t' && rules_.delimiter != '\t')) ++p;
             if (IsLineEnd(*p)) {
@@ -72,9 +84,39 @@ class Parser {
     }
 
   private:
+    static constexpr std::size_t kPlainRows = 32;
+    static constexpr int kWaitsMax = 63;
+
     const char* Fail(const char* at, std::string message) {
         if (!issue_) issue_ = TextIssue{static_cast<std::size_t>(at - text_.begin), std::move(message)};
         return nullptr;
+    }
+
+    // Takes rows of plain numbers as long as they come; returns the place behind them. Where they don't, or where they
+    // hold many zeros, which ParseLine takes four at a time, it does not ask again for a while.
+    const char* TakePlainRows(const char* p)
+        requires std::is_same_v<Writer, RowBlockWriter>
+    {
+        while (p < text_.end && IsLineEnd(*p)) ++p;
+        if (lines_to_wait_ > 0) {
+            --lines_to_wait_;
+            return p;
+        }
+        std::size_t num_zeros = 0;
+        std::size_t num_rows = kPlainRows;
+        while (num_rows == kPlainRows && 4 * num_zeros <= plain_cells_.size()) {
+            num_rows = kernels::ParsePlainRows(p, text_.end, plain_form_, kPlainRows, plain_cells_.data());
+            num_zeros = 0;
+            for (std::size_t row = 0; row < num_rows; ++row) {
+                const float* cells = plain_cells_.data() + row * rules_.num_columns;
+                labeled_->labels.push_back(cells[0]);
+                num_zeros += writer_.AddRow({cells + 1, rules_.num_columns - 1});
+            }
+        }
+        const bool pays = num_rows > 0 && 4 * num_zeros <= num_rows * rules_.num_columns;
+        waits_ = pays ? 0 : std::min(2 * waits_ + 1, kWaitsMax);
+        lines_to_wait_ = waits_;
+        return p;
     }
 
     const char* ParseLine(const char* line) {
@@ -246,6 +288,10 @@ class Parser {
     RowBlock* labeled_;
     CsvTextCells& text_cells_;
     std::uint64_t four_zeros_ = 0;
+    kernels::PlainRowForm plain_form_;
+    std::vector<float> plain_cells_;  ///< [kPlainRows x columns]
+    int waits_ = 0;
+    int lines_to_wait_ = 0;
     std::optional<TextIssue> issue_;
 };
 

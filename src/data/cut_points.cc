@@ -15,12 +15,6 @@ constexpr std::size_t kBlockFeatures = 4;
 // XGBoost adds the float 1e-5 in double arithmetic (std::fabs of a double) and rounds once.
 constexpr double kMargin = 1e-5F;
 
-struct FeatureCuts {
-    float min_value = 0;
-    float first_value = 0;
-    std::vector<float> values;
-};
-
 FeatureCuts CutsOf(const ValueSummary& summary, int max_bin, const CutRule& rule) {
     FeatureCuts cuts;
     cuts.min_value = 1e-5F;
@@ -89,16 +83,12 @@ std::uint32_t CutPoints::BinOf(std::size_t feature, float value) const {
     return std::min(bin, num_bins(feature) - 1);
 }
 
-CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin, WorkerTeam& team,
-                         std::span<const std::uint8_t> categorical, const CutRule& rule) {
+FeatureCuts CutFeature(const ValueSummary& summary, int max_bin, bool categorical, const CutRule& rule) {
     CHECK(max_bin >= 2 && max_bin <= kMaxBinLimit, "max_bin {}", max_bin);
-    std::vector<FeatureCuts> of_feature(summaries.size());
-    team.ForBlocks(summaries.size(), kBlockFeatures, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t f = begin; f < end; ++f) {
-            const bool is_categorical = !categorical.empty() && categorical[f] != 0;
-            of_feature[f] = is_categorical ? CategoriesOf(summaries[f]) : CutsOf(summaries[f], max_bin, rule);
-        }
-    });
+    return categorical ? CategoriesOf(summary) : CutsOf(summary, max_bin, rule);
+}
+
+CutPoints JoinCuts(std::span<const FeatureCuts> of_feature) {
     CutPoints cuts;
     for (const FeatureCuts& part : of_feature) {
         cuts.min_values.push_back(part.min_value);
@@ -107,6 +97,17 @@ CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin, W
         cuts.offsets.push_back(static_cast<std::uint32_t>(cuts.values.size()));
     }
     return cuts;
+}
+
+CutPoints BuildCutPoints(std::span<const ValueSummary> summaries, int max_bin, WorkerTeam& team,
+                         std::span<const std::uint8_t> categorical, const CutRule& rule) {
+    std::vector<FeatureCuts> of_feature(summaries.size());
+    team.ForBlocks(summaries.size(), kBlockFeatures, [&](std::size_t begin, std::size_t end, int) {
+        for (std::size_t f = begin; f < end; ++f) {
+            of_feature[f] = CutFeature(summaries[f], max_bin, !categorical.empty() && categorical[f] != 0, rule);
+        }
+    });
+    return JoinCuts(of_feature);
 }
 
 }  // namespace espalier::data

@@ -70,6 +70,17 @@ struct CutRule {
     double weight_unit = 1;  ///< kSorted: what a unit of the summaries' weights stands for
 };
 
+/// The cuts of one feature; a part of CutPoints.
+struct FeatureCuts {
+    float min_value = 0;
+    float first_value = 0;
+    std::vector<float> values;
+};
+
+/// As BuildCutPoints, of one feature.
+FeatureCuts CutFeature(const ValueSummary& summary, int max_bin, bool categorical = false, const CutRule& rule = {});
+CutPoints JoinCuts(std::span<const FeatureCuts> of_feature);
+
 /// The cuts of all features from their summaries. A feature without values gets one bin. max_bin in 2..kMaxBinLimit.
 /// categorical: [features] 1 for one whose values are numbers of categories, below kMaxBinLimit: bin c is category c,
 /// also when none of the rows has it; empty: none is.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -38,28 +39,54 @@ std::size_t LimitSize(std::size_t num_entries, double eps) {
     }
 }
 
-Summary Rank(const ValueSummary& summary) {
-    Summary ranked;
-    ranked.reserve(summary.values.size());
-    std::int64_t before = 0;
-    for (std::size_t i = 0; i < summary.values.size(); ++i) {
-        ranked.push_back(
-            EntryOf(static_cast<double>(before), static_cast<double>(summary.weights[i]), summary.values[i]));
-        before += summary.weights[i];
+/// A value summary as sketch entries, made when they are asked for: a continuous feature has as many as rows. Asking
+/// for neighbours of the last one is fast.
+class RankedSummary {
+  public:
+    explicit RankedSummary(const ValueSummary& summary)
+        : summary_(summary), total_(std::accumulate(summary.weights.begin(), summary.weights.end(), std::int64_t{0})) {}
+
+    std::size_t size() const { return summary_.values.size(); }
+    SketchEntry front() const { return EntryOf(0, static_cast<double>(summary_.weights[0]), summary_.values[0]); }
+    SketchEntry back() const {
+        const std::int64_t weight = summary_.weights.back();
+        return EntryOf(static_cast<double>(total_ - weight), static_cast<double>(weight), summary_.values.back());
     }
-    return ranked;
-}
+    SketchEntry operator[](std::size_t i) const {
+        while (at_ < i) before_ += summary_.weights[at_++];
+        while (at_ > i) before_ -= summary_.weights[--at_];
+        return EntryOf(static_cast<double>(before_), static_cast<double>(summary_.weights[i]), summary_.values[i]);
+    }
+    Summary All() const {
+        Summary all;
+        all.reserve(size());
+        for (std::size_t i = 0; i < size(); ++i) all.push_back((*this)[i]);
+        return all;
+    }
+
+  private:
+    const ValueSummary& summary_;
+    const std::int64_t total_;
+    mutable std::size_t at_ = 0;
+    mutable std::int64_t before_ = 0;  ///< weight before at_
+};
 
 /// Keeps the entries that are nearest to evenly spaced ranks; for one source it walks on from where it was.
+template <typename Source>
 class NearestPicker {
   public:
-    explicit NearestPicker(const Summary& source) : source_(source), kept_({source.front()}) {}
+    explicit NearestPicker(const Source& source) : source_(source), kept_({source.front()}) {}
 
     /// The entry nearest to twice_rank / 2, sought from `at` on; false when that is `end`.
     bool Pick(float twice_rank, std::size_t& at, std::size_t end) {
-        while (at < end && twice_rank >= source_[at + 1].rank_max + source_[at + 1].rank_min) ++at;
+        while (at < end) {
+            const SketchEntry next = source_[at + 1];
+            if (twice_rank < next.rank_max + next.rank_min) break;
+            ++at;
+        }
         if (at == end) return false;
-        Keep(twice_rank < AfterOf(source_[at]) + BeforeOf(source_[at + 1]) ? at : at + 1);
+        const float border = BeforeOf(source_[at + 1]);
+        Keep(twice_rank < AfterOf(source_[at]) + border ? at : at + 1);
         return true;
     }
     void Keep(std::size_t entry) {
@@ -70,18 +97,18 @@ class NearestPicker {
     Summary Take() { return std::move(kept_); }
 
   private:
-    const Summary& source_;
+    const Source& source_;
     Summary kept_;
     std::size_t last_ = 0;
 };
 
 /// WQSummary::SetPrune: the first and last entry and, for each of the goals evenly spaced in rank between them, the
-/// nearest one.
-Summary Prune(Summary source, std::size_t size_max) {
-    if (source.size() <= size_max) return source;
+/// nearest one. The source has more than size_max entries.
+template <typename Source>
+Summary PickNearest(const Source& source, std::size_t size_max) {
     const std::size_t last = source.size() - 1;
     const float begin = source.front().rank_max;
-    const float range = source[last].rank_min - begin;
+    const float range = source.back().rank_min - begin;
     const auto num_goals = static_cast<float>(size_max - 1);
     NearestPicker picker(source);
     std::size_t at = 1;
@@ -90,6 +117,14 @@ Summary Prune(Summary source, std::size_t size_max) {
     }
     picker.Keep(last);
     return picker.Take();
+}
+
+Summary Prune(Summary source, std::size_t size_max) {
+    return source.size() <= size_max ? source : PickNearest(source, size_max);
+}
+
+Summary Prune(const RankedSummary& source, std::size_t size_max) {
+    return source.size() <= size_max ? source.All() : PickNearest(source, size_max);
 }
 
 /// WXQSummary::SetPrune: entries of great weight stay; the others' goals are spread over what they leave.
@@ -141,12 +176,10 @@ std::vector<SketchEntry> PruneForBins(const ValueSummary& summary, std::size_t m
     const std::size_t num_bins = std::min(num_entries, max_bin);
     const double eps = 1.0 / static_cast<double>(num_bins * kEntriesPerBin);
     // Never below two: the first and the last entry stay.
-    const auto prune = [](Summary entries, std::size_t size_max) {
-        return Prune(std::move(entries), std::max<std::size_t>(size_max, 2));
-    };
-    Summary kept = prune(Rank(summary), LimitSize(num_entries, eps));
-    kept = prune(std::move(kept), std::min(num_entries, kEntriesPerBin * max_bin));
-    return prune(std::move(kept), num_bins + 1);
+    const auto at_least_two = [](std::size_t size) { return std::max<std::size_t>(size, 2); };
+    Summary kept = Prune(RankedSummary(summary), at_least_two(LimitSize(num_entries, eps)));
+    kept = Prune(std::move(kept), at_least_two(std::min(num_entries, kEntriesPerBin * max_bin)));
+    return Prune(std::move(kept), at_least_two(num_bins + 1));
 }
 
 std::vector<SketchEntry> PickByWeight(const ValueSummary& summary, std::size_t max_bin, double weight_unit) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,20 @@ class RowBlockWriter {
     void AddNonzero(std::uint32_t feature, float value) {
         features_[num_entries_] = feature;
         values_[num_entries_++] = value;
+    }
+
+    /// A whole row of the features 0, 1, 2, …; returns how many zeros are in it.
+    std::size_t AddRow(std::span<const float> values) {
+        const auto num_zeros = static_cast<std::size_t>(std::count(values.begin(), values.end(), 0.0F));
+        for (std::uint32_t f = 0; f < values.size(); ++f) {
+            if (num_zeros == 0) {
+                AddNonzero(f, values[f]);
+            } else {
+                Add(f, values[f]);
+            }
+        }
+        EndRow();
+        return num_zeros;
     }
 
     void AddZeros(std::uint32_t first, std::uint32_t count) {

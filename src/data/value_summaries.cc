@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <functional>
 #include <memory>
 #include <numeric>
 
@@ -33,42 +35,44 @@ struct Counts {
     std::vector<std::uint64_t> float_count;  ///< [features]
 };
 
+using Visit = std::function<void(std::size_t, const ValueSummary&, int)>;
+
 class Summarizer {
   public:
     Summarizer(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
-               WorkerTeam& team)
+               WorkerTeam& team, const Visit& visit)
         : rows_(rows),
           weight_units_(weight_units),
           num_features_(num_features),
           counts_codes_(rows.has_codes() && num_features <= kCountedFeaturesMax),
           team_(team),
+          visit_(visit),
           decoders_(static_cast<std::size_t>(team.num_threads())),
+          floats_(decoders_.size()),
           code_order_(kCodes) {
         std::iota(code_order_.begin(), code_order_.end(), std::size_t{0});
         std::sort(code_order_.begin(), code_order_.end(),
                   [&](std::size_t a, std::size_t b) { return ValueOf(a) < ValueOf(b); });
     }
 
-    std::vector<ValueSummary> Run() {
+    void Run() {
         CountAll();
-        summaries_.resize(num_features_);
-        team_.ForEach(num_features_, [&](std::size_t f, int) { summaries_[f] = CountedSummary(f); });
         for (std::size_t begin = 0; begin < num_features_;) {
             std::size_t end = begin;
             std::uint64_t gathered = 0;
             while (end < num_features_ && (end == begin || gathered + total_.float_count[end] <= kGatheredMax)) {
                 gathered += total_.float_count[end++];
             }
-            if (gathered > 0) {
-                if (weight_units_.empty()) {
-                    AddFloats<std::uint32_t>(begin, end);
-                } else {
-                    AddFloats<std::uint64_t>(begin, end);
-                }
+            if (gathered == 0) {
+                team_.ForEach(end - begin,
+                              [&](std::size_t f, int worker) { visit_(begin + f, CountedSummary(begin + f), worker); });
+            } else if (weight_units_.empty()) {
+                AddFloats<std::uint32_t>(begin, end);
+            } else {
+                AddFloats<std::uint64_t>(begin, end);
             }
             begin = end;
         }
-        return std::move(summaries_);
     }
 
   private:
@@ -81,8 +85,12 @@ class Summarizer {
         team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
             Counts& counts = of_worker[static_cast<std::size_t>(worker)];
             if (counts.zero_weight.empty()) Begin(counts);
-            CountBlock(decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block), rows_.first_row(block),
-                       counts);
+            BlockDecoder& decoder = decoders_[static_cast<std::size_t>(worker)];
+            if (rows_.has_columns(block)) {
+                CountColumns(decoder.DecodeColumns(rows_, block), rows_.first_row(block), counts);
+                return;
+            }
+            CountBlock(decoder.Decode(rows_, block), rows_.first_row(block), counts);
         });
         for (Counts& counts : of_worker) AddNewCodes(counts);
         Begin(total_);
@@ -108,6 +116,27 @@ class Summarizer {
         counts.code_count.assign(num_features_, 0);
         counts.float_count.assign(num_features_, 0);
     }
+
+    void CountColumns(const ColumnsView& block, std::size_t first_row, Counts& counts) const {
+        for (std::size_t f = 0; f < block.num_features; ++f) {
+            counts.float_count[f] += block.num_rows;
+            if (!block.has_holes) continue;
+            const std::span<const float> values = block.column(f);
+            for (std::size_t row = 0; row < values.size(); ++row) {
+                if (IsFloat(values[row])) continue;
+                --counts.float_count[f];
+                if (std::isnan(values[row])) continue;
+                const std::int64_t weight = WeightOf(first_row + row);
+                ++counts.zero_count[f];
+                --counts.zero_count[f + 1];
+                counts.zero_weight[f] += weight;
+                counts.zero_weight[f + 1] -= weight;
+            }
+        }
+    }
+
+    /// Neither missing nor 0.
+    static bool IsFloat(float value) { return value > 0.0F || value < 0.0F; }
 
     void CountBlock(const BlockView& block, std::size_t first_row, Counts& counts) const {
         for (std::size_t row = 0; row < block.num_rows; ++row) {
@@ -178,17 +207,64 @@ class Summarizer {
     void AddFloats(std::size_t begin, std::size_t end) {
         std::vector<std::uint64_t> offsets(end - begin + 1, 0);
         for (std::size_t f = begin; f < end; ++f) offsets[f - begin + 1] = offsets[f - begin] + total_.float_count[f];
-        EntryVector<Key> keys(offsets.back());
-        Gather(begin, end, offsets, keys);
-        std::vector<EntryVector<Key>> scratch(decoders_.size());
+        const bool column_by_column = HasColumnsOnly();
+        EntryVector<Key> keys(column_by_column ? 0 : offsets.back());
+        if (!column_by_column) Gather(begin, end, offsets, keys);
+        struct Workplace {
+            EntryVector<Key> keys;
+            EntryVector<Key> scratch;
+        };
+        std::vector<Workplace> workplaces(decoders_.size());
         team_.ForEach(end - begin, [&](std::size_t f, int worker) {
-            const std::span<Key> column(keys.data() + offsets[f], offsets[f + 1] - offsets[f]);
-            if (column.empty()) return;
-            EntryVector<Key>& own = scratch[static_cast<std::size_t>(worker)];
-            if (own.size() < column.size()) own.resize(column.size());
-            kernels::SortKeys(column, own);
-            summaries_[begin + f].Merge(Fold(std::span<const Key>(column)));
+            Workplace& own = workplaces[static_cast<std::size_t>(worker)];
+            const std::size_t size = offsets[f + 1] - offsets[f];
+            std::span<Key> column(keys.data() + (column_by_column ? 0 : offsets[f]), column_by_column ? 0 : size);
+            if (column_by_column) column = GatherColumn(begin + f, size, own.keys, worker);
+            if (own.scratch.size() < size) own.scratch.resize(size);
+            kernels::SortKeys(column, own.scratch);
+            ValueSummary& floats = floats_[static_cast<std::size_t>(worker)];
+            Fold(std::span<const Key>(column), floats);
+            ValueSummary counted = CountedSummary(begin + f);
+            if (counted.num_entries == 0) {
+                visit_(begin + f, floats, worker);
+            } else {
+                counted.Merge(floats);
+                visit_(begin + f, counted, worker);
+            }
         });
+    }
+
+    /// Whether a column can be copied together from the blocks' columns.
+    bool HasColumnsOnly() const {
+        if (rows_.spills()) return false;
+        for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
+            if (!rows_.has_columns(b)) return false;
+        }
+        return true;
+    }
+
+    template <typename Key>
+    std::span<Key> GatherColumn(std::size_t feature, std::size_t size, EntryVector<Key>& keys, int worker) {
+        if (keys.size() < size) keys.resize(size);
+        std::size_t at = 0;
+        for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
+            const ColumnsView block = decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b);
+            if (feature >= block.num_features) continue;
+            const std::span<const float> values = block.column(feature);
+            const std::size_t first_row = rows_.first_row(b);
+            if (!block.has_holes) {
+                for (std::size_t row = 0; row < values.size(); ++row) {
+                    keys[at + row] = MakeKey<Key>(values[row], first_row + row);
+                }
+                at += values.size();
+                continue;
+            }
+            for (std::size_t row = 0; row < values.size(); ++row) {
+                if (IsFloat(values[row])) keys[at++] = MakeKey<Key>(values[row], first_row + row);
+            }
+        }
+        CHECK(at == size);
+        return {keys.data(), size};
     }
 
     template <typename Key>
@@ -222,10 +298,13 @@ class Summarizer {
         }
     }
 
+    /// The summary of sorted keys, into memory that was used before.
     template <typename Key>
-    ValueSummary Fold(std::span<const Key> column) const {
-        ValueSummary summary;
+    void Fold(std::span<const Key> column, ValueSummary& summary) const {
         summary.num_entries = column.size();
+        summary.values.resize(column.size());
+        summary.weights.resize(column.size());
+        std::size_t num_values = 0;
         for (std::size_t i = 0; i < column.size();) {
             const auto ordered = static_cast<std::uint32_t>(column[i] >> (8 * (sizeof(Key) - 4)));
             std::int64_t weight = 0;
@@ -233,10 +312,11 @@ class Summarizer {
                 weight += WeightOf(static_cast<std::uint32_t>(column[i]));
             }
             if (weight == 0) continue;
-            summary.values.push_back(kernels::FromOrderedBits(ordered));
-            summary.weights.push_back(weight);
+            summary.values[num_values] = kernels::FromOrderedBits(ordered);
+            summary.weights[num_values++] = weight;
         }
-        return summary;
+        summary.values.resize(num_values);
+        summary.weights.resize(num_values);
     }
 
     const CompactRows& rows_;
@@ -244,18 +324,27 @@ class Summarizer {
     const std::size_t num_features_;
     const bool counts_codes_;
     WorkerTeam& team_;
+    const Visit& visit_;
     std::vector<BlockDecoder> decoders_;
+    std::vector<ValueSummary> floats_;  ///< [workers]
     std::vector<std::size_t> code_order_;
     Counts total_;
-    std::vector<ValueSummary> summaries_;
 };
 
 }  // namespace
 
+void ForEachSummary(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
+                    WorkerTeam& team, const Visit& visit) {
+    CHECK(rows.num_features <= num_features);
+    Summarizer(rows, weight_units, num_features, team, visit).Run();
+}
+
 std::vector<ValueSummary> SummarizeValues(const CompactRows& rows, std::span<const std::int64_t> weight_units,
                                           std::size_t num_features, WorkerTeam& team) {
-    CHECK(rows.num_features <= num_features);
-    return Summarizer(rows, weight_units, num_features, team).Run();
+    std::vector<ValueSummary> summaries(num_features);
+    ForEachSummary(rows, weight_units, num_features, team,
+                   [&](std::size_t feature, const ValueSummary& summary, int) { summaries[feature] = summary; });
+    return summaries;
 }
 
 }  // namespace espalier::data

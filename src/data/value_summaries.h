@@ -2,10 +2,12 @@
 //
 // Steps: zeros are counted by the borders of their runs and coded values by (feature, code); floats are gathered column
 // by column, some columns at a time, and sorted. Sums are integers, so threads and blocks do not show.
+// A summary of a continuous feature is three times its column, so whoever can, takes them one by one.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -14,6 +16,11 @@
 #include "data/cut_points.h"
 
 namespace espalier::data {
+
+/// visit(feature, summary, worker) for each feature, on any thread of the team; the summary is borrowed for the call.
+/// Shapes as of SummarizeValues.
+void ForEachSummary(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
+                    WorkerTeam& team, const std::function<void(std::size_t, const ValueSummary&, int)>& visit);
 
 /// One summary per feature, num_features in all (at least rows.num_features). weight_units: [rows], or empty for 1
 /// each.

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "data/bin_plan.h"
 #include "data/value_summaries.h"
 #include "learn/summary_exchange.h"
 
@@ -169,11 +170,19 @@ data::Cutting CuttingOf(const TrainParams& params, std::span<const data::ValueSu
 /// Cut points from the values of all ranks, or the decision to make none.
 Result<void> AgreeOnCuts(const TrainParams& params, const data::TrainingRows& train, const Shape& shape,
                          WorkerTeam& team, collective::Comm& comm, PreparedData& prepared) {
-    std::vector<data::ValueSummary> summaries = data::SummarizeValues(
-        train.rows, WeightUnits(shape, train.weights, train.rows.num_rows(), params.tree_method == TreeMethod::kApprox),
-        shape.num_features, team);
-    TRY(MergeOverRanks(summaries, comm));
+    const std::vector<std::int64_t> weight_units =
+        WeightUnits(shape, train.weights, train.rows.num_rows(), params.tree_method == TreeMethod::kApprox);
     prepared.categorical = TRY(AgreeOnCategorical(train.feature_types, shape.num_features, comm));
+    if (comm.size() == 1 && prepared.categorical.empty() && params.tree_method != TreeMethod::kExact) {
+        prepared.cutting = CuttingOf(params, {});
+        if (prepared.cutting == data::Cutting::kOnce) {
+            prepared.layout = data::PlanBins(train.rows, weight_units, shape.num_features, params.max_bin, team);
+        }
+        return {};
+    }
+    std::vector<data::ValueSummary> summaries =
+        data::SummarizeValues(train.rows, weight_units, shape.num_features, team);
+    TRY(MergeOverRanks(summaries, comm));
     TRY(CheckCategories(params, prepared.categorical, summaries));
     prepared.cutting = CuttingOf(params, summaries);
     if (prepared.cutting != data::Cutting::kOnce) return {};
