@@ -17,15 +17,11 @@ constexpr std::size_t kBlockRows = 8192;
 class ApproxGrower final : public TreeGrower {
   public:
     explicit ApproxGrower(const GrowerInput& input)
-        : input_(input),
+        : TreeGrower(input, RowPartition(input.train_rows->num_rows(), input.num_trees)),
+          input_(input),
           compact_rows_(data::CompactRows::FromRows(*input.train_rows)),
-          evals_(input.eval_rows.begin(), input.eval_rows.end()),
-          num_trees_(input.num_trees),
-          partition_(input.train_rows->num_rows(), num_trees_) {
+          num_trees_(input.num_trees) {
         if (input.params.samples_rows_uniformly()) sampled_.resize(num_trees_ * input.train_rows->num_rows());
-        for (const data::FeatureRows* rows : evals_) {
-            eval_partitions_.push_back(std::make_unique<RowPartition>(rows->num_rows(), num_trees_));
-        }
     }
 
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
@@ -54,12 +50,6 @@ class ApproxGrower final : public TreeGrower {
         return grown;
     }
 
-    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
-        partition_.MoveLeaves(tree, leaf_of, num_nodes);
-        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
-    }
-    const RowPartition& train_partition() const override { return partition_; }
-    const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override {
         return sampled_.empty() || sampled_[tree * partition_.num_rows() + row] != 0;
     }
@@ -105,20 +95,15 @@ class ApproxGrower final : public TreeGrower {
             for (const std::uint32_t row : partition.RowsOf(tree, node)) leaves[row] = node;
         }
         partition_.Place(number, leaves, grown.num_nodes());
-        for (std::size_t i = 0; i < evals_.size(); ++i) {
-            eval_partitions_[i]->Place(number, FindLeaves(grown, *evals_[i], input_.team), grown.num_nodes());
-        }
+        PlaceEvalRows(number, grown);
     }
 
     const GrowerInput input_;
     const data::CompactRows compact_rows_;
-    const std::vector<const data::FeatureRows*> evals_;
     const std::size_t num_trees_;
     data::BinLayout layout_;
     data::BinnedMatrix matrix_;
-    RowPartition partition_;
     std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled uniformly
-    std::vector<std::unique_ptr<RowPartition>> eval_partitions_;
 };
 
 }  // namespace

@@ -39,18 +39,12 @@ struct Walk {
 class ExactGrower final : public TreeGrower {
   public:
     explicit ExactGrower(const GrowerInput& input)
-        : params_(input.params),
-          team_(input.team),
-          evals_(input.eval_rows.begin(), input.eval_rows.end()),
+        : TreeGrower(input, RowPartition(input.train_rows->num_rows(), input.num_trees)),
+          params_(input.params),
           num_trees_(input.num_trees),
           columns_(data::SortedColumns::Create(*input.train_rows, input.num_features, input.team)),
           filter_(input.params, input.num_features),
-          gradients_(input.params, input.row_segments, num_trees_, 0, columns_.num_rows(), input.team, input.comm),
-          partition_(columns_.num_rows(), num_trees_) {
-        for (const data::FeatureRows* rows : evals_) {
-            eval_partitions_.push_back(std::make_unique<RowPartition>(rows->num_rows(), num_trees_));
-        }
-    }
+          gradients_(input.params, input.row_segments, num_trees_, 0, columns_.num_rows(), input.team, input.comm) {}
 
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                           std::span<const float> hess, std::span<const GroupScale> scales) override {
@@ -65,20 +59,12 @@ class ExactGrower final : public TreeGrower {
             GrowTree(iteration, tree, growing);
             SetWeights(growing, growing.gain, params_);
             partition_.Place(tree, positions_, growing.nodes.size());
-            for (std::size_t i = 0; i < evals_.size(); ++i) {
-                eval_partitions_[i]->Place(tree, FindLeaves(growing.tree, *evals_[i], team_), growing.nodes.size());
-            }
+            PlaceEvalRows(tree, growing.tree);
             grown.push_back(std::move(growing.tree));
         }
         return grown;
     }
 
-    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
-        partition_.MoveLeaves(tree, leaf_of, num_nodes);
-        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
-    }
-    const RowPartition& train_partition() const override { return partition_; }
-    const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
 
   private:
@@ -245,14 +231,10 @@ class ExactGrower final : public TreeGrower {
     }
 
     const TrainParams params_;
-    WorkerTeam& team_;
-    const std::vector<const data::FeatureRows*> evals_;
     const std::size_t num_trees_;
     const data::SortedColumns columns_;
     const FeatureFilter filter_;
     TreeGradients<WidePair> gradients_;
-    RowPartition partition_;
-    std::vector<std::unique_ptr<RowPartition>> eval_partitions_;
     std::vector<std::uint32_t> positions_;          ///< [rows] node of the tree that grows
     std::vector<std::int32_t> slots_;               ///< [rows]
     std::vector<std::uint32_t> open_;               ///< nodes of the level

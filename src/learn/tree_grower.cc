@@ -31,26 +31,17 @@ template <typename Pair>
 class TreeGrowerOf final : public TreeGrower {
   public:
     explicit TreeGrowerOf(const GrowerInput& input)
-        : params_(input.params),
+        : TreeGrower(input, RowPartition(*input.train, input.num_trees)),
+          params_(input.params),
           layout_(*input.layout),
-          team_(input.team),
           comm_(input.comm),
-          eval_rows_(input.eval_rows.begin(), input.eval_rows.end()),
           first_tree_(input.first_tree),
           num_trees_(input.num_trees),
           filter_(input.params, layout_.num_features()),
           queue_(input.params),
           gradients_(input.params, input.row_segments, num_trees_, first_tree_, input.train->num_rows(), input.team,
                      input.comm),
-          partition_(*input.train, num_trees_),
-          step_(input.params, layout_, input.categorical, *input.train, input.team, input.comm) {
-        for (const data::BinnedMatrix* eval : input.evals) {
-            eval_partitions_.push_back(std::make_unique<RowPartition>(*eval, num_trees_));
-        }
-        for (const data::FeatureRows* rows : eval_rows_) {
-            eval_partitions_.push_back(std::make_unique<RowPartition>(rows->num_rows(), num_trees_));
-        }
-    }
+          step_(input.params, layout_, input.categorical, *input.train, input.team, input.comm) {}
 
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                           std::span<const float> hess, std::span<const GroupScale> scales) override {
@@ -64,7 +55,7 @@ class TreeGrowerOf final : public TreeGrower {
         const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales));
         partition_.Reset();
         if (eval_rows_.empty()) {
-            for (auto& eval : eval_partitions_) eval->Reset();
+            for (auto& eval : eval_partitions_) eval.Reset();
         }
         TRY(BuildRoots(sums));
         for (;;) {
@@ -74,7 +65,7 @@ class TreeGrowerOf final : public TreeGrower {
             if (steps_.empty()) break;
             partition_.Split(steps_, team_);
             if (eval_rows_.empty()) {
-                for (auto& eval : eval_partitions_) eval->Split(steps_, team_);
+                for (auto& eval : eval_partitions_) eval.Split(steps_, team_);
             }
             TRY(BuildChildren());
         }
@@ -86,7 +77,7 @@ class TreeGrowerOf final : public TreeGrower {
             SetWeights(trees_[tree], gain, params_);
             SetCategories(trees_[tree]);
         }
-        PlaceEvalRows();
+        for (std::uint32_t tree = 0; tree < num_trees_; ++tree) PlaceEvalRows(tree, trees_[tree].tree);
         std::vector<model::Tree> grown;
         for (GrowingTree& growing : trees_) {
             for (const GrowingNode& node : growing.nodes) Release(node.slot);
@@ -95,25 +86,9 @@ class TreeGrowerOf final : public TreeGrower {
         return grown;
     }
 
-    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
-        partition_.MoveLeaves(tree, leaf_of, num_nodes);
-        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
-    }
-    const RowPartition& train_partition() const override { return partition_; }
-    const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
 
   private:
-    /// Evaluation rows that were not sent along bin by bin go to their leaves by their values.
-    void PlaceEvalRows() {
-        for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
-            for (std::size_t i = 0; i < eval_rows_.size(); ++i) {
-                eval_partitions_[i]->Place(tree, FindLeaves(trees_[tree].tree, *eval_rows_[i], team_),
-                                           trees_[tree].nodes.size());
-            }
-        }
-    }
-
     /// Exact puts it between the values that occur in the node.
     float ThresholdOf(const SplitCandidate& best) const {
         const data::CutPoints& cuts = layout_.cuts;
@@ -319,16 +294,12 @@ class TreeGrowerOf final : public TreeGrower {
 
     const TrainParams params_;
     const data::BinLayout& layout_;
-    WorkerTeam& team_;
     collective::Comm& comm_;
-    const std::vector<const data::FeatureRows*> eval_rows_;  ///< empty: evaluation rows are binned
     const std::size_t first_tree_;
     const std::size_t num_trees_;
     const FeatureFilter filter_;
     GrowthQueue queue_;
     TreeGradients<Pair> gradients_;
-    RowPartition partition_;
-    std::vector<std::unique_ptr<RowPartition>> eval_partitions_;
     HistogramStep<Pair> step_;
     std::uint64_t iteration_ = 0;
     std::vector<GrowingTree> trees_;
@@ -340,6 +311,23 @@ class TreeGrowerOf final : public TreeGrower {
     std::vector<std::unique_ptr<HistogramSlot<Pair>>> slots_;
     std::vector<std::int32_t> free_slots_;
 };
+
+TreeGrower::TreeGrower(const GrowerInput& input, RowPartition train)
+    : eval_rows_(input.eval_rows.begin(), input.eval_rows.end()), team_(input.team), partition_(std::move(train)) {
+    for (const data::BinnedMatrix* eval : input.evals) eval_partitions_.emplace_back(*eval, input.num_trees);
+    for (const data::FeatureRows* rows : eval_rows_) eval_partitions_.emplace_back(rows->num_rows(), input.num_trees);
+}
+
+void TreeGrower::MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) {
+    partition_.MoveLeaves(tree, leaf_of, num_nodes);
+    for (RowPartition& eval : eval_partitions_) eval.MoveLeaves(tree, leaf_of, num_nodes);
+}
+
+void TreeGrower::PlaceEvalRows(std::uint32_t number, const model::Tree& tree) {
+    for (std::size_t i = 0; i < eval_rows_.size(); ++i) {
+        eval_partitions_[i].Place(number, FindLeaves(tree, *eval_rows_[i], team_), tree.num_nodes());
+    }
+}
 
 std::unique_ptr<TreeGrower> TreeGrower::Create(const GrowerInput& input) {
     if (input.replayed != nullptr) return MakeReplayGrower(input);

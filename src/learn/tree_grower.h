@@ -64,16 +64,27 @@ class TreeGrower {
                                                   std::span<const float> hess, std::span<const GroupScale> scales) = 0;
 
     /// The rows of a tree's leaves after it was pruned; see RowPartition::MoveLeaves.
-    virtual void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) = 0;
+    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes);
 
     /// Rows per leaf after Grow.
-    virtual const RowPartition& train_partition() const = 0;
-    virtual const RowPartition& eval_partition(std::size_t eval) const = 0;
+    const RowPartition& train_partition() const { return partition_; }
+    const RowPartition& eval_partition(std::size_t eval) const { return eval_partitions_[eval]; }
     /// False for the training rows that a tree of the last Grow was not grown on.
     virtual bool IsSampled(std::size_t tree, std::size_t row) const = 0;
 
     /// Tile owners among ranks; tiles are dealt out in runs of about equal cells. Visible for tests.
     static std::vector<int> OwnersOfTiles(const data::BinLayout& layout, int num_ranks);
+
+  protected:
+    /// train: of the training rows.
+    TreeGrower(const GrowerInput& input, RowPartition train);
+    /// Evaluation rows that are not sent along bin by bin go to the leaves of the tree `number` by their values.
+    void PlaceEvalRows(std::uint32_t number, const model::Tree& tree);
+
+    const std::vector<const data::FeatureRows*> eval_rows_;  ///< empty: evaluation rows are binned
+    WorkerTeam& team_;
+    RowPartition partition_;
+    std::vector<RowPartition> eval_partitions_;
 };
 
 /// The grower for binned training rows.

@@ -39,28 +39,23 @@ struct Made {
 class VectorGrower final : public TreeGrower {
   public:
     explicit VectorGrower(const GrowerInput& input)
-        : params_(input.params),
+        : TreeGrower(input, RowPartition(*input.train, input.num_trees)),
+          params_(input.params),
           layout_(*input.layout),
           matrix_(*input.train),
-          team_(input.team),
           comm_(input.comm),
           num_trees_(input.num_trees),
           filter_(input.params, layout_.num_features()),
           queue_(input.params),
           gradients_(input.params, input.row_segments, input.num_trees, input.train->num_rows(), input.team,
                      input.comm),
-          num_targets_(gradients_.num_targets()),
-          partition_(*input.train, input.num_trees) {
-        for (const data::BinnedMatrix* eval : input.evals) {
-            eval_partitions_.push_back(std::make_unique<RowPartition>(*eval, num_trees_));
-        }
-    }
+          num_targets_(gradients_.num_targets()) {}
 
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                           std::span<const float> hess, std::span<const GroupScale> scales) override {
         iteration_ = iteration;
         partition_.Reset();
-        for (auto& eval : eval_partitions_) eval->Reset();
+        for (auto& eval : eval_partitions_) eval.Reset();
         std::vector<model::Tree> grown;
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
             const std::size_t first = gradients_.FirstSourceOf(tree);
@@ -76,12 +71,6 @@ class VectorGrower final : public TreeGrower {
         return grown;
     }
 
-    void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes) override {
-        partition_.MoveLeaves(tree, leaf_of, num_nodes);
-        for (auto& eval : eval_partitions_) eval->MoveLeaves(tree, leaf_of, num_nodes);
-    }
-    const RowPartition& train_partition() const override { return partition_; }
-    const RowPartition& eval_partition(std::size_t eval) const override { return *eval_partitions_[eval]; }
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
 
   private:
@@ -99,7 +88,7 @@ class VectorGrower final : public TreeGrower {
             std::vector<NodeSplit> splits;
             for (const std::uint32_t node : next.split) splits.push_back(Expand(node));
             partition_.Split(splits, team_);
-            for (auto& eval : eval_partitions_) eval->Split(splits, team_);
+            for (auto& eval : eval_partitions_) eval.Split(splits, team_);
             TRY(OpenChildren(splits));
         }
         for (std::uint32_t node = 0; node < nodes_.size(); ++node) Release(node);
@@ -320,15 +309,12 @@ class VectorGrower final : public TreeGrower {
     const TrainParams params_;
     const data::BinLayout& layout_;
     const data::BinnedMatrix& matrix_;
-    WorkerTeam& team_;
     collective::Comm& comm_;
     const std::size_t num_trees_;
     const FeatureFilter filter_;
     GrowthQueue queue_;
     VectorGradients gradients_;
     const std::size_t num_targets_;
-    RowPartition partition_;
-    std::vector<std::unique_ptr<RowPartition>> eval_partitions_;
     std::uint64_t iteration_ = 0;
     std::uint32_t tree_ = 0;
     std::vector<GainParams> gains_;  ///< [targets]
