@@ -6,6 +6,8 @@
 #include <map>
 #include <random>
 
+#include "data/bin_finder.h"
+#include "data/bin_plan.h"
 #include "data/binned_matrix.h"
 #include "data/value_summaries.h"
 
@@ -203,6 +205,60 @@ TEST(BinnedMatrix, CodesAreTheBinsOfTheCuts) {
             EXPECT_EQ(matrix.column(3).rows.size(), 150U);
         }
         EXPECT_EQ(listed_of_run[0], listed_of_run[1]);
+    }
+}
+
+// Nearly full rows of floats stand column by column, and are binned so.
+TEST(BinnedMatrix, ColumnsAreBinnedAsTheCutsSay) {
+    std::mt19937 rng(5);
+    std::normal_distribution<float> normal;
+    const auto make = [&](std::size_t num_rows, float scale) {
+        FeatureRows rows;
+        rows.num_features = 6;
+        for (std::size_t row = 0; row < num_rows; ++row) {
+            for (std::uint32_t feature = 0; feature < 6; ++feature) {
+                if (feature == 1 && rng() % 9 == 0) continue;
+                float value = normal(rng) * scale;
+                if (feature == 2 && rng() % 7 == 0) value = 0;
+                if (feature == 3) value = std::exp(9 * value);                // Nearly all in one bucket.
+                if (feature == 4) value = 1 + std::ldexp(value, -20);         // Few floats lie between.
+                if (feature == 5) value = static_cast<float>(rng() % 3) - 1;  // Few values, 0 among them.
+                rows.feature_idx.push_back(feature);
+                rows.values.push_back(value);
+            }
+            rows.row_offsets.push_back(rows.values.size());
+        }
+        return rows;
+    };
+    const FeatureRows train = make(3000, 1);
+    const CompactRows compact = CompactRows::FromRows(train);
+    ASSERT_TRUE(compact.has_columns(0));
+    const FeatureRows back = Expand(compact);
+    EXPECT_EQ(back.values, train.values);
+    EXPECT_EQ(back.feature_idx, train.feature_idx);
+    const FeatureRows other = make(700, 1.3F);  // Values outside all bins too.
+    for (const int max_bin : {2, 64, 256, 2000}) {
+        WorkerTeam team(2);
+        const BinLayout layout = PlanBins(compact, {}, 6, max_bin, team);
+        const auto summaries = SummarizeValues(compact, {}, 6, team);
+        EXPECT_EQ(layout.cuts, BuildCutPoints(summaries, max_bin, team));
+        for (const FeatureRows* rows : {&train, &other}) {
+            const bool is_train = rows == &train;
+            const auto use = is_train ? BinnedMatrix::Use::kTraining : BinnedMatrix::Use::kEvaluation;
+            const auto matrix = BinnedMatrix::Create(CompactRows::FromRows(*rows), layout, use, team);
+            for (std::size_t row = 0; row < rows->num_rows(); ++row) {
+                std::vector<std::uint32_t> codes(6);
+                for (std::size_t f = 0; f < 6; ++f) codes[f] = matrix.column(f).missing_code();
+                for (auto e = rows->row_offsets[row]; e < rows->row_offsets[row + 1]; ++e) {
+                    const std::uint32_t f = rows->feature_idx[e];
+                    codes[f] = BinFinder(layout.cuts, f).CodeOf(rows->values[e]);
+                    if (is_train) {
+                        ASSERT_EQ(codes[f], layout.cuts.BinOf(f, rows->values[e]));
+                    }
+                }
+                for (std::size_t f = 0; f < 6; ++f) ASSERT_EQ(matrix.column(f).codes[row], codes[f]) << f;
+            }
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "base/check.h"
@@ -43,19 +42,30 @@ std::size_t LimitSize(std::size_t num_entries, double eps) {
 /// for neighbours of the last one is fast.
 class RankedSummary {
   public:
-    explicit RankedSummary(const ValueSummary& summary)
-        : summary_(summary), total_(std::accumulate(summary.weights.begin(), summary.weights.end(), std::int64_t{0})) {}
+    explicit RankedSummary(const ValueSummary& summary) : summary_(summary) {
+        for (std::size_t i = 0; i < size(); ++i) {
+            if (i % kStride == 0) before_stride_.push_back(total_);
+            total_ += summary.weights[i];
+        }
+    }
 
     std::size_t size() const { return summary_.values.size(); }
-    SketchEntry front() const { return EntryOf(0, static_cast<double>(summary_.weights[0]), summary_.values[0]); }
-    SketchEntry back() const {
-        const std::int64_t weight = summary_.weights.back();
-        return EntryOf(static_cast<double>(total_ - weight), static_cast<double>(weight), summary_.values.back());
-    }
+    SketchEntry front() const { return Entry(0, 0); }
+    SketchEntry back() const { return Entry(total_ - summary_.weights.back(), size() - 1); }
     SketchEntry operator[](std::size_t i) const {
         while (at_ < i) before_ += summary_.weights[at_++];
         while (at_ > i) before_ -= summary_.weights[--at_];
-        return EntryOf(static_cast<double>(before_), static_cast<double>(summary_.weights[i]), summary_.values[i]);
+        return Entry(before_, i);
+    }
+    /// An entry from `at` on, none behind which twice_rank must be compared with before it; below `end`.
+    std::size_t SkipBelow(float twice_rank, std::size_t at, std::size_t end) const {
+        for (std::size_t stride = at / kStride + 1; stride * kStride < end; ++stride) {
+            const SketchEntry entry = Entry(before_stride_[stride], stride * kStride);
+            if (twice_rank < entry.rank_max + entry.rank_min) break;
+            at = at_ = stride * kStride;
+            before_ = before_stride_[stride];
+        }
+        return at;
     }
     Summary All() const {
         Summary all;
@@ -65,11 +75,26 @@ class RankedSummary {
     }
 
   private:
+    static constexpr std::size_t kStride = 16;
+
+    SketchEntry Entry(std::int64_t before, std::size_t i) const {
+        return EntryOf(static_cast<double>(before), static_cast<double>(summary_.weights[i]), summary_.values[i]);
+    }
+
     const ValueSummary& summary_;
-    const std::int64_t total_;
+    std::int64_t total_ = 0;
+    std::vector<std::int64_t> before_stride_;  ///< weight before every kStride-th value
     mutable std::size_t at_ = 0;
     mutable std::int64_t before_ = 0;  ///< weight before at_
 };
+
+/// A summary that is short anyway.
+std::size_t SkipBelow(const Summary&, float, std::size_t at, std::size_t) {
+    return at;
+}
+std::size_t SkipBelow(const RankedSummary& source, float twice_rank, std::size_t at, std::size_t end) {
+    return source.SkipBelow(twice_rank, at, end);
+}
 
 /// Keeps the entries that are nearest to evenly spaced ranks; for one source it walks on from where it was.
 template <typename Source>
@@ -79,6 +104,7 @@ class NearestPicker {
 
     /// The entry nearest to twice_rank / 2, sought from `at` on; false when that is `end`.
     bool Pick(float twice_rank, std::size_t& at, std::size_t end) {
+        at = SkipBelow(source_, twice_rank, at, end);
         while (at < end) {
             const SketchEntry next = source_[at + 1];
             if (twice_rank < next.rank_max + next.rank_min) break;

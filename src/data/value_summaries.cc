@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "data/stored_array.h"
 #include "kernels/key_sort.h"
 
 namespace espalier::data {
@@ -210,18 +211,24 @@ class Summarizer {
         const bool column_by_column = HasColumnsOnly();
         EntryVector<Key> keys(column_by_column ? 0 : offsets.back());
         if (!column_by_column) Gather(begin, end, offsets, keys);
+        std::uint64_t most = 0;
+        for (std::size_t f = begin; f < end; ++f) most = std::max(most, total_.float_count[f]);
+        // Huge pages of its own for each worker: sorting writes to two thousand places at a time.
         struct Workplace {
-            EntryVector<Key> keys;
-            EntryVector<Key> scratch;
+            StoredArray<Key> keys;
+            StoredArray<Key> scratch;
         };
         std::vector<Workplace> workplaces(decoders_.size());
+        ArrayStore store;
+        for (Workplace& own : workplaces) {
+            own = {store.Make<Key>(column_by_column ? most : 0), store.Make<Key>(most)};
+        }
         team_.ForEach(end - begin, [&](std::size_t f, int worker) {
             Workplace& own = workplaces[static_cast<std::size_t>(worker)];
             const std::size_t size = offsets[f + 1] - offsets[f];
             std::span<Key> column(keys.data() + (column_by_column ? 0 : offsets[f]), column_by_column ? 0 : size);
-            if (column_by_column) column = GatherColumn(begin + f, size, own.keys, worker);
-            if (own.scratch.size() < size) own.scratch.resize(size);
-            kernels::SortKeys(column, own.scratch);
+            if (column_by_column) column = GatherColumn(begin + f, std::span<Key>(own.keys.data(), size), worker);
+            kernels::SortKeys(column, std::span<Key>(own.scratch.data(), own.scratch.size()));
             ValueSummary& floats = floats_[static_cast<std::size_t>(worker)];
             Fold(std::span<const Key>(column), floats);
             ValueSummary counted = CountedSummary(begin + f);
@@ -244,8 +251,7 @@ class Summarizer {
     }
 
     template <typename Key>
-    std::span<Key> GatherColumn(std::size_t feature, std::size_t size, EntryVector<Key>& keys, int worker) {
-        if (keys.size() < size) keys.resize(size);
+    std::span<Key> GatherColumn(std::size_t feature, std::span<Key> keys, int worker) {
         std::size_t at = 0;
         for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
             const ColumnsView block = decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b);
@@ -263,8 +269,8 @@ class Summarizer {
                 if (IsFloat(values[row])) keys[at++] = MakeKey<Key>(values[row], first_row + row);
             }
         }
-        CHECK(at == size);
-        return {keys.data(), size};
+        CHECK(at == keys.size());
+        return keys;
     }
 
     template <typename Key>
