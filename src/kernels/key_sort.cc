@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 
@@ -11,11 +12,10 @@ namespace espalier::kernels {
 
 namespace {
 
-constexpr int kDigitBits = 11;
-constexpr int kNumDigits = 3;
-constexpr std::uint32_t kDigits = 1U << kDigitBits;
 // Below it clearing and adding up the counts costs more than it saves.
 constexpr std::size_t kRadixMin = 2048;
+// From here on two passes over 65,536 counts are faster than three over 2,048.
+constexpr std::size_t kTwoPassesMin = std::size_t{1} << 18;
 
 std::uint32_t KeyOf(std::uint32_t element) {
     return element;
@@ -24,14 +24,10 @@ std::uint32_t KeyOf(std::uint64_t element) {
     return static_cast<std::uint32_t>(element >> 32);
 }
 
-template <typename T>
-void Sort(std::span<T> elements, std::span<T> scratch) {
-    CHECK(scratch.size() >= elements.size());
-    if (elements.size() < kRadixMin) {
-        std::stable_sort(elements.begin(), elements.end(), [](T a, T b) { return KeyOf(a) < KeyOf(b); });
-        return;
-    }
-    std::array<std::array<std::uint32_t, kDigits>, kNumDigits> places{};
+template <int kDigitBits, int kNumDigits, typename T>
+void SortByDigits(std::span<T> elements, std::span<T> scratch) {
+    constexpr std::uint32_t kDigits = 1U << kDigitBits;
+    std::vector<std::array<std::uint32_t, kDigits>> places(kNumDigits);
     for (const T element : elements) {
         const std::uint32_t key = KeyOf(element);
         for (int d = 0; d < kNumDigits; ++d)
@@ -50,6 +46,18 @@ void Sort(std::span<T> elements, std::span<T> scratch) {
         std::swap(from, to);
     }
     if (from != elements.data()) std::memcpy(elements.data(), from, elements.size_bytes());
+}
+
+template <typename T>
+void Sort(std::span<T> elements, std::span<T> scratch) {
+    CHECK(scratch.size() >= elements.size());
+    if (elements.size() < kRadixMin) {
+        std::stable_sort(elements.begin(), elements.end(), [](T a, T b) { return KeyOf(a) < KeyOf(b); });
+    } else if (elements.size() < kTwoPassesMin) {
+        SortByDigits<11, 3>(elements, scratch);
+    } else {
+        SortByDigits<16, 2>(elements, scratch);
+    }
 }
 
 }  // namespace

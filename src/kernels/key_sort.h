@@ -1,4 +1,5 @@
-// Sorting of numbers by their upper 32 bits: least digit first, three passes of 11, 11 and 10 bits.
+// Sorting of numbers by their upper 32 bits: least digit first, three passes of 11, 11 and 10 bits, or two of 16 where
+// there are many.
 //
 // Passes in which all elements have the same digit are left out. Thread-safe: pure functions.
 #pragma once

@@ -12,7 +12,7 @@ namespace {
 
 TEST(KeySortTest, AgreesWithStableSortAtAwkwardSizesAndRanges) {
     std::mt19937_64 random(11);
-    for (const std::size_t size : {0U, 1U, 2U, 2047U, 2048U, 2049U, 70'000U}) {
+    for (const std::size_t size : {0U, 1U, 2U, 2047U, 2048U, 2049U, 70'000U, 262'143U, 262'144U}) {
         for (const std::uint64_t mask : {0ULL, 0x7FFULL, 0x3FF000ULL, 0xFFFFFFFFULL}) {
             std::vector<std::uint32_t> keys(size);
             std::vector<std::uint64_t> pairs(size);
