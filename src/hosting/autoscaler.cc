@@ -44,10 +44,10 @@ Result<void> CheckPolicy(const Json& configuration) {
     return {};
 }
 
-int VariantCount(const EndpointSpec& spec, const std::string& variant) {
+std::optional<int> VariantCount(const EndpointSpec& spec, const std::string& variant) {
     for (const DeployedVariant& each : spec.production)
         if (each.spec.name == variant) return each.spec.num_instances;
-    return 0;
+    return std::nullopt;
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ Result<void> Autoscaler::Register(const meta::Scope& scope, const std::string& r
     const std::optional<ScaledVariant> which = ParseScaledVariant(resource);
     if (!which) return Invalid(fmt::format("The resource id {} must be endpoint/NAME/variant/NAME.", resource));
     const EndpointService::Endpoint endpoint = TRY(options_.endpoints->Find(scope, which->endpoint));
-    if (VariantCount(endpoint.spec, which->variant) == 0)
+    if (!VariantCount(endpoint.spec, which->variant))
         return Error(ErrorCode::kNotFound,
                      fmt::format("The endpoint {} has no variant {}.", which->endpoint, which->variant));
     std::optional<meta::ScalableTarget> known = TRY(rows_.FindTarget(scope, resource));
@@ -88,8 +88,10 @@ Result<void> Autoscaler::Register(const meta::Scope& scope, const std::string& r
                                                                       .created_at = options_.clock->WallMillis()});
     target.minimum = minimum.value_or(target.minimum);
     target.maximum = maximum.value_or(target.maximum);
-    if (target.minimum < 1)
-        return Invalid("MinCapacity must be at least 1: a variant without instances could not answer.");
+    if (target.minimum < (endpoint.spec.async ? 0 : 1))
+        return Invalid(endpoint.spec.async ? "MinCapacity must not be negative."
+                                           : "MinCapacity must be at least 1: a variant without instances could not "
+                                             "answer.");
     if (target.maximum < target.minimum) return Invalid("MaxCapacity must not be less than MinCapacity.");
     Json document = Json::parse(target.document);
     for (const char* member : {"RoleARN", "SuspendedState"})
@@ -137,8 +139,9 @@ Result<void> Autoscaler::Evaluate(meta::ScalableTarget target) {
     const std::optional<ScaledVariant> which = ParseScaledVariant(target.resource);
     if (!which) return {};
     const EndpointService::Endpoint endpoint = TRY(options_.endpoints->Find(target.scope, which->endpoint));
-    const std::int64_t count = VariantCount(endpoint.spec, which->variant);
-    if (count == 0 || endpoint.record.status != "InService") return {};
+    const std::optional<int> now = VariantCount(endpoint.spec, which->variant);
+    if (!now || endpoint.record.status != "InService") return {};
+    const std::int64_t count = *now;
     const std::int64_t bounded = std::clamp(count, target.minimum, target.maximum);
     if (bounded != count) {
         const char* bound = bounded > count ? "minimum" : "maximum";
@@ -182,8 +185,10 @@ Result<std::optional<Autoscaler::Wish>> Autoscaler::WishOf(const meta::ScalingPo
         return std::all_of(minutes.end() - wanted, minutes.end(),
                            [&](const std::optional<double>& value) { return value && holds(*value); });
     };
+    // What is measured by the instance is measured as if there was one while there is none.
     const auto count_for = [&](double value) {
-        return static_cast<std::int64_t>(std::ceil(static_cast<double>(count) * value / goal - 1e-9));
+        const auto instances = static_cast<double>(std::max<std::int64_t>(count, 1));
+        return static_cast<std::int64_t>(std::ceil(instances * value / goal - 1e-9));
     };
     if (all_of_last(kOutMinutes, [&](double value) { return value > goal; })) {
         const bool may =
@@ -200,7 +205,7 @@ Result<std::optional<Autoscaler::Wish>> Autoscaler::WishOf(const meta::ScalingPo
     if (!may) return std::optional<Wish>();
     double highest = 0;
     for (const std::optional<double>& value : minutes) highest = std::max(highest, value.value_or(0));
-    return std::optional(Wish{.count = std::max<std::int64_t>(count_for(highest), 1),
+    return std::optional(Wish{.count = count_for(highest),
                               .cause = fmt::format("policy {}: at most {} for {} minutes, below {:.0f} % of the target "
                                                    "{}",
                                                    policy.name, highest, kInMinutes, kInShare * 100, goal)});

@@ -5,8 +5,8 @@
 // becomes ceil(count x value / target); when the last kInMinutes are all below kInShare of it, it shrinks the same way,
 // by the highest of them. Minutes without values call for nothing, as in AWS. Cooldowns hold after every change; of
 // several policies the largest count wins; the bounds always hold. A change is an UpdateEndpointWeightsAndCapacities,
-// so an endpoint that is being updated is left alone till it is done. Source: Application Auto Scaling user guide,
-// "Target tracking scaling policies". Thread-safe.
+// so an endpoint that is being updated is left alone till it is done. Asynchronous endpoints may have no instance:
+// their requests wait. Source: Application Auto Scaling user guide, "Target tracking scaling policies". Thread-safe.
 #pragma once
 
 #include <condition_variable>

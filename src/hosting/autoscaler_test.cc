@@ -105,6 +105,32 @@ TEST_F(AutoscalerTest, ScalingCanBeSuspendedAndIsLeftAloneDuringUpdates) {
     EXPECT_EQ(Count(), 3);
 }
 
+TEST_F(AutoscalerTest, AsynchronousEndpointsShrinkToNothingAndComeBack) {
+    EndpointConfigSpec spec{.production = {{.name = "a", .model_name = "m"}},
+                            .shadow = {},
+                            .capture = std::nullopt,
+                            .async = AsyncSpec{.output_uri = "s3://bucket/out"},
+                            .echo = "{}"};
+    ASSERT_EQ(Text(service_->catalog().CreateEndpointConfig(scope_, "d", spec, {})), "ok");
+    ASSERT_EQ(Text(service_->Update(scope_, "e", "d", {}, "")), "ok");
+    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, 0, 4, {})), "ok");
+    PutPolicy({{"TargetValue", 5.0},
+               {"ScaleOutCooldown", 0},
+               {"ScaleInCooldown", 0},
+               {"CustomizedMetricSpecification",
+                {{"MetricName", "ApproximateBacklogSizePerInstance"},
+                 {"Namespace", "AWS/SageMaker"},
+                 {"Dimensions", {{{"Name", "EndpointName"}, {"Value", "e"}}}},
+                 {"Statistic", "Average"}}}});
+    Minutes(16, 0);
+    EXPECT_EQ(Count(), 0) << "nothing waits";
+    const auto endpoint = service_->FindLive(scope_.account, scope_.region, "e");
+    for (int i = 0; i < 12; ++i)
+        ASSERT_TRUE(service_->async().Accept(*endpoint, {.input_location = "s3://bucket/in"}).has_value());
+    Minutes(4, 0);
+    EXPECT_EQ(Count(), 3) << "12 where each is to have 5";
+}
+
 TEST_F(AutoscalerTest, WhatCannotBeScaledIsRefused) {
     const auto refused = [&](const char* resource, std::optional<std::int64_t> low, std::optional<std::int64_t> high) {
         return Text(scaler_->Register(scope_, resource, low, high, {}));

@@ -14,34 +14,84 @@ Distribution Share(std::uint64_t hits, std::uint64_t requests) {
     return share;
 }
 
+/// Puts metrics of one variant and moment behind the others; those without values are left out.
+class Appender {
+  public:
+    Appender(const EndpointVariant& which, UnixMillis now, std::vector<monitor::MetricValues>& values)
+        : which_(which), now_(now), values_(values) {}
+
+    void Add(std::string_view metric, std::string_view unit, Distribution distribution) {
+        if (distribution.empty()) return;
+        values_.push_back({.metric = EndpointMetric(which_, metric),
+                           .unit = std::string(unit),
+                           .time = now_,
+                           .values = std::move(distribution)});
+    }
+    void AddValue(std::string_view metric, std::string_view unit, double value) {
+        Distribution one;
+        one.Add(value);
+        Add(metric, unit, std::move(one));
+    }
+    void AddCount(std::string_view metric, std::uint64_t count) {
+        if (count > 0) AddValue(metric, "Count", static_cast<double>(count));
+    }
+
+  private:
+    const EndpointVariant& which_;
+    const UnixMillis now_;
+    std::vector<monitor::MetricValues>& values_;
+};
+
 }  // namespace
 
 monitor::MetricName EndpointMetric(const EndpointVariant& which, std::string_view metric) {
-    return {.scope = which.scope,
-            .name_space = std::string(kEndpointNamespace),
-            .name = std::string(metric),
-            .dimensions = {{"EndpointName", which.endpoint}, {"VariantName", which.variant}}};
+    monitor::MetricName name{.scope = which.scope,
+                             .name_space = std::string(kEndpointNamespace),
+                             .name = std::string(metric),
+                             .dimensions = {{"EndpointName", which.endpoint}}};
+    if (!which.variant.empty()) name.dimensions["VariantName"] = which.variant;
+    return name;
 }
 
 void AppendEndpointMetrics(const EndpointVariant& which, const TrafficTaken& taken, UnixMillis now,
                            std::vector<monitor::MetricValues>& values) {
-    const auto add = [&](std::string_view metric, std::string_view unit, Distribution distribution) {
-        if (distribution.empty()) return;
-        values.push_back({.metric = EndpointMetric(which, metric),
-                          .unit = std::string(unit),
-                          .time = now,
-                          .values = std::move(distribution)});
-    };
+    Appender to(which, now, values);
     const std::uint64_t n = taken.invocations;
-    add("Invocations", "None", Share(n, n));
+    to.Add("Invocation4XXErrors", "None", Share(taken.errors_4xx, n));
+    to.Add("Invocation5XXErrors", "None", Share(taken.errors_5xx, n));
+    to.Add("ModelLatency", "Microseconds", taken.model_latency_us);
+    if (which.is_async) return;
+    to.Add("Invocations", "None", Share(n, n));
     Distribution per_instance;
     if (n > 0) per_instance.Add(1.0 / std::max(which.num_instances, 1), static_cast<double>(n));
-    add("InvocationsPerInstance", "None", std::move(per_instance));
-    add("Invocation4XXErrors", "None", Share(taken.errors_4xx, n));
-    add("Invocation5XXErrors", "None", Share(taken.errors_5xx, n));
-    add("InvocationModelErrors", "None", Share(taken.model_errors, n));
-    add("ModelLatency", "Microseconds", taken.model_latency_us);
-    add("OverheadLatency", "Microseconds", taken.overhead_latency_us);
+    to.Add("InvocationsPerInstance", "None", std::move(per_instance));
+    to.Add("InvocationModelErrors", "None", Share(taken.model_errors, n));
+    to.Add("OverheadLatency", "Microseconds", taken.overhead_latency_us);
+}
+
+void AppendAsyncMetrics(const EndpointVariant& which, const AsyncTaken& taken, UnixMillis now,
+                        std::vector<monitor::MetricValues>& values) {
+    Appender to(which, now, values);
+    to.AddCount("InvocationsProcessed", taken.processed);
+    to.AddCount("InvocationFailures", taken.failures);
+    to.AddCount("ExpiredRequests", taken.expired);
+    to.AddCount("RequestDownloadFailures", taken.download_failures);
+    to.AddCount("ResponseUploadFailures", taken.upload_failures);
+    to.Add("RequestDownloadLatency", "Microseconds", taken.download_us);
+    to.Add("ResponseUploadLatency", "Microseconds", taken.upload_us);
+    to.Add("TimeInBacklog", "Milliseconds", taken.backlog_ms);
+    to.Add("TotalProcessingTime", "Milliseconds", taken.total_ms);
+}
+
+void AppendBacklogMetrics(const EndpointVariant& which, const Backlog& backlog, UnixMillis now,
+                          std::vector<monitor::MetricValues>& values) {
+    Appender to(which, now, values);
+    const auto size = static_cast<double>(backlog.size);
+    to.AddValue("ApproximateBacklogSize", "Count", size);
+    to.AddValue("ApproximateBacklogSizePerInstance", "Count", size / std::max(which.num_instances, 1));
+    to.AddValue("HasBacklogWithoutCapacity", "Count", backlog.size > 0 && which.num_instances == 0 ? 1 : 0);
+    const double age = backlog.size > 0 ? static_cast<double>(now - backlog.oldest_at) / 1000.0 : 0.0;
+    to.AddValue("ApproximateAgeOfOldestRequest", "Seconds", std::max(age, 0.0));
 }
 
 void AppendShadowMetrics(const EndpointVariant& which, const ShadowStats::Taken& taken, UnixMillis now,

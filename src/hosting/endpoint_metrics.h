@@ -3,6 +3,12 @@
 //   Invocations, Invocation4XXErrors, Invocation5XXErrors, InvocationModelErrors   0 or 1 a request, no unit
 //   InvocationsPerInstance                                     1 / the variant's instances a request, no unit
 //   ModelLatency, OverheadLatency                              microseconds in the model, and beside it
+// Of asynchronous endpoints the errors and ModelLatency, and
+//   InvocationsProcessed, InvocationFailures, ExpiredRequests, RequestDownloadFailures, ResponseUploadFailures   counts
+//   RequestDownloadLatency, ResponseUploadLatency   microseconds     TimeInBacklog, TotalProcessingTime   milliseconds
+// with EndpointName alone ApproximateBacklogSize, ApproximateBacklogSizePerInstance, HasBacklogWithoutCapacity (counts)
+// and ApproximateAgeOfOldestRequest (seconds), looked at while there is a backlog and kIdleGaugeMillis after the last
+// look without one.
 // How shadows differ, which AWS does not have, is in Espalier/Endpoints with the same dimensions:
 //   ShadowRequests, ShadowIncomparable   1 a request   ShadowLabelFlips   0 or 1 a row
 //   ShadowMarginDistance   a row   ShadowLatencyDifference   microseconds, a request
@@ -14,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "hosting/async_queue.h"
 #include "hosting/shadow_stats.h"
 #include "hosting/traffic_stats.h"
 #include "meta/scope.h"
@@ -21,22 +28,29 @@
 
 namespace espalier::hosting {
 
+inline constexpr UnixMillis kIdleGaugeMillis = 15'000;
 inline constexpr std::string_view kEndpointNamespace = "AWS/SageMaker";
 inline constexpr std::string_view kComparisonNamespace = "Espalier/Endpoints";
 
 struct EndpointVariant {
     meta::Scope scope;
     std::string endpoint;
-    std::string variant;
+    std::string variant;  ///< "" = the endpoint as a whole
     int num_instances = 1;
+    bool is_async = false;
 };
 
-/// The metric of that name for a variant.
+/// The metric of that name for a variant, or for the endpoint.
 monitor::MetricName EndpointMetric(const EndpointVariant& which, std::string_view metric);
 
 /// Appends what `taken` says; nothing when there was no traffic.
 void AppendEndpointMetrics(const EndpointVariant& which, const TrafficTaken& taken, UnixMillis now,
                            std::vector<monitor::MetricValues>& values);
+void AppendAsyncMetrics(const EndpointVariant& which, const AsyncTaken& taken, UnixMillis now,
+                        std::vector<monitor::MetricValues>& values);
+/// `which` is the endpoint, with the instances of all its variants.
+void AppendBacklogMetrics(const EndpointVariant& which, const Backlog& backlog, UnixMillis now,
+                          std::vector<monitor::MetricValues>& values);
 void AppendShadowMetrics(const EndpointVariant& which, const ShadowStats::Taken& taken, UnixMillis now,
                          std::vector<monitor::MetricValues>& values);
 

@@ -85,6 +85,7 @@ Concurrency Concurrency::OfThisMachine() {
 
 Result<std::unique_ptr<EndpointService>> EndpointService::Open(const Options& options) {
     TRY(options.fs->MakeFolder(options.folder));
+    TRY(options.fs->MakeFolder(options.folder + "/inputs"));
     std::unique_ptr<ArchiveShelf> shelf =
         TRY(ArchiveShelf::Open({.folder = options.folder + "/archives", .objects = options.objects, .fs = options.fs}));
     std::unique_ptr<EndpointService> service(new EndpointService(options, std::move(shelf)));
@@ -103,12 +104,22 @@ EndpointService::EndpointService(const Options& options, std::unique_ptr<Archive
       capture_(*options.objects),
       invoker_(capture_, log_, *options.clock),
       invoke_pool_({.num_threads = static_cast<std::size_t>(options.concurrency.num_threads),
-                    .queued_tasks_max = kInvokeTasksMax}) {
+                    .queued_tasks_max = kInvokeTasksMax}),
+      async_({.database = options.database,
+              .objects = options.objects,
+              .clock = options.clock,
+              .table = &table_,
+              .invoker = &invoker_,
+              .log = &log_,
+              .spans = options.spans,
+              .folder = options.folder + "/inputs",
+              .num_threads = static_cast<std::size_t>(options.concurrency.num_threads)}) {
     if (options_.tick.count() > 0) ticker_ = std::jthread([this](const std::stop_token& stop) { Tick(stop); });
 }
 
 EndpointService::~EndpointService() {
     // Mirrored requests may still capture and count: they end before the capture writer and the last booking do.
+    async_.Stop();
     invoke_pool_.Stop();
     invoker_.Stop();
     ticker_ = std::jthread();
@@ -123,6 +134,11 @@ Result<void> EndpointService::Restore() {
             LOG_ERROR("an endpoint could not be restored", {"endpoint", name}, {"error", restored.error().ToString()});
     }
     SweepShelf();
+    TRY(async_.Restore([&](const meta::Scope& scope, const std::string& name) {
+        const auto known = endpoints_.Find(scope, name);
+        return !known || known->has_value();
+    }));
+    if (options_.tick.count() > 0) async_.Start();
     return {};
 }
 
@@ -166,6 +182,7 @@ Result<EndpointSpec> EndpointService::SpecFrom(const meta::Scope& scope, const s
                       .production = {},
                       .shadow = {},
                       .capture = config.spec.capture,
+                      .async = config.spec.async,
                       .failure_reason = "",
                       .deployment_echo = ""};
     auto deploy = [&](const VariantSpec& variant) -> Result<DeployedVariant> {
@@ -230,7 +247,8 @@ Result<std::shared_ptr<LiveEndpoint>> EndpointService::LoadFleet(const meta::Sco
     double total = 0;
     for (DeployedVariant& variant : spec.production) {
         LiveVariant live = TRY(LoadVariant(scope, name, spec, variant));
-        live.line = LineOf({scope, name}, variant.spec);
+        live.line =
+            spec.async ? AsyncLineOf({scope, name}, variant.spec, *spec.async) : LineOf({scope, name}, variant.spec);
         endpoint->production.push_back(std::move(live));
         weights.push_back(variant.spec.weight);
         total += variant.spec.weight;
@@ -243,6 +261,9 @@ Result<std::shared_ptr<LiveEndpoint>> EndpointService::LoadFleet(const meta::Sco
                                      .differences = DifferencesOf({scope, name}, variant.spec.name)});
     }
     if (Captures(spec)) endpoint->capture = TRY(PlanOf(*spec.capture));
+    if (spec.async) endpoint->async = std::make_shared<const AsyncSpec>(*spec.async);
+    std::lock_guard lock(mutex_);
+    shared_[{scope, name}].is_async = spec.async.has_value();
     return endpoint;
 }
 
@@ -251,11 +272,14 @@ Result<void> EndpointService::Publish(meta::ResourceRecord record, std::string s
     record.status = std::move(status);
     record.document = ToDocument(spec);
     TRY(endpoints_.Update(record));
-    std::lock_guard lock(table_mutex_);
-    if (live != nullptr)
-        table_.Put(std::move(live));
-    else
-        table_.Remove(record.scope, record.name);
+    {
+        std::lock_guard lock(table_mutex_);
+        if (live != nullptr)
+            table_.Put(std::move(live));
+        else
+            table_.Remove(record.scope, record.name);
+    }
+    async_.Wake();
     return {};
 }
 
@@ -357,6 +381,8 @@ Result<void> EndpointService::Delete(const meta::Scope& scope, const std::string
         std::lock_guard lock(table_mutex_);
         table_.Remove(scope, name);
     }
+    if (async_.BacklogOf(scope, name).size > 0)
+        TRY(async_.Close(scope, name, fmt::format("ClientError: The endpoint {} was deleted.", name)));
     BookTraffic();
     {
         std::lock_guard lock(mutex_);
@@ -396,6 +422,18 @@ std::shared_ptr<VariantLine> EndpointService::LineOf(const EndpointId& id, const
     return line;
 }
 
+std::shared_ptr<VariantLine> EndpointService::AsyncLineOf(const EndpointId& id, const VariantSpec& spec,
+                                                          const AsyncSpec& async) {
+    const int per_instance =
+        async.concurrent_per_instance > 0 ? async.concurrent_per_instance : options_.concurrency.running_per_instance;
+    std::lock_guard lock(mutex_);
+    std::shared_ptr<VariantLine>& line = shared_[id].async_lines[spec.name];
+    if (line == nullptr) line = std::make_shared<VariantLine>(async_.pool());
+    // Those who wait do so in the queue, where they survive a restart.
+    line->SetBounds({.running_max = spec.num_instances * per_instance, .waiting_max = 0});
+    return line;
+}
+
 std::shared_ptr<ShadowStats> EndpointService::DifferencesOf(const EndpointId& id, const std::string& variant) {
     std::lock_guard lock(mutex_);
     std::shared_ptr<ShadowStats>& differences = shared_[id].differences[variant];
@@ -426,9 +464,11 @@ void EndpointService::BookTraffic() {
         std::lock_guard lock(mutex_);
         for (auto& [id, shared] : shared_) {
             for (auto& [variant, stats] : shared.stats) {
-                const EndpointVariant which{id.first, id.second, variant, shared.num_instances[variant]};
+                const EndpointVariant which{id.first, id.second, variant, shared.num_instances[variant],
+                                            shared.is_async};
                 AppendEndpointMetrics(which, stats->Take(), now, values);
             }
+            BookAsync(id, shared, now, values);
             for (auto& [variant, differences] : shared.differences)
                 AppendShadowMetrics({id.first, id.second, variant}, differences->Take(), now, values);
         }
@@ -437,6 +477,30 @@ void EndpointService::BookTraffic() {
         LOG_ERROR("the traffic of endpoints was not booked", {"error", put.error().ToString()});
     if (Result<void> flushed = log_.Flush(); !flushed)
         LOG_ERROR("the logs of endpoints were not written", {"error", flushed.error().ToString()});
+}
+
+void EndpointService::BookAsync(const EndpointId& id, Shared& shared, UnixMillis now,
+                                std::vector<monitor::MetricValues>& values) {
+    for (const auto& [variant, taken] : async_.Take(id.first, id.second))
+        AppendAsyncMetrics({id.first, id.second, variant}, taken, now, values);
+    const Backlog backlog = async_.BacklogOf(id.first, id.second);
+    if (backlog.size == 0 && (!shared.is_async || now - shared.backlog_booked_at < kIdleGaugeMillis)) return;
+    const auto live = table_.Find(id.first.account, id.first.region, id.second);
+    if (live == nullptr) return;
+    EndpointVariant which{.scope = id.first, .endpoint = id.second, .variant = "", .num_instances = 0};
+    for (const LiveVariant& variant : live->production) which.num_instances += shared.num_instances[variant.name];
+    AppendBacklogMetrics(which, backlog, now, values);
+    shared.backlog_booked_at = now;
+}
+
+std::vector<EndpointService::VariantTotals> EndpointService::Totals() const {
+    std::lock_guard lock(mutex_);
+    std::vector<VariantTotals> totals;
+    for (const auto& [id, shared] : shared_)
+        for (const auto& [variant, stats] : shared.stats)
+            totals.push_back(
+                {.scope = id.first, .endpoint = id.second, .variant = variant, .traffic = stats->Totals()});
+    return totals;
 }
 
 void EndpointService::SweepShelf() {

@@ -27,7 +27,9 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/span.h"
 #include "hosting/archive_shelf.h"
+#include "hosting/async_queue.h"
 #include "hosting/capture_writer.h"
 #include "hosting/catalog.h"
 #include "hosting/endpoint_log.h"
@@ -75,7 +77,8 @@ class EndpointService {
         monitor::Metrics* metrics = nullptr;
         const monitor::AlarmService* alarms = nullptr;  ///< those that roll an update back
         Concurrency concurrency;
-        std::string folder;  ///< made if missing: <folder>/archives is the shelf
+        std::string folder;         ///< made if missing: <folder>/archives is the shelf
+        SpanSink* spans = nullptr;  ///< nullptr: asynchronous requests are not traced
         /// How often a thread looks at updates on their way, and every fifth time at traffic; 0 = there is no thread,
         /// AdvanceRollouts and BookTraffic are the caller's to call.
         std::chrono::milliseconds tick{200};
@@ -115,6 +118,8 @@ class EndpointService {
     InvokeReply Invoke(const PickedVariant& picked, const InvokeRequest& request) {
         return invoker_.Invoke(picked, request);
     }
+    /// The requests of endpoints whose LiveEndpoint::async is set.
+    AsyncQueue& async() { return async_; }
     const CaptureWriter& capture() const { return capture_; }
     const Invoker& invoker() const { return invoker_; }
 
@@ -127,8 +132,18 @@ class EndpointService {
     /// Books the traffic up to now as metrics (endpoint_metrics.h), which happens about once a second by itself.
     void BookTraffic();
 
+    struct VariantTotals {
+        meta::Scope scope;
+        std::string endpoint;
+        std::string variant;
+        TrafficTotals traffic;
+    };
+    /// What variants of endpoints that are there have answered since the start of the server, up to the last booking.
+    std::vector<VariantTotals> Totals() const;
+
   private:
     using EndpointId = std::pair<meta::Scope, std::string>;
+    struct Shared;
     /// Holds the right to change one endpoint; gives it back when destroyed.
     class Turn {
       public:
@@ -191,8 +206,10 @@ class EndpointService {
     std::shared_ptr<TrafficStats> StatsOf(const EndpointId& id, const VariantSpec& spec);
     /// The line of a production variant, with the bounds of so many instances.
     std::shared_ptr<VariantLine> LineOf(const EndpointId& id, const VariantSpec& spec);
+    std::shared_ptr<VariantLine> AsyncLineOf(const EndpointId& id, const VariantSpec& spec, const AsyncSpec& async);
     std::shared_ptr<ShadowStats> DifferencesOf(const EndpointId& id, const std::string& variant);
     std::shared_ptr<TrafficSequence> SequenceOf(const EndpointId& id);
+    void BookAsync(const EndpointId& id, Shared& shared, UnixMillis now, std::vector<monitor::MetricValues>& values);
     void SweepShelf();
     void Tick(const std::stop_token& stop);
 
@@ -206,6 +223,7 @@ class EndpointService {
     CaptureWriter capture_;
     Invoker invoker_;
     ThreadPool invoke_pool_;
+    AsyncQueue async_;
 
     mutable std::mutex mutex_;
     std::condition_variable_any ticker_wake_;
@@ -214,8 +232,11 @@ class EndpointService {
     struct Shared {
         VariantStats stats;
         std::map<std::string, std::shared_ptr<VariantLine>> lines;        ///< by production variant
+        std::map<std::string, std::shared_ptr<VariantLine>> async_lines;  ///< the same, of asynchronous fleets
         std::map<std::string, std::shared_ptr<ShadowStats>> differences;  ///< by shadow variant
         std::map<std::string, int> num_instances;                         ///< by variant, of the newest version
+        bool is_async = false;                                            ///< of the newest version
+        UnixMillis backlog_booked_at = 0;
         std::shared_ptr<TrafficSequence> sequence = std::make_shared<TrafficSequence>();
     };
     std::map<EndpointId, Shared> shared_;  // guarded by mutex_

@@ -39,6 +39,20 @@ void from_json(const Json& json, CaptureSpec& spec) {
     json.at("json_types").get_to(spec.json_content_types);
 }
 
+void to_json(Json& json, const AsyncSpec& spec) {
+    json = {{"output", spec.output_uri},
+            {"failure", spec.failure_uri},
+            {"concurrent", spec.concurrent_per_instance},
+            {"echo", spec.echo}};
+}
+
+void from_json(const Json& json, AsyncSpec& spec) {
+    json.at("output").get_to(spec.output_uri);
+    json.at("failure").get_to(spec.failure_uri);
+    json.at("concurrent").get_to(spec.concurrent_per_instance);
+    json.at("echo").get_to(spec.echo);
+}
+
 void to_json(Json& json, const DeployedVariant& variant) {
     json = {{"spec", variant.spec},
             {"image", variant.image},
@@ -62,9 +76,10 @@ namespace {
 // Raised when a document changes in a way that an older program would misread.
 constexpr int kDocumentVersion = 1;
 
-std::optional<CaptureSpec> OptionalCapture(const Json& json) {
-    if (!json.contains("capture")) return std::nullopt;
-    return json.at("capture").get<CaptureSpec>();
+template <typename Spec>
+std::optional<Spec> Optional(const Json& json, const char* member) {
+    if (!json.contains(member)) return std::nullopt;
+    return json.at(member).get<Spec>();
 }
 
 Json ToJson(const EndpointSpec& spec) {
@@ -74,6 +89,7 @@ Json ToJson(const EndpointSpec& spec) {
                  {"failure_reason", spec.failure_reason},
                  {"deployment_echo", spec.deployment_echo}};
     if (spec.capture) json["capture"] = *spec.capture;
+    if (spec.async) json["async"] = *spec.async;
     return json;
 }
 
@@ -81,7 +97,8 @@ EndpointSpec SpecFromJson(const Json& json) {
     return EndpointSpec{.config_name = json.at("config").get<std::string>(),
                         .production = json.at("production").get<std::vector<DeployedVariant>>(),
                         .shadow = json.at("shadow").get<std::vector<DeployedVariant>>(),
-                        .capture = OptionalCapture(json),
+                        .capture = Optional<CaptureSpec>(json, "capture"),
+                        .async = Optional<AsyncSpec>(json, "async"),
                         .failure_reason = json.at("failure_reason").get<std::string>(),
                         .deployment_echo = json.at("deployment_echo").get<std::string>()};
 }
@@ -115,6 +132,7 @@ std::string ToDocument(const EndpointConfigSpec& spec) {
     Json json = {
         {"version", kDocumentVersion}, {"production", spec.production}, {"shadow", spec.shadow}, {"echo", spec.echo}};
     if (spec.capture) json["capture"] = *spec.capture;
+    if (spec.async) json["async"] = *spec.async;
     return json.dump();
 }
 
@@ -146,7 +164,8 @@ Result<EndpointConfigSpec> ParseEndpointConfigSpec(std::string_view document) {
     return ParseDocument(document, [](const Json& json) {
         return EndpointConfigSpec{.production = json.at("production").get<std::vector<VariantSpec>>(),
                                   .shadow = json.at("shadow").get<std::vector<VariantSpec>>(),
-                                  .capture = OptionalCapture(json),
+                                  .capture = Optional<CaptureSpec>(json, "capture"),
+                                  .async = Optional<AsyncSpec>(json, "async"),
                                   .echo = json.at("echo").get<std::string>()};
     });
 }

@@ -1,7 +1,8 @@
 // What hosting remembers of models, endpoint configurations and endpoints: the documents of meta::Resources, typed.
 //
-// Nouns: ModelSpec (a container and where its data lie), VariantSpec, CaptureSpec, EndpointConfigSpec, DeployedVariant
-// and EndpointSpec (what an endpoint serves, complete: it needs neither the model nor the configuration any more).
+// Nouns: ModelSpec (a container and where its data lie), VariantSpec, CaptureSpec, AsyncSpec, EndpointConfigSpec,
+// DeployedVariant and EndpointSpec (what an endpoint serves, complete: it needs neither the model nor the configuration
+// any more).
 // `echo` members are JSON texts of requests that hosting keeps for Describe and does not look into.
 // docs/formats.md describes the JSON. Plain values.
 #pragma once
@@ -44,10 +45,19 @@ struct CaptureSpec {
     std::vector<std::string> json_content_types;
 };
 
+/// Of endpoints that are invoked asynchronously, and in no other way.
+struct AsyncSpec {
+    std::string output_uri;
+    std::string failure_uri = "";     ///< "" = failures are not kept
+    int concurrent_per_instance = 0;  ///< 0 = as many as of other endpoints
+    std::string echo = "{}";
+};
+
 struct EndpointConfigSpec {
     std::vector<VariantSpec> production;
     std::vector<VariantSpec> shadow;
     std::optional<CaptureSpec> capture;
+    std::optional<AsyncSpec> async = std::nullopt;
     std::string echo = "{}";
 };
 
@@ -67,6 +77,7 @@ struct EndpointSpec {
     std::vector<DeployedVariant> production;
     std::vector<DeployedVariant> shadow;
     std::optional<CaptureSpec> capture;
+    std::optional<AsyncSpec> async = std::nullopt;
     std::string failure_reason;                              ///< of status Failed, or of an update that was rolled back
     std::string deployment_echo;                             ///< LastDeploymentConfig, "" when none was given
     std::shared_ptr<const PendingUpdate> pending = nullptr;  ///< of status Updating and RollingBack

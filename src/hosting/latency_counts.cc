@@ -54,9 +54,13 @@ Distribution LatencyCounts::Take() {
         const std::uint32_t count = counts_[bucket].exchange(0, std::memory_order_acquire);
         values[MiddleOf(bucket)] = count;
         summary.count += count;
+        ladder_.count += count;
+        for (std::size_t i = 0; i < ladder_.below.size(); ++i)
+            if (MiddleOf(bucket) <= static_cast<double>(LatencyLadder::kLimitsUs[i])) ladder_.below[i] += count;
     }
     if (values.empty()) return taken;
     summary.sum = static_cast<double>(sum_.exchange(0, kRelaxed));
+    ladder_.sum_us += static_cast<std::uint64_t>(summary.sum);
     summary.minimum = static_cast<double>(minimum_.exchange(UINT64_MAX, kRelaxed));
     summary.maximum = static_cast<double>(maximum_.exchange(0, kRelaxed));
     if (summary.minimum > summary.maximum) {

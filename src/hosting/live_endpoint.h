@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "hosting/capture_writer.h"
+#include "hosting/endpoint_spec.h"
 #include "hosting/inference.h"
 #include "hosting/shadow_stats.h"
 #include "hosting/snapshot_cell.h"
@@ -45,6 +46,7 @@ struct LiveEndpoint {
     VariantPicker picker;
     std::shared_ptr<TrafficSequence> sequence;
     std::shared_ptr<const CapturePlan> capture;  ///< nullptr: nothing is captured
+    std::shared_ptr<const AsyncSpec> async;      ///< nullptr: it is invoked synchronously
     std::shared_ptr<const LiveEndpoint> next;    ///< the new fleet while an update is rolled out, else nullptr
     TrafficShare next_share;                     ///< of the requests that go to it
 };

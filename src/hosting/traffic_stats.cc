@@ -25,6 +25,9 @@ TrafficTaken TrafficStats::Take() {
     taken.model_errors = counters_.model_errors.exchange(0, kRelaxed);
     taken.model_latency_us = model_latency_.Take();
     taken.overhead_latency_us = overhead_latency_.Take();
+    totals_.invocations += taken.invocations;
+    totals_.errors_4xx += taken.errors_4xx;
+    totals_.errors_5xx += taken.errors_5xx;
     return taken;
 }
 

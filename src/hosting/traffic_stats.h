@@ -21,6 +21,14 @@ struct TrafficTaken {
     Distribution overhead_latency_us;  ///< from the request's arrival to its answer, without the model's part
 };
 
+/// Everything since the start of the server.
+struct TrafficTotals {
+    std::uint64_t invocations = 0;
+    std::uint64_t errors_4xx = 0;
+    std::uint64_t errors_5xx = 0;
+    LatencyLadder model_latency;
+};
+
 class TrafficStats {
   public:
     /// One invocation that the model answered with `status` after `latency_us`. On the invoke path.
@@ -31,6 +39,12 @@ class TrafficStats {
     void RecordOverhead(std::uint64_t latency_us) { overhead_latency_.Record(latency_us); }
     /// What was recorded since the last Take.
     TrafficTaken Take();
+    /// What all calls of Take together have given. For the thread that takes.
+    TrafficTotals Totals() const {
+        TrafficTotals totals = totals_;
+        totals.model_latency = model_latency_.ladder();
+        return totals;
+    }
 
   private:
     struct alignas(64) Counters {
@@ -42,6 +56,7 @@ class TrafficStats {
     Counters counters_;
     LatencyCounts model_latency_;
     LatencyCounts overhead_latency_;
+    TrafficTotals totals_;
 };
 
 }  // namespace espalier::hosting

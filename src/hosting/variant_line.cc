@@ -19,7 +19,7 @@ void VariantLine::SetBounds(const Bounds& bounds) {
 VariantLine::Entry VariantLine::Enter(Length length, const std::function<std::function<void()>()>& make_task) {
     std::lock_guard lock(mutex_);
     const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
-    if (starts_at_once && (running_ == 0 || length == Length::kShort)) {
+    if (starts_at_once && length != Length::kUnattended && (running_ == 0 || length == Length::kShort)) {
         ++running_;
         return Entry::kRun;
     }

@@ -36,6 +36,7 @@ class VariantLine {
     enum class Length {
         kShort,  ///< answered about as fast as it is handed to another thread
         kLong,
+        kUnattended,  ///< nobody waits for the answer: always run by the pool
     };
     /// `make_task` is called only when the request has to wait.
     Entry Enter(Length length, const std::function<std::function<void()>()>& make_task);

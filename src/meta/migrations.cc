@@ -423,6 +423,30 @@ CREATE INDEX endpoints_by_status ON endpoints (account, region, status, name);
 CREATE INDEX endpoints_by_status_and_time ON endpoints (account, region, status, created_at, name);
 )sql";
 
+// Asynchronous invocations that have not ended. AUTOINCREMENT: an id in a log or in memory never means a later request.
+constexpr std::string_view kAsyncRequests = R"sql(
+CREATE TABLE async_requests (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    inference_id TEXT NOT NULL,
+    content_type TEXT NOT NULL,
+    accept TEXT NOT NULL,
+    input_location TEXT NOT NULL,
+    inline_body TEXT NOT NULL,
+    output_location TEXT NOT NULL,
+    failure_location TEXT NOT NULL,
+    has_own_places BIGINT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    timeout_seconds BIGINT NOT NULL,
+    trace_parent TEXT NOT NULL,
+    end_reason TEXT NOT NULL
+);
+CREATE INDEX async_requests_by_endpoint ON async_requests (account, region, endpoint);
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
@@ -433,6 +457,7 @@ constexpr Migration kMigrations[] = {
     {"scaling", kScaling},
     {"log groups", kLogGroups},
     {"model registry", kRegistry},
+    {"asynchronous invocations", kAsyncRequests},
 };
 
 }  // namespace

@@ -12,8 +12,8 @@ NAMES = sorted(name.removesuffix("_fuzz.cc") for name in os.listdir(SOURCES) if 
 
 
 def test_each_parser_has_an_entry():
-    assert NAMES == ["archive", "aws_chunked", "csv", "http_chunked", "http_head", "json_model", "json_path", "libsvm",
-                     "lightgbm", "old_binary", "onnx", "pickle", "recordio", "s3_xml", "signature", "ubjson_model"]
+    assert NAMES == ["archive", "aws_chunked", "cbor_document", "csv", "http_chunked", "http_head", "json_model",
+                     "json_path", "libsvm", "lightgbm", "old_binary", "onnx", "pickle", "recordio", "s3_xml", "signature", "ubjson_model"]
 
 
 @pytest.mark.parametrize("name", NAMES)

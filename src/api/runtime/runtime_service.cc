@@ -8,13 +8,16 @@
 #include <optional>
 #include <string_view>
 
+#include "api/runtime/async_invocation.h"
 #include "base/encoding.h"
+#include "base/log.h"
 #include "meta/arn.h"
 
 namespace espalier::api::runtime {
 namespace {
 
 constexpr std::string_view kPathPrefix = "/endpoints/";
+constexpr std::string_view kAsyncAction = "async-invocations";
 constexpr std::size_t kInferenceIdBytesMax = 64;
 
 void SendJson(http::Exchange& exchange, int status, std::string_view error_type, const nlohmann::json& body) {
@@ -132,6 +135,8 @@ void SendPrediction(http::Exchange& exchange, const hosting::LiveVariant& varian
 }  // namespace
 
 http::BodyPlan RuntimeService::Plan(const http::RequestHead& head) {
+    if (head.raw_path().ends_with(kAsyncAction))
+        return {.mode = http::BodyPlan::kWorker, .max_body_bytes = kAsyncBodyBytesMax};
     const bool small = head.content_length.value_or(kInlineBodyBytesMax + 1) <= kInlineBodyBytesMax;
     return {.mode = small ? http::BodyPlan::kBuffered : http::BodyPlan::kWorker, .max_body_bytes = body_bytes_max_};
 }
@@ -146,26 +151,69 @@ void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
                         {{"Message", "There is no such operation of SageMaker Runtime."}});
     }
     if (action == "invocations") return Invoke(exchange, principal, *name);
-    if (action == "async-invocations" || action == "invocations-response-stream") {
+    if (action == kAsyncAction) return InvokeAsync(*exchange, principal, *name);
+    if (action == "invocations-response-stream") {
         return SendValidationError(
-            *exchange,
-            fmt::format("Endpoint {} does not support {}: this server has InvokeEndpoint only.", *name,
-                        action == "async-invocations" ? "InvokeEndpointAsync" : "InvokeEndpointWithResponseStream"));
+            *exchange, fmt::format("Endpoint {} does not support InvokeEndpointWithResponseStream: this server has "
+                                   "InvokeEndpoint and InvokeEndpointAsync.",
+                                   *name));
     }
     SendJson(*exchange, 404, "UnknownOperationException",
              {{"Message", "There is no such operation of SageMaker Runtime."}});
 }
 
-void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
-                            const std::string& endpoint_name) {
-    const std::shared_ptr<const hosting::LiveEndpoint> endpoint =
+std::shared_ptr<const hosting::LiveEndpoint> RuntimeService::FindEndpoint(http::Exchange& exchange,
+                                                                          const Principal& principal,
+                                                                          const std::string& endpoint_name) {
+    std::shared_ptr<const hosting::LiveEndpoint> endpoint =
         hosting_.FindLive(principal.account_id, principal.region, endpoint_name);
     if (endpoint == nullptr) {
-        return SendValidationError(
-            *exchange, fmt::format("Endpoint {} of account {} not found.", endpoint_name, principal.account_id));
+        SendValidationError(exchange,
+                            fmt::format("Endpoint {} of account {} not found.", endpoint_name, principal.account_id));
+    } else if (RefuseHeaders(exchange, exchange.head().headers, endpoint_name)) {
+        return nullptr;
     }
+    return endpoint;
+}
+
+void RuntimeService::InvokeAsync(http::Exchange& exchange, const Principal& principal,
+                                 const std::string& endpoint_name) {
+    const std::shared_ptr<const hosting::LiveEndpoint> endpoint = FindEndpoint(exchange, principal, endpoint_name);
+    if (endpoint == nullptr) return;
+    if (endpoint->async == nullptr)
+        return SendValidationError(exchange, fmt::format("Endpoint {} does not support InvokeEndpointAsync: its "
+                                                         "configuration has no AsyncInferenceConfig.",
+                                                         endpoint_name));
+    Result<hosting::AsyncInvocation> invocation = ReadAsyncInvocation(exchange.head().headers, exchange.body());
+    if (!invocation) return SendValidationError(exchange, invocation.error().message());
+    const Result<hosting::AsyncAccepted> accepted = hosting_.async().Accept(*endpoint, *std::move(invocation));
+    if (!accepted && accepted.error().code() == ErrorCode::kInvalidArgument)
+        return SendValidationError(exchange, accepted.error().ToString());
+    if (!accepted) {
+        LOG_ERROR("an asynchronous request was not accepted", {"endpoint", endpoint_name},
+                  {"error", accepted.error().ToString()});
+        const bool busy = accepted.error().code() == ErrorCode::kUnavailable;
+        return SendJson(exchange, busy ? 503 : 500, busy ? "ServiceUnavailable" : "InternalFailure",
+                        {{"Message", busy ? accepted.error().message() : "The request could not be stored."}});
+    }
+    http::Response response{.status = 202, .headers = {}, .body = {}};
+    response.headers.Add("Content-Type", "application/json");
+    response.headers.Add("X-Amzn-SageMaker-OutputLocation", accepted->output_location);
+    if (!accepted->failure_location.empty())
+        response.headers.Add("X-Amzn-SageMaker-FailureLocation", accepted->failure_location);
+    response.body = nlohmann::json({{"InferenceId", accepted->inference_id}}).dump();
+    exchange.Send(std::move(response));
+}
+
+void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                            const std::string& endpoint_name) {
+    const std::shared_ptr<const hosting::LiveEndpoint> endpoint = FindEndpoint(*exchange, principal, endpoint_name);
+    if (endpoint == nullptr) return;
+    if (endpoint->async != nullptr)
+        return SendValidationError(*exchange, fmt::format("Endpoint {} does not support InvokeEndpoint: it is an "
+                                                          "asynchronous endpoint; call InvokeEndpointAsync.",
+                                                          endpoint_name));
     const http::Headers& headers = exchange->head().headers;
-    if (RefuseHeaders(*exchange, headers, endpoint_name)) return;
     const std::string_view target = headers.Get("X-Amzn-SageMaker-Target-Variant");
     const hosting::PickedVariant picked = hosting::Invoker::Pick(endpoint, target);
     switch (picked.outcome) {

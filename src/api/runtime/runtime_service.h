@@ -1,5 +1,6 @@
-// SageMaker Runtime on the wire (rest-json): InvokeEndpoint.
+// SageMaker Runtime on the wire (rest-json): InvokeEndpoint and InvokeEndpointAsync.
 //
+// POST /endpoints/{name}/async-invocations is answered 202 once the request is on disk (hosting/async_queue.h).
 // POST /endpoints/{name}/invocations with the payload as the body, everything else in headers. Handled on the I/O
 // thread from a buffered body, without a lock that a writer holds, without disk or SQL; large payloads go to a worker
 // so that other connections of that thread do not wait. Where more come than the variant's instances take, the request
@@ -34,6 +35,11 @@ class RuntimeService final : public Service {
     void Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) override;
 
   private:
+    /// nullptr when the request was answered with a refusal.
+    std::shared_ptr<const hosting::LiveEndpoint> FindEndpoint(http::Exchange& exchange, const Principal& principal,
+                                                              const std::string& endpoint_name);
+    /// Waits for the disk: on a worker.
+    void InvokeAsync(http::Exchange& exchange, const Principal& principal, const std::string& endpoint_name);
     void Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
                 const std::string& endpoint_name);
     /// On the thread that read the request, or on one of hosting's pool when it had to wait.

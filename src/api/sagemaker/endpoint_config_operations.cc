@@ -6,6 +6,8 @@
 
 #include "api/sagemaker/feature_policy.h"
 #include "api/sagemaker/hosting_operations.h"
+#include "store/names.h"
+#include "store/s3_location.h"
 
 namespace espalier::api::sagemaker {
 namespace {
@@ -66,6 +68,34 @@ std::optional<hosting::CaptureSpec> CaptureOf(const json& request) {
     return capture;
 }
 
+std::optional<hosting::AsyncSpec> AsyncOf(const json& request) {
+    if (!request.contains("AsyncInferenceConfig")) return std::nullopt;
+    const json& config = request["AsyncInferenceConfig"];
+    const json& output = config.at("OutputConfig");
+    return hosting::AsyncSpec{
+        .output_uri = output.value("S3OutputPath", ""),
+        .failure_uri = output.value("S3FailurePath", ""),
+        .concurrent_per_instance =
+            config.value("ClientConfig", json::object()).value("MaxConcurrentInvocationsPerInstance", 0),
+        .echo = config.dump()};
+}
+
+/// What is wrong with asynchronous inference beside the rest of the configuration; "" = nothing.
+std::string AsyncProblem(const json& request, const hosting::AsyncSpec& async) {
+    if (async.output_uri.empty()) return "AsyncInferenceConfig needs OutputConfig.S3OutputPath.";
+    if (request.contains("ShadowProductionVariants"))
+        return "ShadowProductionVariants is not supported together with AsyncInferenceConfig.";
+    for (const std::string* uri : {&async.output_uri, &async.failure_uri}) {
+        if (uri->empty()) continue;
+        const Result<void> is_place = [&]() -> Result<void> {
+            TRY(store::BucketName::Parse(TRY(store::ParseS3Location(*uri)).bucket));
+            return {};
+        }();
+        if (!is_place) return fmt::format("AsyncInferenceConfig: {}: {}", *uri, is_place.error().ToString());
+    }
+    return "";
+}
+
 Outcome CreateEndpointConfig(hosting::EndpointService& hosting, const json& request, const RequestContext& context) {
     if (auto refused = FindRefusedMember("CreateEndpointConfig", request))
         return Outcome::ValidationError(std::move(*refused));
@@ -74,7 +104,9 @@ Outcome CreateEndpointConfig(hosting::EndpointService& hosting, const json& requ
     hosting::EndpointConfigSpec spec{.production = VariantsOf(request, "ProductionVariants", names, problem),
                                      .shadow = {},
                                      .capture = CaptureOf(request),
+                                     .async = AsyncOf(request),
                                      .echo = ""};
+    if (problem.empty() && spec.async) problem = AsyncProblem(request, *spec.async);
     if (problem.empty()) spec.shadow = VariantsOf(request, "ShadowProductionVariants", names, problem);
     if (!problem.empty()) return Outcome::ValidationError(std::move(problem));
     auto tags = TagsOf(request);

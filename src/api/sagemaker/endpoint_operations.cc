@@ -148,6 +148,7 @@ Outcome DescribeEndpoint(hosting::EndpointService& hosting, const json& request,
                                        {"DestinationS3Uri", spec.capture->destination_uri},
                                        {"KmsKeyId", ""}};
     }
+    if (spec.async) answer["AsyncInferenceConfig"] = json::parse(spec.async->echo);
     if (spec.pending != nullptr) answer["PendingDeploymentSummary"] = PendingSummary(*spec.pending);
     if (!spec.failure_reason.empty()) answer["FailureReason"] = spec.failure_reason;
     if (!spec.deployment_echo.empty()) answer["LastDeploymentConfig"] = json::parse(spec.deployment_echo);

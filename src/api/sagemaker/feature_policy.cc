@@ -70,7 +70,9 @@ constexpr EchoedMember kEchoedByCreateModel[] = {
 };
 
 constexpr RefusedMember kRefusedByCreateEndpointConfig[] = {
-    {"AsyncInferenceConfig", "", "asynchronous inference is not available"},
+    {"AsyncInferenceConfig.OutputConfig.NotificationConfig", "{}",
+     "there is no SNS here; watch the output and the failure location"},
+    {"AsyncInferenceConfig.OutputConfig.KmsKeyId", "\"\"", "outputs are not encrypted with KMS keys here"},
     {"ExplainerConfig", "", "explanations are not available"},
     {"VpcConfig", "", "endpoints run inside this server, which is in no VPC"},
     {"KmsKeyId", "\"\"", "volumes are not encrypted with KMS keys here; encrypt the data directory"},
