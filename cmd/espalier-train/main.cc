@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "base/algorithm_image.h"
@@ -116,6 +117,8 @@ int main(int argc, char** argv) {
         close(fd);
     }
     options.stop = &stop_flag;
+    if (const char* trace_parent = std::getenv("TRACEPARENT"); trace_parent != nullptr)
+        options.trace_parent = trace_parent;
     out_of_memory_root = options.root;
     std::set_new_handler(OnOutOfMemory);
     InstallSignals();

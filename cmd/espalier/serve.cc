@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,8 @@
 #include "api/sagemaker/transform_job_operations.h"
 #include "api/sagemaker/tuning_job_operations.h"
 #include "api/scaling/scaling_service.h"
+#include "api/telemetry/metric_series.h"
+#include "api/telemetry/otlp_exporter.h"
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -45,6 +48,7 @@
 #include "jobs/transform/transform_service.h"
 #include "jobs/tuning/tuning_service.h"
 #include "meta/database.h"
+#include "meta/job_counts.h"
 #include "monitor/alarm_service.h"
 #include "store/object_store.h"
 
@@ -125,7 +129,7 @@ struct JobServices {
 };
 
 Result<std::unique_ptr<JobServices>> OpenJobs(const ServeOptions& options, meta::Database& database,
-                                              store::ObjectStore& objects, const Clock& clock) {
+                                              store::ObjectStore& objects, const Clock& clock, SpanSink* spans) {
     const jobs::LocalLauncher::Options programs = jobs::LocalLauncher::ForThisMachine();
     const int num_slots = jobs::JobService::SlotsFor(programs.num_cores);
     auto services = std::make_unique<JobServices>(programs);
@@ -135,7 +139,8 @@ Result<std::unique_ptr<JobServices>> OpenJobs(const ServeOptions& options, meta:
                                                      .clock = &clock,
                                                      .folder = options.data_folder + "/jobs",
                                                      .num_cores = programs.num_cores,
-                                                     .num_slots = num_slots}));
+                                                     .num_slots = num_slots,
+                                                     .spans = spans}));
     services->tuning =
         TRY(jobs::TuningService::Open({.database = &database, .training = services->training.get(), .clock = &clock}));
     services->transforms = TRY(jobs::TransformService::Open({.database = &database,
@@ -159,7 +164,8 @@ struct HostingServices {
 };
 
 Result<std::unique_ptr<HostingServices>> OpenHosting(const ServeOptions& options, meta::Database& database,
-                                                     store::ObjectStore& objects, const Clock& clock, Fs& fs) {
+                                                     store::ObjectStore& objects, const Clock& clock, Fs& fs,
+                                                     SpanSink* spans) {
     auto services = std::make_unique<HostingServices>(database, clock);
     services->endpoints = TRY(hosting::EndpointService::Open({.database = &database,
                                                               .objects = &objects,
@@ -168,10 +174,37 @@ Result<std::unique_ptr<HostingServices>> OpenHosting(const ServeOptions& options
                                                               .metrics = &services->metrics,
                                                               .alarms = &services->alarms,
                                                               .concurrency = options.concurrency,
-                                                              .folder = options.data_folder + "/hosting"}));
+                                                              .folder = options.data_folder + "/hosting",
+                                                              .spans = spans}));
     services->autoscaler = std::make_unique<hosting::Autoscaler>(hosting::Autoscaler::Options{
         .database = &database, .endpoints = services->endpoints.get(), .metrics = &services->metrics, .clock = &clock});
     return services;
+}
+
+/// nullptr when no collector is named, by the configuration or by the environment. Made first, so that it goes last:
+/// what ends before still hands on its spans.
+Result<std::unique_ptr<api::OtlpExporter>> StartExporter(const ServeOptions& options) {
+    std::string endpoint = options.otlp_endpoint;
+    if (const char* named = std::getenv("OTEL_EXPORTER_OTLP_ENDPOINT"); endpoint.empty() && named != nullptr)
+        endpoint = named;
+    if (endpoint.empty()) return std::unique_ptr<api::OtlpExporter>();
+    return api::OtlpExporter::Start(endpoint);
+}
+
+api::FrontDoor::Options DoorOptions(const ServeOptions& options, SpanSink* spans) {
+    return {.verify_scope = !options.open, .log_answers = options.log_requests, .spans = spans};
+}
+
+/// What /metrics tells of endpoints, jobs and traces. All are borrowed.
+void AddSeries(api::FrontDoor& front_door, hosting::EndpointService& hosting, meta::Database& database,
+               const api::OtlpExporter* exporter) {
+    front_door.AddSeries([&hosting] { return api::VariantSeries(hosting.Totals()); });
+    front_door.AddSeries([&database] {
+        const auto counts = meta::CountJobs(database);
+        return counts ? api::JobSeries(*counts) : std::string();
+    });
+    if (exporter != nullptr)
+        front_door.AddSeries([exporter] { return api::SpanSeries(exporter->num_exported(), exporter->num_dropped()); });
 }
 
 Result<void> Serve(ServeOptions options) {
@@ -188,18 +221,21 @@ Result<void> Serve(ServeOptions options) {
 
     SystemClock clock;
     RealFs fs;
+    const std::unique_ptr<api::OtlpExporter> exporter = TRY(StartExporter(options));
     std::unique_ptr<meta::Database> database = TRY(meta::Database::Open(options.data_folder + "/espalier.db"));
     std::unique_ptr<store::ObjectStore> objects = TRY(store::ObjectStore::Open(
         {.folder = options.data_folder + "/objects", .database = database.get(), .clock = &clock, .fs = &fs}));
-    const std::unique_ptr<HostingServices> hosted = TRY(OpenHosting(options, *database, *objects, clock, fs));
+    const std::unique_ptr<HostingServices> hosted =
+        TRY(OpenHosting(options, *database, *objects, clock, fs, exporter.get()));
     hosting::EndpointService& hosting = *hosted->endpoints;
-    const std::unique_ptr<JobServices> jobs = TRY(OpenJobs(options, *database, *objects, clock));
+    const std::unique_ptr<JobServices> jobs = TRY(OpenJobs(options, *database, *objects, clock, exporter.get()));
 
     api::Keyring keyring;
     keyring.Add(root.access_key_id, root.secret);
     api::Authenticator authenticator(
         {.open = options.open, .default_account = options.account, .default_region = options.region}, keyring, clock);
-    api::FrontDoor front_door(authenticator, !options.open);
+    api::FrontDoor front_door(authenticator, DoorOptions(options, exporter.get()));
+    AddSeries(front_door, hosting, *database, exporter.get());
 
     api::s3::S3Service s3({.store = objects.get(), .clock = &clock});
     front_door.Mount(api::ServiceId::kS3, s3);

@@ -92,6 +92,8 @@ std::map<std::string, Setting> Settings(ServeOptions& options) {
         {"jobs.describe_hold_seconds", {HoldSeconds(options.describe_hold.repeat_hold), "0 to 50"}},
         {"jobs.waiter_describe_hold_seconds", {HoldSeconds(options.describe_hold.waiter_hold), "0 to 50"}},
         {"jobs.first_sdk_describe_hold_seconds", {HoldSeconds(options.describe_hold.first_sdk_hold), "0 to 50"}},
+        {"telemetry.otlp_endpoint", {Text(options.otlp_endpoint), "\"http://HOST:PORT\""}},
+        {"log.requests", {Flag(options.log_requests), "true or false"}},
         {"http.io_threads", {Number(http.num_io_threads, 1, kThreadsMax), "1 to 1024"}},
         {"http.workers", {Number(http.num_workers, 1, kThreadsMax), "1 to 1024"}},
         {"http.stream_workers", {Number(http.num_stream_workers, 1, kThreadsMax), "1 to 1024"}},
@@ -110,8 +112,9 @@ Result<void> Apply(const std::string& path, const toml::table& table, const std:
                    const std::map<std::string, Setting>& settings) {
     for (const auto& [key, node] : table) {
         std::string name = prefix + std::string(key.str());
-        if (const toml::table* inner = node.as_table();
-            inner != nullptr && prefix.empty() && (name == "http" || name == "jobs" || name == "runtime")) {
+        const bool is_section =
+            name == "http" || name == "jobs" || name == "runtime" || name == "telemetry" || name == "log";
+        if (const toml::table* inner = node.as_table(); inner != nullptr && prefix.empty() && is_section) {
             TRY(Apply(path, *inner, name + ".", settings));
             continue;
         }

@@ -24,7 +24,9 @@ struct ServeOptions {
     std::size_t invoke_body_bytes_max = 6 * 1024 * 1024;
     hosting::Concurrency concurrency = hosting::Concurrency::OfThisMachine();
     api::sagemaker::DescribeHold::Options describe_hold;  ///< how long a DescribeTrainingJob may wait for news
-    http::ServerOptions http;  ///< limits and thread counts; address and port come from `listen`
+    std::string otlp_endpoint;                            ///< base URL of the collector that gets traces; "" = none
+    bool log_requests = false;  ///< a log line for every request, not only for those that fail here
+    http::ServerOptions http;   ///< limits and thread counts; address and port come from `listen`
 };
 
 struct ListenAddress {

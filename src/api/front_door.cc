@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <utility>
 
 #include "api/auth/canonical.h"
 #include "api/error_answer.h"
+#include "api/telemetry/request_trace.h"
+#include "base/log.h"
+#include "base/log_context.h"
 
 namespace espalier::api {
 namespace {
@@ -131,47 +135,65 @@ std::string NewRequestId(WireProtocol protocol) {
                        low >> 36 & 0xFFF, low >> 24 & 0xFFF, start >> 40 << 24 | (low & 0xFFFFFF));
 }
 
-/// Adds the request id to the answer.
+/// What is done with every answer, whoever gives it.
+struct AnswerNotes {
+    bool s3 = false;
+    std::string request_id;
+    std::shared_ptr<HealthPages> health;
+    std::size_t service = 0;
+    bool log_answers = false;  ///< all of them, not the 5xx alone
+    std::unique_ptr<RequestTrace> trace = nullptr;
+};
+
+/// Adds the request id to the answer, counts it, ends its span, and logs it where it should be found again.
 class IdentifiedExchange final : public http::Exchange {
   public:
-    IdentifiedExchange(std::shared_ptr<http::Exchange> inner, bool s3, std::string request_id,
-                       std::shared_ptr<HealthPages> health, std::size_t service)
-        : inner_(std::move(inner)),
-          s3_(s3),
-          request_id_(std::move(request_id)),
-          health_(std::move(health)),
-          service_(service) {}
+    IdentifiedExchange(std::shared_ptr<http::Exchange> inner, AnswerNotes notes)
+        : inner_(std::move(inner)), notes_(std::move(notes)) {}
 
     const http::RequestHead& head() const override { return inner_->head(); }
     http::BodyPlan::Mode mode() const override { return inner_->mode(); }
     std::string_view body() const override { return inner_->body(); }
+    const ActiveTrace* trace() const { return notes_.trace == nullptr ? nullptr : &notes_.trace->active(); }
     bool body_too_large() const override { return inner_->body_too_large(); }
     Result<std::size_t> ReadBody(std::span<char> out) override { return inner_->ReadBody(out); }
     void Send(http::Response response) override {
-        AddIds(response);
+        Note(response);
         inner_->Send(std::move(response));
     }
     Result<void> SendFile(http::Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) override {
-        AddIds(response);
+        Note(response);
         return inner_->SendFile(std::move(response), fd, offset, size_bytes);
     }
 
   private:
-    void AddIds(http::Response& response) const {
-        health_->CountAnswer(service_, response.status);
-        if (s3_) {
-            if (!response.headers.Has("x-amz-request-id")) response.headers.Add("x-amz-request-id", request_id_);
-            if (!response.headers.Has("x-amz-id-2")) response.headers.Add("x-amz-id-2", request_id_);
+    void Note(http::Response& response) {
+        const auto& [s3, request_id, health, service, log_answers, trace] = notes_;
+        health->CountAnswer(service, response.status);
+        if (s3) {
+            if (!response.headers.Has("x-amz-request-id")) response.headers.Add("x-amz-request-id", request_id);
+            if (!response.headers.Has("x-amz-id-2")) response.headers.Add("x-amz-id-2", request_id);
         } else if (!response.headers.Has("x-amzn-RequestId")) {
-            response.headers.Add("x-amzn-RequestId", request_id_);
+            response.headers.Add("x-amzn-RequestId", request_id);
         }
+        if (trace != nullptr) trace->End(response.status);
+        if (log_answers || response.status >= 500) Log(response.status);
     }
 
-    std::shared_ptr<http::Exchange> inner_;
-    const bool s3_;
-    const std::string request_id_;
-    const std::shared_ptr<HealthPages> health_;
-    const std::size_t service_;
+    void Log(int status) const {
+        const std::string operation = OperationName(head(), notes_.s3);
+        const LogContext about{.request_id = notes_.request_id, .operation = operation, .trace = trace()};
+        const ScopedLogContext context(about);
+        const auto since = std::chrono::steady_clock::now() - head().received_at;
+        const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+        if (status >= 500)
+            LOG_ERROR("request failed", {"status", status}, {"took_us", took_us});
+        else
+            LOG_INFO("request answered", {"status", status}, {"took_us", took_us});
+    }
+
+    const std::shared_ptr<http::Exchange> inner_;
+    AnswerNotes notes_;
 };
 
 /// What to say where no service is.
@@ -246,7 +268,11 @@ Service* FrontDoor::Find(Route route) const {
 }
 
 http::BodyPlan FrontDoor::Plan(const http::RequestHead& head) {
-    Service* service = Find(RouteOf(head));
+    const Route route = RouteOf(head);
+    // Its numbers are partly in the database.
+    if (route == Route::kHealth && head.raw_path() == "/metrics")
+        return {.mode = http::BodyPlan::kWorker, .max_body_bytes = 1 << 20};
+    Service* service = Find(route);
     if (service == nullptr) return {.mode = http::BodyPlan::kBuffered, .max_body_bytes = 1 << 20};
     return service->Plan(head);
 }
@@ -257,8 +283,15 @@ void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
     const WireProtocol protocol = ProtocolOf(route);
     std::string request_id = NewRequestId(protocol);
     const bool s3 = protocol == WireProtocol::kRestXml;
-    auto identified = std::make_shared<IdentifiedExchange>(std::move(exchange), s3, request_id, health_,
-                                                           static_cast<std::size_t>(route));
+    const bool is_probe = route == Route::kHealth;
+    AnswerNotes notes{.s3 = s3,
+                      .request_id = request_id,
+                      .health = health_,
+                      .service = static_cast<std::size_t>(route),
+                      .log_answers = options_.log_answers && !is_probe};
+    if (options_.spans != nullptr && !is_probe)
+        notes.trace = RequestTrace::Begin(head, OperationName(head, s3), request_id, *options_.spans);
+    auto identified = std::make_shared<IdentifiedExchange>(std::move(exchange), std::move(notes));
     auto refuse = [&](const WireFault& fault) {
         identified->Send(ErrorAnswer(protocol, fault, head.raw_path(), request_id));
     };
@@ -280,7 +313,7 @@ void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
     if (auto* failure = std::get_if<AuthFailure>(&result)) return refuse(DescribeAuthFailure(protocol, *failure));
     auto& principal = std::get<Principal>(result);
     std::string_view expected = SigningName(route);
-    if (verify_scope_ && !expected.empty() && principal.service != expected) {
+    if (options_.verify_scope && !expected.empty() && principal.service != expected) {
         return refuse(DescribeAuthFailure(
             protocol, {.fault = AuthFault::kMalformed,
                        .detail = fmt::format("Credential should be scoped to correct service: '{}'.", expected),
@@ -289,6 +322,13 @@ void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
     }
     Service* service = Find(route);
     if (service == nullptr) return refuse(NobodyHome(route, head));
+    // Both outlive the call, which may hand its exchange on to another thread.
+    const std::string operation = OperationName(head, s3);
+    const std::string id = request_id;
+    std::optional<ActiveTrace> trace;
+    if (identified->trace() != nullptr) trace = *identified->trace();
+    const LogContext about{.request_id = id, .operation = operation, .trace = trace ? &*trace : nullptr};
+    const ScopedLogContext context(about);
     service->Handle(std::move(identified), std::move(principal), std::move(request_id));
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "api/auth/authenticator.h"
 #include "api/health_pages.h"
 #include "api/service.h"
+#include "base/span.h"
 #include "http/exchange.h"
 
 namespace espalier::api {
@@ -51,9 +53,14 @@ Route RouteOf(const http::RequestHead& head);
 
 class FrontDoor final : public http::Handler {
   public:
-    /// `authenticator` must outlive it. Without `verify_scope` (open mode) a scope for another service is no error.
-    FrontDoor(const Authenticator& authenticator, bool verify_scope)
-        : authenticator_(authenticator), verify_scope_(verify_scope) {}
+    struct Options {
+        bool verify_scope = true;   ///< false (open mode): a scope for another service is no error
+        bool log_answers = false;   ///< a log line for every request, not only for those that fail here
+        SpanSink* spans = nullptr;  ///< borrowed; nullptr: no request is traced, which costs nothing
+    };
+    /// `authenticator` must outlive it.
+    FrontDoor(const Authenticator& authenticator, const Options& options)
+        : authenticator_(authenticator), options_(options) {}
 
     /// Before the server starts. `service` must outlive the door. What is not mounted answers a clear error.
     void Mount(ServiceId id, Service& service) { services_[static_cast<std::size_t>(id)] = &service; }
@@ -61,6 +68,8 @@ class FrontDoor final : public http::Handler {
     http::BodyPlan Plan(const http::RequestHead& head) override;
     void Handle(std::shared_ptr<http::Exchange> exchange) override;
 
+    /// More of /metrics. Before the server starts.
+    void AddSeries(std::function<std::string()> series) { health_->AddSeries(std::move(series)); }
     /// /readyz answers 503 from now on.
     void StopBeingReady() { health_->StopBeingReady(); }
 
@@ -68,7 +77,7 @@ class FrontDoor final : public http::Handler {
     Service* Find(Route route) const;
 
     const Authenticator& authenticator_;
-    const bool verify_scope_;
+    const Options options_;
     std::array<Service*, kNumServices> services_{};
     /// Shared with exchanges, which may outlive the door.
     const std::shared_ptr<HealthPages> health_ = std::make_shared<HealthPages>();

@@ -60,6 +60,7 @@ std::string HealthPages::MetricsText() const {
         "# HELP process_resident_memory_bytes Resident memory size in bytes.\n"
         "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {}\n",
         ready_ ? 1 : 0, ResidentBytes());
+    for (const std::function<std::string()>& series : more_series_) text += series();
     return text;
 }
 

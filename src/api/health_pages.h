@@ -8,8 +8,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "http/exchange.h"
 
@@ -23,6 +26,8 @@ class HealthPages {
     /// `service` is an index of kServiceNames in health_pages.cc, which follows ServiceId; others count as none.
     void CountAnswer(std::size_t service, int status);
     void StopBeingReady() { ready_ = false; }
+    /// More of /metrics, in its format, asked for at each look. Before the first request.
+    void AddSeries(std::function<std::string()> series) { more_series_.push_back(std::move(series)); }
 
     /// True for the path of one of the pages.
     static bool IsPage(std::string_view path);
@@ -33,6 +38,7 @@ class HealthPages {
 
     std::atomic<bool> ready_{true};
     std::array<std::array<std::atomic<std::uint64_t>, kClasses>, kServices> answers_{};
+    std::vector<std::function<std::string()>> more_series_;
 };
 
 }  // namespace espalier::api

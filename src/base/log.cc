@@ -6,8 +6,12 @@
 
 #include <cmath>
 
+#include "base/log_context.h"
+
 namespace espalier {
 namespace {
+
+thread_local const LogContext* current_context = nullptr;
 
 std::string JsonString(std::string_view text) {
     std::string json = "\"";
@@ -63,7 +67,24 @@ void Log(LogLevel level, std::string_view message, std::initializer_list<LogFiel
     if (!Logger().should_log(ToSpdlog(level))) return;
     std::string line = "\"message\":" + JsonString(message);
     for (const LogField& field : fields) line += "," + JsonString(field.key) + ":" + field.json;
+    if (const LogContext* context = current_context; context != nullptr) {
+        line +=
+            ",\"request_id\":" + JsonString(context->request_id) + ",\"operation\":" + JsonString(context->operation);
+        if (context->trace != nullptr) line += ",\"trace_id\":" + JsonString(context->trace->context.trace_id);
+    }
     Logger().log(ToSpdlog(level), "{}}}", line);
+}
+
+ScopedLogContext::ScopedLogContext(const LogContext& context) : outer_(current_context) {
+    current_context = &context;
+}
+
+ScopedLogContext::~ScopedLogContext() {
+    current_context = outer_;
+}
+
+const ActiveTrace* CurrentTrace() {
+    return current_context == nullptr ? nullptr : current_context->trace;
 }
 
 }  // namespace espalier

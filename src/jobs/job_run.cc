@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/artifacts.h"
+#include "jobs/job_trace.h"
 #include "jobs/shared_bins.h"
 
 namespace espalier::jobs {
@@ -189,7 +190,9 @@ Result<void> JobRun::Train() {
 }
 
 Result<ExitReport> JobRun::RunOnce(LogCapture& capture) {
-    const LaunchRequest request = MakeLaunchRequest();
+    LaunchRequest request = MakeLaunchRequest();
+    if (const std::string trace = TraceParentOfInstances(tools_, job_.id); !trace.empty())
+        request.environment.push_back("TRACEPARENT=" + trace);
     TRY(tools_.jobs->NoteLaunch(job_.id, request.token));
     ++job_.num_launches;
     std::vector<std::unique_ptr<PipeFeed>> feeds;  // Outlive the run, whose instances read from them.
@@ -375,6 +378,7 @@ void JobRun::End(Result<void> result) {
         LOG_ERROR("training job cannot be ended", {"job", job_.name}, {"error", result.error().ToString()});
         std::this_thread::sleep_for(kEndRetryInterval);
     }
+    ExportJobTrace(tools_, job_.id, folder_, spec_.num_instances);
     folder_.Remove();
     tools_.changed(job_.id);
 }

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/span.h"
 #include "jobs/channels.h"
 #include "jobs/checkpoint_sync.h"
 #include "jobs/job_queue.h"
@@ -28,6 +29,7 @@
 #include "jobs/log_capture.h"
 #include "jobs/pipe_feed.h"
 #include "jobs/work_folder.h"
+#include "meta/job_traces.h"
 #include "meta/logs.h"
 #include "meta/metrics.h"
 #include "meta/training_jobs.h"
@@ -47,8 +49,10 @@ struct JobTools {
     store::ObjectStore* store = nullptr;
     Launcher* launcher = nullptr;
     const Clock* clock = nullptr;
-    std::string folder;                                ///< where work folders are made
-    int num_cores = 1;                                 ///< of this machine, for the status message
+    std::string folder;  ///< where work folders are made
+    int num_cores = 1;   ///< of this machine, for the status message
+    meta::JobTraces* traces = nullptr;
+    SpanSink* spans = nullptr;                         ///< nullptr: no job is traced
     std::function<void(std::int64_t job_id)> changed;  ///< after each committed change
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/channels.h"
+#include "jobs/job_trace.h"
 #include "jobs/shared_bins.h"
 #include "jobs/work_folder.h"
 
@@ -26,6 +27,7 @@ JobService::JobService(const Options& options)
       jobs_(*options.database),
       logs_(*options.database),
       metrics_(*options.database),
+      traces_(*options.database),
       tools_{.jobs = &jobs_,
              .logs = &logs_,
              .metrics = &metrics_,
@@ -34,6 +36,8 @@ JobService::JobService(const Options& options)
              .clock = options.clock,
              .folder = options.folder,
              .num_cores = options.num_cores,
+             .traces = &traces_,
+             .spans = options.spans,
              .changed = [this](std::int64_t job_id) { listeners_.Tell(job_id); }},
       queue_(options.num_slots, [this](std::int64_t job_id, JobControl& control) { RunJob(job_id, control); }) {}
 
@@ -111,6 +115,10 @@ Result<meta::TrainingJob> JobService::Create(const CreateJob& request) {
             taken && taken->invocation_id == request.invocation_id && taken->request == request.request;
         if (same_call) return taken;
     }
+    if (job && options_.spans != nullptr && !request.trace_parent.empty()) {
+        if (Result<void> noted = traces_.Put(job->id, request.trace_parent); !noted)
+            LOG_WARN("a job is not traced", {"job", spec.name}, {"error", noted.error().ToString()});
+    }
     if (job) queue_.Add(job->id);
     return job;
 }
@@ -138,6 +146,7 @@ void JobService::EndQueued(std::int64_t job_id) {
                                                     .now = options_.clock->WallMillis()});
     // It is Stopping in the database and nobody runs it: a runner will end it.
     if (!ended) queue_.Add(job_id);
+    if (ended) ExportJobTrace(tools_, job_id, WorkFolder(options_.folder, job_id), 0);
     listeners_.Tell(job_id);
 }
 

@@ -32,7 +32,8 @@ struct CreateJob {
     std::string request;        ///< the CreateTrainingJob document, satisfying its published shape
     std::string invocation_id;  ///< "" if the client sent none
     std::vector<meta::Tag> tags;
-    std::string tuning_job = {};  ///< the tuning job whose trial it is, "" if none
+    std::string tuning_job = {};    ///< the tuning job whose trial it is, "" if none
+    std::string trace_parent = {};  ///< W3C traceparent of the request, "" when it is not traced
 };
 
 class JobService {
@@ -44,7 +45,8 @@ class JobService {
         const Clock* clock = nullptr;
         std::string folder;  ///< made if missing; on the file system of the store, so that data can be linked
         int num_cores = 1;
-        int num_slots = 2;  ///< jobs that run at a time
+        int num_slots = 2;          ///< jobs that run at a time
+        SpanSink* spans = nullptr;  ///< borrowed; nullptr: no job is traced
     };
     /// Slots for a machine of that many cores.
     static int SlotsFor(int num_cores) { return num_cores < 2 ? 2 : num_cores; }
@@ -90,6 +92,7 @@ class JobService {
     meta::TrainingJobs jobs_;
     meta::Logs logs_;
     meta::TrainingMetrics metrics_;
+    meta::JobTraces traces_;
     JobTools tools_;
 
     JobListeners listeners_;

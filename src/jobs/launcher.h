@@ -30,11 +30,12 @@ struct LaunchRequest {
         std::string log_path;  ///< standard output and error go here
     };
     Program program = Program::kTrainer;
-    std::string token;                   ///< letters and digits
-    std::string image = {};              ///< kTrainer only
-    std::vector<Instance> instances;     ///< in the order of their numbers, which are their ranks
-    std::string launcher_log_path = {};  ///< what the launcher itself says; several instances only
-    int num_threads = 0;                 ///< of each instance; 0 = a share of the cores
+    std::string token;                          ///< letters and digits
+    std::string image = {};                     ///< kTrainer only
+    std::vector<Instance> instances;            ///< in the order of their numbers, which are their ranks
+    std::vector<std::string> environment = {};  ///< "NAME=value", for the programs
+    std::string launcher_log_path = {};         ///< what the launcher itself says; several instances only
+    int num_threads = 0;                        ///< of each instance; 0 = a share of the cores
 };
 
 struct ExitReport {

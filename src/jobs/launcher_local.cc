@@ -165,6 +165,7 @@ Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& 
         .working_folder = request.instances[0].root,
         .data_bytes_max = options_.data_bytes_max,
         .file_bytes_max = options_.file_bytes_max};
+    child.environment.insert(child.environment.end(), request.environment.begin(), request.environment.end());
     const auto add_trainer = [&](const LaunchRequest::Instance& instance) {
         const std::vector<std::string> program = ProgramArguments(request, instance);
         child.arguments.insert(child.arguments.end(), program.begin(), program.end());

@@ -34,6 +34,8 @@ class WorkFolder {
     std::string ChannelFolder(int number, const ChannelSpec& channel) const;
     std::string PipePath(int number, const ChannelSpec& channel) const;
     std::string LogPath(int number) const;
+    /// What the instance recorded of its own work (base/span_file.h).
+    std::string SpansPath(int number) const { return InstanceRoot(number) + "/output/spans.jsonl"; }
     std::string LauncherLogPath() const { return path_ + "/mpirun.log"; }
     std::string ModelFolder() const { return InstanceRoot(1) + "/model"; }
     std::string OutputDataFolder() const { return InstanceRoot(1) + "/output/data"; }

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/peak_memory.h"
+#include "base/span_file.h"
 #include "data/row_place.h"
 #include "learn/channel_loader.h"
 #include "learn/checkpoint.h"
@@ -74,10 +75,20 @@ std::string PythonDictOf(const ChannelConfig& channel) {
                        channel.distribution.empty() ? "FullyReplicated" : channel.distribution);
 }
 
+/// Records nothing unless the launcher has said which trace the instance belongs to.
+SpanFile SpansOf(const InstanceOptions& options) {
+    const std::optional<TraceContext> parent = ParseTraceParent(options.trace_parent);
+    if (!parent) return {};
+    std::error_code error;
+    std::filesystem::create_directories(options.root + "/output", error);
+    return SpanFile(options.root + "/output/spans.jsonl", *parent);
+}
+
 class Instance {
   public:
-    Instance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock, collective::Comm& comm)
-        : options_(options), config_(config), comm_(comm), log_(clock, options.profile) {}
+    Instance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock, collective::Comm& comm,
+             SpanFile spans)
+        : options_(options), config_(config), comm_(comm), spans_(std::move(spans)), log_(clock, options.profile) {}
 
     Result<void> Run() {
         const auto begin = SteadyClock::now();
@@ -86,7 +97,9 @@ class Instance {
         // A rank that cannot go on tells the others, so that all end with the same reason instead of waiting.
         TRY(AgreeOnErrors(prepared.has_value() ? nullptr : &prepared.error(), config_.hosts, comm_));
         std::vector<DataSet> sets;
+        SpanFile::Stage load(spans_, "load");
         Result<void> loaded = Load(sets);
+        load.End(loaded.has_value() ? "" : loaded.error().ToString());
         TRY(AgreeOnErrors(loaded.has_value() ? nullptr : &loaded.error(), config_.hosts, comm_));
         const double load_seconds = SecondsSince(begin);
         TRY(TellShape(sets));
@@ -94,6 +107,7 @@ class Instance {
         TRY(OpenCheckpoints());
         BadRow bad_row;
         WorkerTeam team(num_threads_);
+        SpanFile::Stage train(spans_, parameters_.num_folds > 0 ? "cross-validation" : "rounds");
         if (parameters_.num_folds > 0) return CrossValidate(sets, team);
         const TrainContext context{.team = team,
                                    .comm = comm_,
@@ -111,6 +125,8 @@ class Instance {
         if (code != ErrorCode::kInvalidArgument && code != ErrorCode::kCancelled) return std::move(outcome).error();
         TRY(AgreeOnErrors(outcome.has_value() ? nullptr : &outcome.error(), config_.hosts, comm_));
         checkpoints_.reset();
+        train.End();
+        const SpanFile::Stage save(spans_, "save");
         return Close(*outcome, load_seconds);
     }
 
@@ -456,6 +472,7 @@ class Instance {
     const InstanceOptions& options_;
     const InstanceConfig& config_;
     collective::Comm& comm_;
+    const SpanFile spans_;
     TrainingLog log_;
     Hyperparameters parameters_;
     int num_threads_ = 1;
@@ -469,7 +486,11 @@ class Instance {
 
 Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock,
                          collective::Comm& comm) {
-    return Instance(options, config, clock, comm).Run();
+    const SpanFile spans = SpansOf(options);
+    SpanFile::Stage whole(spans, "instance " + config.current_host);
+    Result<void> ran = Instance(options, config, clock, comm, whole.Inside()).Run();
+    whole.End(ran.has_value() ? "" : ran.error().ToString());
+    return ran;
 }
 
 std::string FailureReason(const Error& error, ErrorStyle style) {

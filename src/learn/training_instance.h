@@ -24,6 +24,8 @@ struct InstanceOptions {
     VersionProfile profile;
     int num_threads = 0;  ///< 0: as many as the machine has; nthread lowers it
     const std::atomic<bool>* stop = nullptr;
+    /// W3C traceparent: the instance's stages are recorded in <root>/output/spans.jsonl (base/span_file.h). "" = not.
+    std::string trace_parent = "";
 };
 
 /// Trains and publishes. The error is the user's (kInvalidArgument and kin) or not (kInternal, kUnavailable, kIo).

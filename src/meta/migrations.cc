@@ -447,6 +447,14 @@ CREATE TABLE async_requests (
 CREATE INDEX async_requests_by_endpoint ON async_requests (account, region, endpoint);
 )sql";
 
+// Training jobs whose spans are exported when they end.
+constexpr std::string_view kJobTraces = R"sql(
+CREATE TABLE job_traces (
+    job_id BIGINT PRIMARY KEY,
+    trace_parent TEXT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 constexpr Migration kMigrations[] = {
     {"objects", kObjects},
     {"hosting", kHosting},
@@ -458,6 +466,7 @@ constexpr Migration kMigrations[] = {
     {"log groups", kLogGroups},
     {"model registry", kRegistry},
     {"asynchronous invocations", kAsyncRequests},
+    {"traces of jobs", kJobTraces},
 };
 
 }  // namespace

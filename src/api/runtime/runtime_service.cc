@@ -11,6 +11,7 @@
 #include "api/runtime/async_invocation.h"
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/log_context.h"
 #include "meta/arn.h"
 
 namespace espalier::api::runtime {
@@ -87,6 +88,20 @@ void BookOverhead(const http::RequestHead& head, const hosting::LiveVariant& var
     const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
     const auto model_us = static_cast<std::int64_t>(answer.model_latency_us);
     variant.stats->RecordOverhead(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us - model_us, 0)));
+}
+
+/// The model's part of a request, as a span inside the request's.
+void TraceInvocation(const ActiveTrace& trace, std::chrono::steady_clock::time_point begin,
+                     const hosting::PickedVariant& picked, const hosting::InvokeReply& answer) {
+    Span span{.context = trace.context.Child(),
+              .parent_id = trace.context.span_id,
+              .name = "invocation",
+              .begin = WallNanosAt(begin),
+              .failed = answer.reply.status >= 300};
+    span.end = span.begin + static_cast<UnixNanos>(answer.model_latency_us) * 1000;
+    if (span.failed) span.message = fmt::format("the model answered {}", answer.reply.status);
+    span.texts = {{"aws.sagemaker.endpoint", picked.fleet->name}, {"aws.sagemaker.variant", picked.variant->name}};
+    trace.sink->Add(std::move(span));
 }
 
 void SendModelError(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name,
@@ -186,6 +201,7 @@ void RuntimeService::InvokeAsync(http::Exchange& exchange, const Principal& prin
                                                          endpoint_name));
     Result<hosting::AsyncInvocation> invocation = ReadAsyncInvocation(exchange.head().headers, exchange.body());
     if (!invocation) return SendValidationError(exchange, invocation.error().message());
+    if (const ActiveTrace* trace = CurrentTrace(); trace != nullptr) invocation->trace_parent = trace->context.ToText();
     const Result<hosting::AsyncAccepted> accepted = hosting_.async().Accept(*endpoint, *std::move(invocation));
     if (!accepted && accepted.error().code() == ErrorCode::kInvalidArgument)
         return SendValidationError(exchange, accepted.error().ToString());
@@ -229,14 +245,18 @@ void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, con
     using Entry = hosting::VariantLine::Entry;
     using Length = hosting::VariantLine::Length;
     const Length length = exchange->body().size() <= kShortBodyBytesMax ? Length::kShort : Length::kLong;
-    const Entry entry = picked.variant->line->Enter(
-        length, [&] { return [this, exchange, principal, picked] { Answer(*exchange, principal, picked); }; });
+    const ActiveTrace* trace = CurrentTrace();
+    const Entry entry = picked.variant->line->Enter(length, [&] {
+        // The request's own is gone when its turn comes.
+        const auto kept = trace == nullptr ? nullptr : std::make_shared<const ActiveTrace>(*trace);
+        return [this, exchange, principal, picked, kept] { Answer(*exchange, principal, picked, kept.get()); };
+    });
     if (entry == Entry::kFull) return SendThrottled(*exchange, *picked.variant, endpoint_name);
-    if (entry == Entry::kRun) Answer(*exchange, principal, picked);
+    if (entry == Entry::kRun) Answer(*exchange, principal, picked, trace);
 }
 
-void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal,
-                            const hosting::PickedVariant& picked) {
+void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked,
+                            const ActiveTrace* trace) {
     const http::Headers& headers = exchange.head().headers;
     const auto begin = std::chrono::steady_clock::now();
     hosting::InvokeReply answer = hosting_.Invoke(picked, {.content_type = headers.Get("Content-Type"),
@@ -246,6 +266,7 @@ void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal
     picked.variant->line->Leave(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
     BookOverhead(exchange.head(), *picked.variant, answer);
+    if (trace != nullptr) TraceInvocation(*trace, begin, picked, answer);
     if (answer.reply.status >= 300) return SendModelError(exchange, principal, picked.fleet->name, answer.reply);
     SendPrediction(exchange, *picked.variant, std::move(answer.reply),
                    headers.Get("X-Amzn-SageMaker-Custom-Attributes"));

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "api/service.h"
+#include "base/span.h"
 #include "hosting/endpoint_service.h"
 #include "http/exchange.h"
 
@@ -42,8 +43,10 @@ class RuntimeService final : public Service {
     void InvokeAsync(http::Exchange& exchange, const Principal& principal, const std::string& endpoint_name);
     void Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
                 const std::string& endpoint_name);
-    /// On the thread that read the request, or on one of hosting's pool when it had to wait.
-    void Answer(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked);
+    /// On the thread that read the request, or on one of hosting's pool when it had to wait. `trace` is nullptr for a
+    /// request that is not recorded.
+    void Answer(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked,
+                const ActiveTrace* trace);
 
     hosting::EndpointService& hosting_;
     const std::size_t body_bytes_max_;
