@@ -174,6 +174,7 @@ Result<std::unique_ptr<HostingServices>> OpenHosting(const ServeOptions& options
                                                               .metrics = &services->metrics,
                                                               .alarms = &services->alarms,
                                                               .concurrency = options.concurrency,
+                                                              .multi_model_bytes_max = options.multi_model_bytes_max,
                                                               .folder = options.data_folder + "/hosting",
                                                               .spans = spans}));
     services->autoscaler = std::make_unique<hosting::Autoscaler>(hosting::Autoscaler::Options{

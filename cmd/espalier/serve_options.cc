@@ -89,6 +89,8 @@ std::map<std::string, Setting> Settings(ServeOptions& options) {
         {"runtime.running_per_instance", {Number(options.concurrency.running_per_instance, 1, 10'000), "1 to 10000"}},
         {"runtime.waiting_per_instance",
          {Number(options.concurrency.waiting_per_instance, 0, 1'000'000), "0 to 1000000"}},
+        {"runtime.multi_model_bytes_max",
+         {Number(options.multi_model_bytes_max, 1 << 20, std::int64_t{1} << 50), "at least 1048576"}},
         {"jobs.describe_hold_seconds", {HoldSeconds(options.describe_hold.repeat_hold), "0 to 50"}},
         {"jobs.waiter_describe_hold_seconds", {HoldSeconds(options.describe_hold.waiter_hold), "0 to 50"}},
         {"jobs.first_sdk_describe_hold_seconds", {HoldSeconds(options.describe_hold.first_sdk_hold), "0 to 50"}},

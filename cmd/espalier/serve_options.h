@@ -23,6 +23,7 @@ struct ServeOptions {
     /// Largest InvokeEndpoint payload; the published model's limit.
     std::size_t invoke_body_bytes_max = 6 * 1024 * 1024;
     hosting::Concurrency concurrency = hosting::Concurrency::OfThisMachine();
+    std::uint64_t multi_model_bytes_max = std::uint64_t{1} << 30;
     api::sagemaker::DescribeHold::Options describe_hold;  ///< how long a DescribeTrainingJob may wait for news
     std::string otlp_endpoint;                            ///< base URL of the collector that gets traces; "" = none
     bool log_requests = false;  ///< a log line for every request, not only for those that fail here

@@ -48,11 +48,11 @@ Result<std::pair<store::BucketName, store::ObjectKey>> NamesOf(const store::S3Lo
     return std::pair(std::move(bucket), std::move(key));
 }
 
+}  // namespace
+
 Error NoModelData(const store::S3Location& location) {
     return {ErrorCode::kNotFound, fmt::format("Could not find model data at {}.", location.ToUri())};
 }
-
-}  // namespace
 
 Result<std::unique_ptr<ArchiveShelf>> ArchiveShelf::Open(const Options& options) {
     TRY(options.fs->MakeFolder(options.folder));
@@ -71,13 +71,14 @@ Result<ArchiveShelf::Loaded> ArchiveShelf::LoadObject(const store::S3Location& l
     return Take(location, true);
 }
 
-Result<std::string> ArchiveShelf::CheckObject(const store::S3Location& location) {
-    return TRY(Take(location, false)).archive_id;
+Result<ArchiveShelf::Loaded> ArchiveShelf::LoadUnshelved(const store::S3Location& location) {
+    return Take(location, false);
 }
 
 Result<ArchiveShelf::Loaded> ArchiveShelf::Take(const store::S3Location& location, bool keep) {
     auto names = NamesOf(location);
     if (!names) return NoModelData(location);
+    const auto begin = std::chrono::steady_clock::now();
     const std::string incoming = fmt::format("{}/{}{}", options_.folder, kIncomingPrefix, next_incoming_.fetch_add(1));
     Result<store::ObjectInfo> linked = options_.objects->LinkInto(names->first, names->second, incoming);
     if (!linked && linked.error().code() == ErrorCode::kNotFound) return NoModelData(location);
@@ -85,6 +86,7 @@ Result<ArchiveShelf::Loaded> ArchiveShelf::Take(const store::S3Location& locatio
 
     auto load = [&]() -> Result<Loaded> {
         const std::string archive_id = TRY(HashFile(incoming));
+        const auto fetched = std::chrono::steady_clock::now();
         auto model = LoadFile(incoming, archive_id);
         if (!model)
             return std::move(model).error().Wrap(fmt::format("The model archive {} cannot be used", location.ToUri()));
@@ -92,7 +94,12 @@ Result<ArchiveShelf::Loaded> ArchiveShelf::Take(const store::S3Location& locatio
             TRY(options_.fs->Rename(incoming, PathOf(archive_id)));
             TRY(options_.fs->SyncFolder(options_.folder));
         }
-        return Loaded{archive_id, std::move(*model)};
+        using std::chrono::duration_cast;
+        using std::chrono::microseconds;
+        return Loaded{.archive_id = archive_id,
+                      .model = std::move(*model),
+                      .fetching = duration_cast<microseconds>(fetched - begin),
+                      .loading = duration_cast<microseconds>(std::chrono::steady_clock::now() - fetched)};
     };
     Result<Loaded> loaded = load();
     // rename() of two names of one file does nothing and leaves both, so the incoming name is removed in any case.
@@ -110,7 +117,7 @@ Result<ArchiveShelf::Loaded> ArchiveShelf::LoadShelved(const std::string& archiv
             ErrorCode::kCorruptData,
             fmt::format("the endpoint's copy of the model data is damaged: {} has the SHA-256 {}", path, found_id));
     std::shared_ptr<const LoadedModel> model = TRY(LoadFile(path, archive_id));
-    return Loaded{archive_id, std::move(model)};
+    return Loaded{.archive_id = archive_id, .model = std::move(model)};
 }
 
 Result<std::string> ArchiveShelf::HashFile(const std::string& path) const {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -25,6 +26,9 @@
 
 namespace espalier::hosting {
 
+/// `Could not find model data at s3://b/k.`: kNotFound.
+Error NoModelData(const store::S3Location& location);
+
 class ArchiveShelf {
   public:
     struct Options {
@@ -37,15 +41,16 @@ class ArchiveShelf {
     struct Loaded {
         std::string archive_id;  ///< SHA-256 of the archive in hex
         std::shared_ptr<const LoadedModel> model;
+        std::chrono::microseconds fetching{0};  ///< how long it took to have the archive's bytes, verified
+        std::chrono::microseconds loading{0};   ///< and then to make the model of them
     };
     /// Puts the object on the shelf and loads it. Models with the same bytes are loaded once and shared while somebody
     /// holds them. kNotFound with "Could not find model data at s3://b/k." when the bucket or key is not there; the
     /// errors of LoadModel with the location in front. The archive stays until Sweep finds it unused; a load that has
     /// not been committed yet must be protected with Hold.
     Result<Loaded> LoadObject(const store::S3Location& location);
-    /// Loads the object as LoadObject does, with the same errors, and leaves nothing on the shelf; gives its
-    /// archive_id.
-    Result<std::string> CheckObject(const store::S3Location& location);
+    /// Loads the object as LoadObject does, with the same errors, and leaves nothing on the shelf.
+    Result<Loaded> LoadUnshelved(const store::S3Location& location);
     /// Loads an archive that is already on the shelf. kNotFound or kCorruptData when it is gone or damaged.
     Result<Loaded> LoadShelved(const std::string& archive_id);
 

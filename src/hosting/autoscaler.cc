@@ -44,6 +44,18 @@ Result<void> CheckPolicy(const Json& configuration) {
     return {};
 }
 
+Result<void> CheckScalable(const EndpointSpec& spec, const ScaledVariant& which) {
+    for (const DeployedVariant& each : spec.production) {
+        if (each.spec.name != which.variant) continue;
+        if (!each.spec.serverless) return {};
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("The variant {} of endpoint {} is serverless: it has no instances to scale.",
+                                 which.variant, which.endpoint));
+    }
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("The endpoint {} has no variant {}.", which.endpoint, which.variant));
+}
+
 std::optional<int> VariantCount(const EndpointSpec& spec, const std::string& variant) {
     for (const DeployedVariant& each : spec.production)
         if (each.spec.name == variant) return each.spec.num_instances;
@@ -74,9 +86,7 @@ Result<void> Autoscaler::Register(const meta::Scope& scope, const std::string& r
     const std::optional<ScaledVariant> which = ParseScaledVariant(resource);
     if (!which) return Invalid(fmt::format("The resource id {} must be endpoint/NAME/variant/NAME.", resource));
     const EndpointService::Endpoint endpoint = TRY(options_.endpoints->Find(scope, which->endpoint));
-    if (!VariantCount(endpoint.spec, which->variant))
-        return Error(ErrorCode::kNotFound,
-                     fmt::format("The endpoint {} has no variant {}.", which->endpoint, which->variant));
+    TRY(CheckScalable(endpoint.spec, *which));
     std::optional<meta::ScalableTarget> known = TRY(rows_.FindTarget(scope, resource));
     if (!known && (!minimum || !maximum))
         return Invalid("MinCapacity and MaxCapacity are required for a target that is not registered yet.");

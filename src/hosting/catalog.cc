@@ -36,7 +36,7 @@ struct RefusedVariable {
 constexpr RefusedVariable kRefusedVariables[] = {
     {"SAGEMAKER_PROGRAM", "", "script mode is not available; the built-in algorithm serves the model"},
     {"SAGEMAKER_SUBMIT_DIRECTORY", "", "script mode is not available; the built-in algorithm serves the model"},
-    {"SAGEMAKER_MULTI_MODEL", "false", "multi-model endpoints are not available; create one model per archive"},
+    {"SAGEMAKER_MULTI_MODEL", "false", "the container's Mode says it; give Mode MultiModel"},
     {"SAGEMAKER_BATCH", "false", "it belongs to batch transform, not to an endpoint"},
 };
 
@@ -47,13 +47,18 @@ std::string ValueOf(const Environment& environment, const std::string& name) {
     return found == environment.end() ? std::string() : found->second;
 }
 
-Result<void> CheckVariables(const Environment& environment, AlgorithmVersion version) {
+Result<void> CheckVariables(const Environment& environment, AlgorithmVersion version, bool multi_model) {
     for (const RefusedVariable& refused : kRefusedVariables) {
         const std::string value = ValueOf(environment, std::string(refused.name));
         if (value.empty() || value == refused.harmless_value) continue;
+        if (multi_model && refused.name == "SAGEMAKER_MULTI_MODEL" && value == "true") continue;
         return Error(ErrorCode::kInvalidArgument,
                      fmt::format("The environment variable {} cannot be honoured: {}.", refused.name, refused.why));
     }
+    if (multi_model && !ValueOf(environment, "SAGEMAKER_INFERENCE_OUTPUT").empty())
+        return Error(ErrorCode::kInvalidArgument,
+                     "The environment variable SAGEMAKER_INFERENCE_OUTPUT cannot be honoured: multi-model containers "
+                     "have no selectable inference.");
     if (version < AlgorithmVersion::k1_0_1 && !ValueOf(environment, "SAGEMAKER_INFERENCE_OUTPUT").empty())
         return Error(
             ErrorCode::kInvalidArgument,
@@ -81,9 +86,10 @@ Error NoSuchResource(meta::ResourceKind kind, const meta::Scope& scope, std::str
                                               meta::SageMakerArn(scope, meta::ArnKind(kind), name))};
 }
 
-Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment) {
+Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment,
+                                  bool multi_model) {
     const AlgorithmVersion version = TRY(RecogniseAlgorithmImage(image));
-    TRY(CheckVariables(environment, version));
+    TRY(CheckVariables(environment, version, multi_model));
     const std::uint64_t content_bytes_max = TRY(ContentBytesMax(environment));
     const std::string accept = ValueOf(environment, "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT");
     const std::string ensemble = ValueOf(environment, "SAGEMAKER_INFERENCE_ENSEMBLE");
@@ -92,7 +98,8 @@ Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::
                        .default_accept = accept.empty() ? "text/csv" : accept,
                        .content_bytes_max = content_bytes_max,
                        .selected_keys = ParseSelectedKeys(ValueOf(environment, "SAGEMAKER_INFERENCE_OUTPUT")),
-                       .whole_ensemble = ensemble.empty() || ensemble == "true"};
+                       .whole_ensemble = ensemble.empty() || ensemble == "true",
+                       .multi_model = multi_model};
 }
 
 Catalog::Catalog(const Options& options)
@@ -119,11 +126,54 @@ Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& n
                                   std::span<const meta::Tag> tags) {
     // A taken name is told before anything about the data, which may be gone by the time a script is run again.
     if (TRY(models_.ExistsFolded(scope, name))) return AlreadyExists(meta::ResourceKind::kModel, scope, name);
-    TRY(ServeSettings(spec.image, spec.environment));
+    TRY(ServeSettings(spec.image, spec.environment, spec.multi_model.has_value()));
     const store::S3Location location = TRY(store::ParseS3Location(spec.model_data_url));
     ModelSpec checked = spec;
-    checked.archive_id = TRY(options_.shelf->CheckObject(location));
+    if (spec.multi_model)
+        TRY(CheckPrefix(location));
+    else
+        checked.archive_id = TRY(options_.shelf->LoadUnshelved(location)).archive_id;
     return Insert(meta::ResourceKind::kModel, scope, name, ToDocument(checked), tags);
+}
+
+Result<void> Catalog::CheckPrefix(const store::S3Location& prefix) const {
+    const auto bucket = store::BucketName::Parse(prefix.bucket);
+    if (!bucket) return NoModelData(prefix);
+    const auto listing =
+        options_.objects->List(*bucket, {.prefix = prefix.key, .delimiter = "", .start_after = "", .max_keys = 1});
+    if (!listing && listing.error().code() != ErrorCode::kNotFound)
+        return Error(ErrorCode::kIo, listing.error().ToString());
+    if (!listing || listing->objects.empty()) return NoModelData(prefix);
+    return {};
+}
+
+Result<void> Catalog::CheckModels(const meta::Scope& scope, const EndpointConfigSpec& spec) const {
+    std::optional<std::pair<std::string, bool>> first;  // a variant, and whether its model is multi-model
+    for (const std::vector<VariantSpec>* variants : {&spec.production, &spec.shadow}) {
+        for (const VariantSpec& variant : *variants) {
+            const Model model = TRY(FindModel(scope, variant.model_name));
+            const bool multi_model = model.spec.multi_model.has_value();
+            if (multi_model && spec.async)
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("Asynchronous endpoints do not support multi-model containers, and the model "
+                                         "{} of variant {} is one.",
+                                         variant.model_name, variant.name));
+            if (multi_model && variant.serverless)
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("Serverless variants do not support multi-model containers, and the model {} "
+                                         "of variant {} is one.",
+                                         variant.model_name, variant.name));
+            if (!first) first = {variant.name, multi_model};
+            if (first->second != multi_model)
+                return Error(ErrorCode::kInvalidArgument,
+                             fmt::format("The model of variant {} is {} and that of variant {} is not: the models of "
+                                         "an endpoint must have the same Mode, since every request names a target "
+                                         "model or none does.",
+                                         first->second ? first->first : variant.name, "MultiModel",
+                                         first->second ? variant.name : first->first));
+        }
+    }
+    return {};
 }
 
 Result<void> Catalog::CheckCaptureDestination(const CaptureSpec& capture) const {
@@ -142,8 +192,7 @@ Result<void> Catalog::CheckCaptureDestination(const CaptureSpec& capture) const 
 Result<void> Catalog::CreateEndpointConfig(const meta::Scope& scope, const std::string& name,
                                            const EndpointConfigSpec& spec, std::span<const meta::Tag> tags) {
     if (TRY(configs_.ExistsFolded(scope, name))) return AlreadyExists(meta::ResourceKind::kEndpointConfig, scope, name);
-    for (const std::vector<VariantSpec>* variants : {&spec.production, &spec.shadow})
-        for (const VariantSpec& variant : *variants) TRY(FindModel(scope, variant.model_name));
+    TRY(CheckModels(scope, spec));
     if (spec.capture) TRY(CheckCaptureDestination(*spec.capture));
     return Insert(meta::ResourceKind::kEndpointConfig, scope, name, ToDocument(spec), tags);
 }

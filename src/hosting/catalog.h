@@ -1,9 +1,10 @@
 // Models and endpoint configurations: what CreateModel and CreateEndpointConfig leave behind for CreateEndpoint.
 //
 // Nouns: Catalog. A model is accepted only when it could be served: its image is one of ours, its archive is there and
-// holds a model that loads. A configuration is accepted only when its models exist and its capture bucket does. Both
-// may be deleted while endpoints use them: endpoints keep their own copy. Error messages are sentences for the user;
-// the texts are AWS's where it has one (contracts/api.md 3.3). Thread-safe.
+// holds a model that loads (a multi-model container's archives are looked at when they are invoked). A configuration is
+// accepted only when its models exist and its capture bucket does. Both may be deleted while endpoints use them:
+// endpoints keep their own copy. Error messages are sentences for the user; the texts are AWS's where it has one
+// (contracts/api.md 3.3). Thread-safe.
 #pragma once
 
 #include <span>
@@ -24,8 +25,9 @@ namespace espalier::hosting {
 Error NoSuchResource(meta::ResourceKind kind, const meta::Scope& scope, std::string_view name);
 
 /// The container settings that are taken from a model's environment. kInvalidArgument for a value that is none, or for
-/// a variable that asks for something this server does not do (script mode, multi-model).
-Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment);
+/// a variable that asks for something this server does not do (script mode), or that does not go with `multi_model`.
+Result<ServedModel> ServeSettings(const std::string& image, const std::map<std::string, std::string>& environment,
+                                  bool multi_model = false);
 
 class Catalog {
   public:
@@ -38,7 +40,8 @@ class Catalog {
     explicit Catalog(const Options& options);
 
     /// kAlreadyExists; kInvalidArgument for the image, the environment or the location; kNotFound "Could not find model
-    /// data at s3://b/k."; kCorruptData, kResourceLimit or kInvalidArgument for the archive or the model in it.
+    /// data at s3://b/k."; kCorruptData, kResourceLimit or kInvalidArgument for the archive or the model in it. Of a
+    /// multi-model container's prefix only that there is an object below it is asked.
     Result<void> CreateModel(const meta::Scope& scope, const std::string& name, const ModelSpec& spec,
                              std::span<const meta::Tag> tags);
     /// kAlreadyExists; kNotFound for a model; kInvalidArgument for the capture destination.
@@ -69,6 +72,9 @@ class Catalog {
                         std::string document, std::span<const meta::Tag> tags);
     Result<meta::ResourceRecord> Find(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) const;
     Result<void> CheckCaptureDestination(const CaptureSpec& capture) const;
+    Result<void> CheckPrefix(const store::S3Location& prefix) const;
+    /// kInvalidArgument when some of the variants' models are multi-model and some are not, or a serverless one is.
+    Result<void> CheckModels(const meta::Scope& scope, const EndpointConfigSpec& spec) const;
 
     const Options options_;
     meta::Resources models_;

@@ -63,7 +63,7 @@ void AppendEndpointMetrics(const EndpointVariant& which, const TrafficTaken& tak
     if (which.is_async) return;
     to.Add("Invocations", "None", Share(n, n));
     Distribution per_instance;
-    if (n > 0) per_instance.Add(1.0 / std::max(which.num_instances, 1), static_cast<double>(n));
+    if (n > 0 && which.num_instances > 0) per_instance.Add(1.0 / which.num_instances, static_cast<double>(n));
     to.Add("InvocationsPerInstance", "None", std::move(per_instance));
     to.Add("InvocationModelErrors", "None", Share(taken.model_errors, n));
     to.Add("OverheadLatency", "Microseconds", taken.overhead_latency_us);
@@ -92,6 +92,18 @@ void AppendBacklogMetrics(const EndpointVariant& which, const Backlog& backlog, 
     to.AddValue("HasBacklogWithoutCapacity", "Count", backlog.size > 0 && which.num_instances == 0 ? 1 : 0);
     const double age = backlog.size > 0 ? static_cast<double>(now - backlog.oldest_at) / 1000.0 : 0.0;
     to.AddValue("ApproximateAgeOfOldestRequest", "Seconds", std::max(age, 0.0));
+}
+
+void AppendModelSetMetrics(const EndpointVariant& which, const ModelSetTaken& taken, UnixMillis now,
+                           std::vector<monitor::MetricValues>& values) {
+    Appender to(which, now, values);
+    to.Add("ModelCacheHit", "None", Share(taken.hits, taken.hits + taken.misses));
+    to.Add("ModelLoadingWaitTime", "Microseconds", taken.loading_wait_us);
+    to.Add("ModelDownloadingTime", "Microseconds", taken.downloading_us);
+    to.Add("ModelLoadingTime", "Microseconds", taken.loading_us);
+    to.Add("ModelUnloadingTime", "Microseconds", taken.unloading_us);
+    to.AddValue("LoadedModelCount", "None", static_cast<double>(taken.num_loaded));
+    values.back().metric.name_space = kInstanceNamespace;
 }
 
 void AppendShadowMetrics(const EndpointVariant& which, const ShadowStats::Taken& taken, UnixMillis now,

@@ -58,8 +58,34 @@ void Retain(const RetainOptions& retain, const std::vector<DeployedVariant>& run
                                 [&](const DeployedVariant& each) { return each.spec.name == variant.spec.name; });
         if (old == running.end()) continue;
         if (retain.weights) variant.spec.weight = old->spec.weight;
-        if (retain.instance_counts) variant.spec.num_instances = old->spec.num_instances;
+        if (retain.instance_counts && !variant.spec.serverless && !old->spec.serverless)
+            variant.spec.num_instances = old->spec.num_instances;
     }
+}
+
+/// Capacity that the variant does not have is refused.
+Result<void> ApplyCapacity(const WeightChange& change, VariantSpec& variant) {
+    const bool serverless_change = change.max_concurrency || change.provisioned_concurrency;
+    if (variant.serverless ? change.num_instances.has_value() : serverless_change)
+        return Error(
+            ErrorCode::kInvalidArgument,
+            variant.serverless
+                ? fmt::format("The variant \"{}\" is serverless: it has no DesiredInstanceCount. Give "
+                              "ServerlessUpdateConfig.",
+                              variant.name)
+                : fmt::format("The variant \"{}\" is not serverless: it has no ServerlessUpdateConfig.", variant.name));
+    if (change.num_instances) variant.num_instances = *change.num_instances;
+    if (!serverless_change) return {};
+    ServerlessSpec next = *variant.serverless;
+    next.max_concurrency = change.max_concurrency.value_or(next.max_concurrency);
+    next.provisioned_concurrency = change.provisioned_concurrency.value_or(next.provisioned_concurrency);
+    TRY(CheckServerless(next));
+    variant.serverless = next;
+    return {};
+}
+
+bool IsServerless(const EndpointSpec& spec) {
+    return !spec.production.empty() && spec.production[0].spec.serverless.has_value();
 }
 
 Result<void> ApplyChange(const WeightChange& change, EndpointSpec& spec, const std::string& config_arn) {
@@ -67,8 +93,7 @@ Result<void> ApplyChange(const WeightChange& change, EndpointSpec& spec, const s
         for (DeployedVariant& variant : *variants) {
             if (variant.spec.name != change.variant_name) continue;
             if (change.weight) variant.spec.weight = *change.weight;
-            if (change.num_instances) variant.spec.num_instances = *change.num_instances;
-            return {};
+            return ApplyCapacity(change, variant.spec);
         }
     }
     return Error(ErrorCode::kInvalidArgument,
@@ -96,13 +121,16 @@ Result<std::unique_ptr<EndpointService>> EndpointService::Open(const Options& op
 EndpointService::EndpointService(const Options& options, std::unique_ptr<ArchiveShelf> shelf)
     : options_(options),
       shelf_(std::move(shelf)),
+      models_({.shelf = shelf_.get(),
+               .bytes_max = options.multi_model_bytes_max,
+               .num_loaders = static_cast<std::size_t>(options.concurrency.num_threads)}),
       catalog_(
           {.database = options.database, .objects = options.objects, .shelf = shelf_.get(), .clock = options.clock}),
       registry_({.database = options.database, .shelf = shelf_.get(), .clock = options.clock}),
       endpoints_(*options.database, meta::ResourceKind::kEndpoint),
       log_(*options.database, *options.clock),
       capture_(*options.objects),
-      invoker_(capture_, log_, *options.clock),
+      invoker_(capture_, log_, models_, *options.clock),
       invoke_pool_({.num_threads = static_cast<std::size_t>(options.concurrency.num_threads),
                     .queued_tasks_max = kInvokeTasksMax}),
       async_({.database = options.database,
@@ -122,6 +150,7 @@ EndpointService::~EndpointService() {
     async_.Stop();
     invoke_pool_.Stop();
     invoker_.Stop();
+    models_.Stop();
     ticker_ = std::jthread();
     BookTraffic();
 }
@@ -191,6 +220,7 @@ Result<EndpointSpec> EndpointService::SpecFrom(const meta::Scope& scope, const s
                                .image = std::move(model.spec.image),
                                .model_data_url = std::move(model.spec.model_data_url),
                                .environment = std::move(model.spec.environment),
+                               .multi_model = model.spec.multi_model,
                                .archive_id = "",
                                .resolved_at = options_.clock->WallMillis()};
     };
@@ -205,20 +235,27 @@ Result<EndpointSpec> EndpointService::SpecFrom(const meta::Scope& scope, const s
     return spec;
 }
 
-Result<LiveVariant> EndpointService::LoadVariant(const meta::Scope& scope, const std::string& name,
-                                                 const EndpointSpec& spec, DeployedVariant& variant) {
-    ServedModel served = TRY(ServeSettings(variant.image, variant.environment));
+Result<std::shared_ptr<const LoadedModel>> EndpointService::LoadArchive(DeployedVariant& variant) {
     const store::S3Location location = TRY(store::ParseS3Location(variant.model_data_url));
     auto loaded = variant.archive_id.empty() ? shelf_->LoadObject(location) : shelf_->LoadShelved(variant.archive_id);
     if (!loaded)
         return std::move(loaded).error().Wrap(
             fmt::format("The container of production variant {} could not be started", variant.spec.name));
+    TRY(CheckMemory(variant.spec, loaded->model->memory_bytes));
     variant.archive_id = loaded->archive_id;
-    served.model = std::move(loaded->model);
+    return std::move(loaded->model);
+}
+
+Result<LiveVariant> EndpointService::LoadVariant(const meta::Scope& scope, const std::string& name,
+                                                 const EndpointSpec& spec, DeployedVariant& variant) {
     LiveVariant live{.name = variant.spec.name,
-                     .served = std::move(served),
+                     .served = TRY(ServeSettings(variant.image, variant.environment, variant.multi_model.has_value())),
                      .stats = StatsOf({scope, name}, variant.spec),
                      .capture_prefix = ""};
+    if (variant.multi_model)
+        live.models = ModelsOf({scope, name}, variant, live.served);
+    else
+        live.served.model = TRY(LoadArchive(variant));
     if (Captures(spec)) {
         const store::S3Location root = TRY(store::ParseS3Location(spec.capture->destination_uri));
         live.capture_prefix = root.Join(fmt::format("{}/{}", name, variant.spec.name)).key;
@@ -323,6 +360,11 @@ Result<void> EndpointService::Update(const meta::Scope& scope, const std::string
     EndpointSpec next = TRY(SpecFrom(scope, config_name));
     // As AWS does: the configuration in use must still be there to be updated from.
     TRY(catalog_.FindEndpointConfig(scope, running.spec.config_name));
+    if (IsServerless(next) && !IsServerless(running.spec))
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("Endpoint \"{}\" has instances and cannot become serverless. Create another endpoint "
+                                 "with the configuration {}.",
+                                 ArnOf(scope, name), config_name));
     Retain(retain, running.spec.production, next.production);
     Retain(retain, running.spec.shadow, next.shadow);
     if (retain.capture) next.capture = running.spec.capture;
@@ -417,8 +459,11 @@ std::shared_ptr<VariantLine> EndpointService::LineOf(const EndpointId& id, const
     std::shared_ptr<VariantLine>& line = shared_[id].lines[spec.name];
     if (line == nullptr) line = std::make_shared<VariantLine>(invoke_pool_);
     const int instances = std::max(spec.num_instances, 1);
-    line->SetBounds({.running_max = instances * options_.concurrency.running_per_instance,
-                     .waiting_max = instances * options_.concurrency.waiting_per_instance});
+    if (spec.serverless)
+        line->SetBounds({.running_max = spec.serverless->max_concurrency, .waiting_max = 0});
+    else
+        line->SetBounds({.running_max = instances * options_.concurrency.running_per_instance,
+                         .waiting_max = instances * options_.concurrency.waiting_per_instance});
     return line;
 }
 
@@ -432,6 +477,19 @@ std::shared_ptr<VariantLine> EndpointService::AsyncLineOf(const EndpointId& id, 
     // Those who wait do so in the queue, where they survive a restart.
     line->SetBounds({.running_max = spec.num_instances * per_instance, .waiting_max = 0});
     return line;
+}
+
+std::shared_ptr<ModelSet> EndpointService::ModelsOf(const EndpointId& id, const DeployedVariant& variant,
+                                                    const ServedModel& settings) {
+    // The URL was parsed when the model was made.
+    ModelSource source{.prefix = store::ParseS3Location(variant.model_data_url).value(),
+                       .settings = settings,
+                       .keeps_models = variant.multi_model->keeps_models};
+    std::lock_guard lock(mutex_);
+    HeldModels& held = shared_[id].models[{variant.spec.name, variant.resolved_at}];
+    std::shared_ptr<ModelSet> set = held.set.lock();
+    if (set == nullptr || set->source() != source) held.set = set = models_.NewSet(std::move(source));
+    return set;
 }
 
 std::shared_ptr<ShadowStats> EndpointService::DifferencesOf(const EndpointId& id, const std::string& variant) {
@@ -471,6 +529,7 @@ void EndpointService::BookTraffic() {
             BookAsync(id, shared, now, values);
             for (auto& [variant, differences] : shared.differences)
                 AppendShadowMetrics({id.first, id.second, variant}, differences->Take(), now, values);
+            BookModels(id, shared, now, values);
         }
     }
     if (Result<void> put = options_.metrics->Put(values); !put)
@@ -501,6 +560,20 @@ std::vector<EndpointService::VariantTotals> EndpointService::Totals() const {
             totals.push_back(
                 {.scope = id.first, .endpoint = id.second, .variant = variant, .traffic = stats->Totals()});
     return totals;
+}
+
+void EndpointService::BookModels(const EndpointId& id, Shared& shared, UnixMillis now,
+                                 std::vector<monitor::MetricValues>& values) {
+    constexpr UnixMillis kMinute = 60'000;
+    std::erase_if(shared.models, [](const auto& each) { return each.second.set.expired(); });
+    for (auto& [deployment, held] : shared.models) {
+        const std::shared_ptr<ModelSet> set = held.set.lock();
+        if (set == nullptr) continue;
+        const ModelSetTaken taken = models_.Take(*set);
+        if (taken.empty() && held.booked_minute == now / kMinute) continue;
+        held.booked_minute = now / kMinute;
+        AppendModelSetMetrics({id.first, id.second, deployment.first}, taken, now, values);
+    }
 }
 
 void EndpointService::SweepShelf() {

@@ -55,6 +55,8 @@ struct WeightChange {
     std::string variant_name;
     std::optional<double> weight;
     std::optional<int> num_instances;
+    std::optional<int> max_concurrency = std::nullopt;  ///< this and the next of serverless variants only
+    std::optional<int> provisioned_concurrency = std::nullopt;
 };
 
 /// How much of this machine an instance of a variant is.
@@ -77,6 +79,7 @@ class EndpointService {
         monitor::Metrics* metrics = nullptr;
         const monitor::AlarmService* alarms = nullptr;  ///< those that roll an update back
         Concurrency concurrency;
+        std::uint64_t multi_model_bytes_max = std::uint64_t{1} << 30;  ///< of the models that multi-model variants hold
         std::string folder;         ///< made if missing: <folder>/archives is the shelf
         SpanSink* spans = nullptr;  ///< nullptr: asynchronous requests are not traced
         /// How often a thread looks at updates on their way, and every fifth time at traffic; 0 = there is no thread,
@@ -98,11 +101,13 @@ class EndpointService {
     /// kAlreadyExists, kNotFound (configuration or model) with AWS's texts.
     Result<void> Create(const meta::Scope& scope, const std::string& name, const std::string& config_name,
                         const std::string& deployment_echo, std::span<const meta::Tag> tags);
-    /// kNotFound (endpoint, new or old configuration, model), kConflict when another change is under way; the errors of
+    /// kNotFound (endpoint, new or old configuration, model), kConflict when another change is under way;
+    /// kInvalidArgument for making an endpoint with instances serverless, which AWS does not do either; the errors of
     /// ArchiveShelf::LoadObject, after which the endpoint serves as before.
     Result<void> Update(const meta::Scope& scope, const std::string& name, const std::string& config_name,
                         const RetainOptions& retain, const std::string& deployment_echo);
-    /// kNotFound, kConflict; kInvalidArgument for an unknown or repeated variant.
+    /// kNotFound, kConflict; kInvalidArgument for an unknown or repeated variant, and for capacity that a variant of
+    /// its kind does not have.
     Result<void> UpdateWeights(const meta::Scope& scope, const std::string& name,
                                std::span<const WeightChange> changes);
     /// kNotFound, kConflict. What has been captured is written before it returns.
@@ -120,6 +125,15 @@ class EndpointService {
     }
     /// The requests of endpoints whose LiveEndpoint::async is set.
     AsyncQueue& async() { return async_; }
+    InvokeReply InvokeInParts(const PickedVariant& picked, const InvokeRequest& request,
+                              const Invoker::TakePart& take) {
+        return invoker_.InvokeInParts(picked, request, take);
+    }
+    /// The models of multi-model variants.
+    ModelCache& models() { return models_; }
+    InvokeReply FailToLoad(const PickedVariant& picked, std::string_view target_model, const Error& error) {
+        return invoker_.FailToLoad(picked, target_model, error);
+    }
     const CaptureWriter& capture() const { return capture_; }
     const Invoker& invoker() const { return invoker_; }
 
@@ -181,6 +195,7 @@ class EndpointService {
     /// One fleet of it, without what is pending.
     Result<std::shared_ptr<LiveEndpoint>> LoadFleet(const meta::Scope& scope, const std::string& name,
                                                     EndpointSpec& spec);
+    Result<std::shared_ptr<const LoadedModel>> LoadArchive(DeployedVariant& variant);
     Result<LiveVariant> LoadVariant(const meta::Scope& scope, const std::string& name, const EndpointSpec& spec,
                                     DeployedVariant& variant);
     /// Writes the row with that status and spec, then puts the endpoint into the table, or takes it out.
@@ -204,17 +219,24 @@ class EndpointService {
         log_.Add(record.scope, record.name, "endpoint", fmt::format(text, std::forward<Arguments>(arguments)...));
     }
     std::shared_ptr<TrafficStats> StatsOf(const EndpointId& id, const VariantSpec& spec);
-    /// The line of a production variant, with the bounds of so many instances.
+    /// The line of a production variant, with the bounds of so many instances, or of its ServerlessConfig.
     std::shared_ptr<VariantLine> LineOf(const EndpointId& id, const VariantSpec& spec);
     std::shared_ptr<VariantLine> AsyncLineOf(const EndpointId& id, const VariantSpec& spec, const AsyncSpec& async);
+    void BookAsync(const EndpointId& id, Shared& shared, UnixMillis now, std::vector<monitor::MetricValues>& values);
+    /// The models that the variant holds, kept from one version of the deployment to the next; a new deployment begins
+    /// with none, as new instances do.
+    std::shared_ptr<ModelSet> ModelsOf(const EndpointId& id, const DeployedVariant& variant,
+                                       const ServedModel& settings);
     std::shared_ptr<ShadowStats> DifferencesOf(const EndpointId& id, const std::string& variant);
     std::shared_ptr<TrafficSequence> SequenceOf(const EndpointId& id);
-    void BookAsync(const EndpointId& id, Shared& shared, UnixMillis now, std::vector<monitor::MetricValues>& values);
+    /// Under mutex_.
+    void BookModels(const EndpointId& id, Shared& shared, UnixMillis now, std::vector<monitor::MetricValues>& values);
     void SweepShelf();
     void Tick(const std::stop_token& stop);
 
     const Options options_;
     std::unique_ptr<ArchiveShelf> shelf_;
+    ModelCache models_;  // before everything that holds a ModelSet
     Catalog catalog_;
     ModelRegistry registry_;
     meta::Resources endpoints_;
@@ -227,13 +249,19 @@ class EndpointService {
 
     mutable std::mutex mutex_;
     std::condition_variable_any ticker_wake_;
-    std::set<EndpointId> busy_;     // guarded by mutex_
-    std::set<EndpointId> rolling_;  // guarded by mutex_: updates that are on their way
+    std::set<EndpointId> busy_;                             // guarded by mutex_
+    std::set<EndpointId> rolling_;                          // guarded by mutex_: updates that are on their way
+    using Deployment = std::pair<std::string, UnixMillis>;  ///< a variant's name, and when it was deployed
+    struct HeldModels {
+        std::weak_ptr<ModelSet> set;
+        std::int64_t booked_minute = 0;
+    };
     struct Shared {
         VariantStats stats;
         std::map<std::string, std::shared_ptr<VariantLine>> lines;        ///< by production variant
         std::map<std::string, std::shared_ptr<VariantLine>> async_lines;  ///< the same, of asynchronous fleets
         std::map<std::string, std::shared_ptr<ShadowStats>> differences;  ///< by shadow variant
+        std::map<Deployment, HeldModels> models;                          ///< of multi-model variants
         std::map<std::string, int> num_instances;                         ///< by variant, of the newest version
         bool is_async = false;                                            ///< of the newest version
         UnixMillis backlog_booked_at = 0;

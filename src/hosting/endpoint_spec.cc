@@ -1,15 +1,45 @@
 #include "hosting/endpoint_spec.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 namespace espalier::hosting {
 
 using Json = nlohmann::json;
 
-// Found by nlohmann through the argument's namespace.
+namespace {
+
+// An absent member is nullopt.
+template <typename T>
+void ReadOptional(const Json& json, const char* member, std::optional<T>& value) {
+    value = json.contains(member) ? std::optional(json[member].get<T>()) : std::nullopt;
+}
+
+template <typename T>
+void WriteOptional(Json& json, const char* member, const std::optional<T>& value) {
+    if (value) json[member] = *value;
+}
+
+}  // namespace
+
+// Found by nlohmann through the argument's namespace, these and the others below.
+void to_json(Json& json, const ServerlessSpec& spec) {
+    json = {{"memory_mb", spec.memory_mb},
+            {"max_concurrency", spec.max_concurrency},
+            {"provisioned_concurrency", spec.provisioned_concurrency}};
+}
+
+void from_json(const Json& json, ServerlessSpec& spec) {
+    json.at("memory_mb").get_to(spec.memory_mb);
+    json.at("max_concurrency").get_to(spec.max_concurrency);
+    json.at("provisioned_concurrency").get_to(spec.provisioned_concurrency);
+}
+
 void to_json(Json& json, const VariantSpec& spec) {
     json = {
         {"name", spec.name}, {"model", spec.model_name}, {"weight", spec.weight}, {"instances", spec.num_instances}};
+    WriteOptional(json, "serverless", spec.serverless);
 }
 
 void from_json(const Json& json, VariantSpec& spec) {
@@ -17,6 +47,7 @@ void from_json(const Json& json, VariantSpec& spec) {
     json.at("model").get_to(spec.model_name);
     json.at("weight").get_to(spec.weight);
     json.at("instances").get_to(spec.num_instances);
+    ReadOptional(json, "serverless", spec.serverless);
 }
 
 void to_json(Json& json, const CaptureSpec& spec) {
@@ -53,6 +84,14 @@ void from_json(const Json& json, AsyncSpec& spec) {
     json.at("echo").get_to(spec.echo);
 }
 
+void to_json(Json& json, const MultiModelSpec& spec) {
+    json = {{"keeps_models", spec.keeps_models}};
+}
+
+void from_json(const Json& json, MultiModelSpec& spec) {
+    json.at("keeps_models").get_to(spec.keeps_models);
+}
+
 void to_json(Json& json, const DeployedVariant& variant) {
     json = {{"spec", variant.spec},
             {"image", variant.image},
@@ -60,6 +99,7 @@ void to_json(Json& json, const DeployedVariant& variant) {
             {"environment", variant.environment},
             {"archive", variant.archive_id},
             {"resolved_at", variant.resolved_at}};
+    WriteOptional(json, "multi_model", variant.multi_model);
 }
 
 void from_json(const Json& json, DeployedVariant& variant) {
@@ -69,6 +109,7 @@ void from_json(const Json& json, DeployedVariant& variant) {
     json.at("environment").get_to(variant.environment);
     json.at("archive").get_to(variant.archive_id);
     json.at("resolved_at").get_to(variant.resolved_at);
+    ReadOptional(json, "multi_model", variant.multi_model);
 }
 
 namespace {
@@ -76,31 +117,28 @@ namespace {
 // Raised when a document changes in a way that an older program would misread.
 constexpr int kDocumentVersion = 1;
 
-template <typename Spec>
-std::optional<Spec> Optional(const Json& json, const char* member) {
-    if (!json.contains(member)) return std::nullopt;
-    return json.at(member).get<Spec>();
-}
-
 Json ToJson(const EndpointSpec& spec) {
     Json json = {{"config", spec.config_name},
                  {"production", spec.production},
                  {"shadow", spec.shadow},
                  {"failure_reason", spec.failure_reason},
                  {"deployment_echo", spec.deployment_echo}};
-    if (spec.capture) json["capture"] = *spec.capture;
-    if (spec.async) json["async"] = *spec.async;
+    WriteOptional(json, "capture", spec.capture);
+    WriteOptional(json, "async", spec.async);
     return json;
 }
 
 EndpointSpec SpecFromJson(const Json& json) {
-    return EndpointSpec{.config_name = json.at("config").get<std::string>(),
-                        .production = json.at("production").get<std::vector<DeployedVariant>>(),
-                        .shadow = json.at("shadow").get<std::vector<DeployedVariant>>(),
-                        .capture = Optional<CaptureSpec>(json, "capture"),
-                        .async = Optional<AsyncSpec>(json, "async"),
-                        .failure_reason = json.at("failure_reason").get<std::string>(),
-                        .deployment_echo = json.at("deployment_echo").get<std::string>()};
+    EndpointSpec spec{.config_name = json.at("config").get<std::string>(),
+                      .production = json.at("production").get<std::vector<DeployedVariant>>(),
+                      .shadow = json.at("shadow").get<std::vector<DeployedVariant>>(),
+                      .capture = std::nullopt,
+                      .async = std::nullopt,
+                      .failure_reason = json.at("failure_reason").get<std::string>(),
+                      .deployment_echo = json.at("deployment_echo").get<std::string>()};
+    ReadOptional(json, "capture", spec.capture);
+    ReadOptional(json, "async", spec.async);
+    return spec;
 }
 
 template <typename Read>
@@ -117,22 +155,46 @@ auto ParseDocument(std::string_view document, Read&& read) -> Result<decltype(re
 
 }  // namespace
 
+Result<void> CheckServerless(const ServerlessSpec& serverless) {
+    constexpr int kMemoryStepMb = 1024;
+    constexpr int kMemoryMbMax = 6144;
+    if (serverless.memory_mb < kMemoryStepMb || serverless.memory_mb > kMemoryMbMax ||
+        serverless.memory_mb % kMemoryStepMb != 0)
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("MemorySizeInMB must be one of 1024, 2048, 3072, 4096, 5120 and 6144: {}.",
+                                 serverless.memory_mb));
+    if (serverless.provisioned_concurrency > serverless.max_concurrency)
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("ProvisionedConcurrency must be less than or equal to MaxConcurrency: {} is more than "
+                                 "{}.",
+                                 serverless.provisioned_concurrency, serverless.max_concurrency));
+    return {};
+}
+
+Result<void> CheckMemory(const VariantSpec& variant, std::uint64_t model_bytes) {
+    if (!variant.serverless) return {};
+    constexpr std::uint64_t kMb = 1 << 20;
+    const std::uint64_t model_mb = (model_bytes + kMb - 1) / kMb;
+    if (model_mb <= static_cast<std::uint64_t>(variant.serverless->memory_mb)) return {};
+    return Error(ErrorCode::kResourceLimit,
+                 fmt::format("The model of variant {} takes {} MB of memory, more than MemorySizeInMB {} of its "
+                             "ServerlessConfig. Give it more memory, or instances.",
+                             variant.name, model_mb, variant.serverless->memory_mb));
+}
+
 std::string ToDocument(const ModelSpec& spec) {
-    return Json({{"version", kDocumentVersion},
-                 {"image", spec.image},
-                 {"model_data_url", spec.model_data_url},
-                 {"environment", spec.environment},
-                 {"echo", spec.echo},
-                 {"archive", spec.archive_id},
-                 {"package", spec.package_arn}})
-        .dump();
+    Json json = {{"version", kDocumentVersion},     {"image", spec.image}, {"model_data_url", spec.model_data_url},
+                 {"environment", spec.environment}, {"echo", spec.echo},   {"archive", spec.archive_id},
+                 {"package", spec.package_arn}};
+    WriteOptional(json, "multi_model", spec.multi_model);
+    return json.dump();
 }
 
 std::string ToDocument(const EndpointConfigSpec& spec) {
     Json json = {
         {"version", kDocumentVersion}, {"production", spec.production}, {"shadow", spec.shadow}, {"echo", spec.echo}};
-    if (spec.capture) json["capture"] = *spec.capture;
-    if (spec.async) json["async"] = *spec.async;
+    WriteOptional(json, "capture", spec.capture);
+    WriteOptional(json, "async", spec.async);
     return json.dump();
 }
 
@@ -151,22 +213,27 @@ std::string ToDocument(const EndpointSpec& spec) {
 
 Result<ModelSpec> ParseModelSpec(std::string_view document) {
     return ParseDocument(document, [](const Json& json) {
-        return ModelSpec{.image = json.at("image").get<std::string>(),
-                         .model_data_url = json.at("model_data_url").get<std::string>(),
-                         .environment = json.at("environment").get<std::map<std::string, std::string>>(),
-                         .echo = json.at("echo").get<std::string>(),
-                         .archive_id = json.value("archive", ""),
-                         .package_arn = json.value("package", "")};
+        ModelSpec spec{.image = json.at("image").get<std::string>(),
+                       .model_data_url = json.at("model_data_url").get<std::string>(),
+                       .environment = json.at("environment").get<std::map<std::string, std::string>>(),
+                       .echo = json.at("echo").get<std::string>(),
+                       .archive_id = json.value("archive", ""),
+                       .package_arn = json.value("package", "")};
+        ReadOptional(json, "multi_model", spec.multi_model);
+        return spec;
     });
 }
 
 Result<EndpointConfigSpec> ParseEndpointConfigSpec(std::string_view document) {
     return ParseDocument(document, [](const Json& json) {
-        return EndpointConfigSpec{.production = json.at("production").get<std::vector<VariantSpec>>(),
-                                  .shadow = json.at("shadow").get<std::vector<VariantSpec>>(),
-                                  .capture = Optional<CaptureSpec>(json, "capture"),
-                                  .async = Optional<AsyncSpec>(json, "async"),
-                                  .echo = json.at("echo").get<std::string>()};
+        EndpointConfigSpec spec{.production = json.at("production").get<std::vector<VariantSpec>>(),
+                                .shadow = json.at("shadow").get<std::vector<VariantSpec>>(),
+                                .capture = std::nullopt,
+                                .async = std::nullopt,
+                                .echo = json.at("echo").get<std::string>()};
+        ReadOptional(json, "capture", spec.capture);
+        ReadOptional(json, "async", spec.async);
+        return spec;
     });
 }
 

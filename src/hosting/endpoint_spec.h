@@ -19,21 +19,40 @@
 
 namespace espalier::hosting {
 
+/// Of a container that serves every archive below a prefix (Mode MultiModel).
+struct MultiModelSpec {
+    bool keeps_models = true;  ///< ModelCacheSetting Enabled
+};
+
 struct ModelSpec {
     std::string image;
-    std::string model_data_url;  ///< as the request spelled it
+    std::string model_data_url;  ///< as the request spelled it; a prefix when multi_model is set
     std::map<std::string, std::string> environment;
+    std::optional<MultiModelSpec> multi_model = std::nullopt;
     std::string echo = "{}";
     std::string archive_id = "";   ///< SHA-256 of the archive when the model was made; "" for models of older servers
     std::string package_arn = "";  ///< of the model package it was made of, or ""
+};
+
+/// Of a variant without instances: how much memory its model may take, and how many requests it answers at once.
+struct ServerlessSpec {
+    int memory_mb = 1024;
+    int max_concurrency = 1;
+    int provisioned_concurrency = 0;  ///< 0 = none
 };
 
 struct VariantSpec {
     std::string name;
     std::string model_name;
     double weight = 1.0;
-    int num_instances = 1;
+    int num_instances = 1;  ///< 0 when it is serverless
+    std::optional<ServerlessSpec> serverless = std::nullopt;
 };
+
+/// kInvalidArgument for limits that are none, or that contradict each other.
+Result<void> CheckServerless(const ServerlessSpec& serverless);
+/// kResourceLimit when a model of that size is too large for the variant.
+Result<void> CheckMemory(const VariantSpec& variant, std::uint64_t model_bytes);
 
 struct CaptureSpec {
     bool enabled = true;
@@ -66,7 +85,9 @@ struct DeployedVariant {
     std::string image;
     std::string model_data_url;
     std::map<std::string, std::string> environment;
-    std::string archive_id;  ///< on the ArchiveShelf; "" until it has been loaded for the first time
+    std::optional<MultiModelSpec> multi_model = std::nullopt;
+    /// On the ArchiveShelf; "" until it has been loaded for the first time, and of multi-model variants.
+    std::string archive_id;
     UnixMillis resolved_at = 0;
 };
 

@@ -214,21 +214,55 @@ std::optional<ContainerReply> ReadPayload(std::string_view content_type, std::st
                                  format, format, parsed.error().message()));
 }
 
-ContainerReply InferInto(data::LabeledRows& rows, const ServedModel& served, std::string_view content_type,
-                         std::string_view accept, std::string_view body) {
+/// Plain predictions of a multi-model container.
+ContainerReply InferMultiModel(const ServedModel& served, const data::FeatureRows& rows, std::string_view accept,
+                               const Result<AcceptedReply>& accepted) {
+    const std::vector<float> predictions = PredictAll(served, rows);
+    const std::size_t per_row = served.model->predictors[0]->outputs_per_row();
+    if (accepted && accepted->form == ReplyForm::kCsv) return Encode(served, predictions, per_row, std::nullopt);
+    if (!accepted || accepted->form != ReplyForm::kJson)
+        return Fail(415, fmt::format("Encoding to accept type {} failed with exception: {} is not an accepted Accept "
+                                     "type. Please choose one of the following: ['text/csv', 'application/json'].",
+                                     accept, accept));
+    std::string body = "[";
+    for (std::size_t begin = 0; begin < predictions.size(); begin += per_row) {
+        if (begin > 0) body += ", ";
+        AppendPythonValue(body, std::span<const float>(predictions).subspan(begin, per_row), AppendPythonJsonFloat);
+    }
+    return {.status = 200, .content_type = ContentTypeOf(ReplyForm::kJson), .body = std::move(body += ']')};
+}
+
+/// The payload's rows, or the answer to one that has none to predict from.
+std::optional<ContainerReply> ReadRows(const ServedModel& served, std::string_view content_type, std::string_view body,
+                                       data::LabeledRows& rows) {
+    if (served.content_bytes_max != 0 && body.size() > served.content_bytes_max) {
+        return Fail(413, fmt::format("The data value transmitted exceeds the capacity limit: {} bytes, at most {} "
+                                     "(MAX_CONTENT_LENGTH of the model)",
+                                     body.size(), served.content_bytes_max));
+    }
+    if (body.empty()) return ContainerReply{.status = 204, .content_type = "", .body = {}};
+    if (IsBlank(body)) return Fail(415, "The payload holds only blanks: there is no row to predict.");
     std::string_view format;
-    if (std::optional<ContainerReply> refused = ReadPayload(content_type, body, rows, format))
-        return *std::move(refused);
+    if (std::optional<ContainerReply> refused = ReadPayload(content_type, body, rows, format)) return refused;
     if (std::string issue = ColumnIssue(*served.model, format, rows.rows.num_features); !issue.empty())
         return Fail(400, fmt::format("Unable to evaluate payload provided: {}", issue));
-    const bool forms = (ProfileOf(served.version).looks_at_accept && !served.is_batch) || !served.selected_keys.empty();
-    // Older images do not look at Accept at all; only the parameter of ours counts there.
+    return std::nullopt;
+}
+
+/// Whether the container looks at Accept. Older images do not at all; only the parameter of ours counts there.
+bool HasForms(const ServedModel& served) {
+    return served.multi_model || (ProfileOf(served.version).looks_at_accept && !served.is_batch) ||
+           !served.selected_keys.empty();
+}
+
+ContainerReply AnswerRows(const data::FeatureRows& rows, const ServedModel& served, std::string_view accept) {
+    const bool forms = HasForms(served);
     if (!forms && accept.find("output") == std::string_view::npos)
-        return Encode(served, PredictAll(served, rows.rows), served.model->predictors[0]->outputs_per_row(),
-                      std::nullopt);
+        return Encode(served, PredictAll(served, rows), served.model->predictors[0]->outputs_per_row(), std::nullopt);
     Result<AcceptedReply> accepted = ParseAccept(accept, served.default_accept);
-    if (accepted && !accepted->output.empty()) return InferOutput(served, rows.rows, *accepted);
-    const std::vector<float> predictions = PredictAll(served, rows.rows);
+    if (accepted && !accepted->output.empty()) return InferOutput(served, rows, *accepted);
+    if (served.multi_model) return InferMultiModel(served, rows, accept, accepted);
+    const std::vector<float> predictions = PredictAll(served, rows);
     const std::size_t per_row = served.model->predictors[0]->outputs_per_row();
     if (!forms) return Encode(served, predictions, per_row, std::nullopt);
     if (!accepted) return Fail(406, accepted.error().message());
@@ -241,19 +275,63 @@ ContainerReply InferInto(data::LabeledRows& rows, const ServedModel& served, std
     return Encode(served, predictions, per_row, accepted->form);
 }
 
+/// What stands around the rows of an answer, and between them.
+struct ReplyFrame {
+    std::string_view opening;
+    std::string_view separator;
+    std::string_view closing;
+};
+
+ReplyFrame FrameOf(const ServedModel& served, std::string_view accept) {
+    const Result<AcceptedReply> accepted = ParseAccept(accept, served.default_accept);
+    const bool by_name = accepted && !accepted->output.empty();
+    if (!HasForms(served) && !by_name) return {"", ",", ""};
+    if (!accepted) return {};
+    if (accepted->form == ReplyForm::kJson) return {"{\"predictions\": [", ", ", "]}"};
+    if (accepted->form == ReplyForm::kCsv && !by_name && !served.selected_keys.empty()) return {"", "\n", ""};
+    return {};
+}
+
+data::FeatureRows Slice(const data::FeatureRows& rows, std::size_t first, std::size_t count) {
+    const auto begin = static_cast<std::ptrdiff_t>(rows.row_offsets[first]);
+    const auto end = static_cast<std::ptrdiff_t>(rows.row_offsets[first + count]);
+    data::FeatureRows slice;
+    slice.row_offsets.clear();
+    for (std::size_t row = first; row <= first + count; ++row)
+        slice.row_offsets.push_back(rows.row_offsets[row] - rows.row_offsets[first]);
+    slice.feature_idx.assign(rows.feature_idx.begin() + begin, rows.feature_idx.begin() + end);
+    slice.values.assign(rows.values.begin() + begin, rows.values.begin() + end);
+    slice.num_features = rows.num_features;
+    slice.feature_types = rows.feature_types;
+    return slice;
+}
+
 }  // namespace
+
+StreamedInference::StreamedInference(const ServedModel& served, std::string_view content_type, std::string_view accept,
+                                     std::string_view body)
+    : served_(served), accept_(accept), refused_(ReadRows(served, content_type, body, rows_)) {}
+
+ContainerReply StreamedInference::Next() {
+    done_ = true;
+    if (refused_) return *std::move(refused_);
+    const data::FeatureRows& rows = rows_.rows;
+    const std::size_t first = next_row_;
+    next_row_ = std::min(first + kRowsPerPart, rows.num_rows());
+    ContainerReply part = AnswerRows(Slice(rows, first, next_row_ - first), served_, accept_);
+    if (part.status >= 300) return part;
+    done_ = next_row_ == rows.num_rows();
+    const ReplyFrame frame = FrameOf(served_, accept_);
+    if (!done_) part.body.resize(part.body.size() - frame.closing.size());
+    if (first > 0) part.body.replace(0, frame.opening.size(), frame.separator);
+    return part;
+}
 
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body) {
     thread_local data::LabeledRows rows;
-    if (served.content_bytes_max != 0 && body.size() > served.content_bytes_max) {
-        return Fail(413, fmt::format("The data value transmitted exceeds the capacity limit: {} bytes, at most {} "
-                                     "(MAX_CONTENT_LENGTH of the model)",
-                                     body.size(), served.content_bytes_max));
-    }
-    if (body.empty()) return {.status = 204, .content_type = "", .body = {}};
-    if (IsBlank(body)) return Fail(415, "The payload holds only blanks: there is no row to predict.");
-    ContainerReply reply = InferInto(rows, served, content_type, accept, body);
+    std::optional<ContainerReply> refused = ReadRows(served, content_type, body, rows);
+    ContainerReply reply = refused ? *std::move(refused) : AnswerRows(rows.rows, served, accept);
     if (rows.rows.values.capacity() > kKeptEntriesMax || rows.rows.row_offsets.capacity() > kKeptEntriesMax)
         rows = data::LabeledRows();
     return reply;

@@ -3,8 +3,9 @@
 // The images differ in how they answer; the checks come in their order: empty body (204), payload or content type
 // (415), prediction (400), Accept (406). Statuses and texts are the containers' own, because clients see them inside
 // ModelError. An archive with several models (k-fold) answers with their mean, or with the class that most of them
-// give. `Accept: TYPE; output=NAME` asks any image for one of model/row_outputs.h (docs/guide.md). A warm plain call
-// allocates the reply and nothing else of size: rows are decoded into a buffer of the thread. Source:
+// give. `Accept: TYPE; output=NAME` asks any image for one of model/row_outputs.h (docs/guide.md). Multi-model
+// containers have another handler: all rows on a line or in one JSON array, other Accept types refused (415). A warm
+// plain call allocates the reply and nothing else of size: rows are decoded into a buffer of the thread. Source:
 // contracts/xgboost.md section 6 (aws/sagemaker-xgboost-container); pinned by tests/clients/test_invoke.py.
 // Thread-safe.
 #pragma once
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "base/algorithm_image.h"
+#include "data/feature_rows.h"
 #include "hosting/loaded_model.h"
 
 namespace espalier::hosting {
@@ -29,8 +31,11 @@ struct ServedModel {
     std::uint64_t content_bytes_max = 0;      ///< MAX_CONTENT_LENGTH; 0 = the platform's limit alone counts
     std::vector<std::string> selected_keys;   ///< SAGEMAKER_INFERENCE_OUTPUT: what each row's answer holds
     bool whole_ensemble =
-        true;               ///< SAGEMAKER_INFERENCE_ENSEMBLE: all models of the archive answer, not the first alone
-    bool is_batch = false;  ///< in a batch transform: a line for each row, whatever the image
+        true;                  ///< SAGEMAKER_INFERENCE_ENSEMBLE: all models of the archive answer, not the first alone
+    bool is_batch = false;     ///< in a batch transform: a line for each row, whatever the image
+    bool multi_model = false;  ///< in a multi-model container, which answers in its own way, whatever the image
+
+    bool operator==(const ServedModel&) const = default;
 };
 
 struct ContainerReply {
@@ -42,6 +47,27 @@ struct ContainerReply {
 /// content_type and accept as in the request's headers, "" when absent.
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body);
+
+/// One invocation answered in parts: the payload is read whole, then rows are predicted and written some at a time.
+/// All bodies one after the other are Infer's body; a part that is no 2xx is the last. Not for multi-model containers.
+class StreamedInference {
+  public:
+    static constexpr std::size_t kRowsPerPart = 1024;
+
+    /// All are borrowed.
+    StreamedInference(const ServedModel& served, std::string_view content_type, std::string_view accept,
+                      std::string_view body);
+    bool done() const { return done_; }
+    ContainerReply Next();
+
+  private:
+    const ServedModel& served_;
+    const std::string_view accept_;
+    data::LabeledRows rows_;
+    std::optional<ContainerReply> refused_;  ///< why there are no rows to predict
+    std::size_t next_row_ = 0;
+    bool done_ = false;
+};
 
 /// The sums of trees of each row, which answers of all kinds are made of.
 struct RowMargins {

@@ -8,9 +8,10 @@
 
 namespace espalier::hosting {
 
-Invoker::Invoker(CaptureWriter& capture, EndpointLog& log, const Clock& clock)
+Invoker::Invoker(CaptureWriter& capture, EndpointLog& log, ModelCache& models, const Clock& clock)
     : capture_(capture),
       log_(log),
+      models_(models),
       clock_(clock),
       mirror_pool_({.num_threads = 1, .queued_tasks_max = kMirroredRequestsMax}) {}
 
@@ -35,24 +36,76 @@ PickedVariant Invoker::Pick(const std::shared_ptr<const LiveEndpoint>& endpoint,
     return picked;
 }
 
-InvokeReply Invoker::Invoke(const PickedVariant& picked, const InvokeRequest& request) {
+Invoker::CaptureIds Invoker::CaptureOf(const PickedVariant& picked) const {
     const LiveEndpoint& fleet = *picked.fleet;
-    CaptureIds capture;
-    if (fleet.capture != nullptr && fleet.capture->share.Takes(picked.point.capture))
-        capture = {.event_id = NewUuid(), .time = clock_.WallMillis()};
-    InvokeReply answer = Answer(fleet, *picked.variant, request, capture);
-    for (const LiveShadow& shadow : fleet.shadows)
-        if (shadow.share.Takes(picked.point.mirror)) Mirror(picked, shadow, answer.model_latency_us, request, capture);
+    if (fleet.capture == nullptr || !fleet.capture->share.Takes(picked.point.capture)) return {};
+    return {.event_id = NewUuid(), .time = clock_.WallMillis()};
+}
+
+InvokeReply Invoker::Invoke(const PickedVariant& picked, const InvokeRequest& request) {
+    const CaptureIds capture = CaptureOf(picked);
+    InvokeReply answer = Answer(*picked.fleet, *picked.variant, picked.served(), request, capture);
+    MirrorToShadows(picked, answer.model_latency_us, request, capture);
     return answer;
 }
 
-InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
-                            const CaptureIds& capture) {
+InvokeReply Invoker::InvokeInParts(const PickedVariant& picked, const InvokeRequest& request, const TakePart& take) {
+    const CaptureIds capture = CaptureOf(picked);
+    const bool keeps_output = !capture.event_id.empty() && picked.fleet->capture->output;
+    InvokeReply answer;
+    std::chrono::steady_clock::duration took{};
+    const auto timed = [&took](const auto& step) {
+        const auto begin = std::chrono::steady_clock::now();
+        auto result = step();
+        took += std::chrono::steady_clock::now() - begin;
+        return result;
+    };
+    StreamedInference inference =
+        timed([&] { return StreamedInference(picked.served(), request.content_type, request.accept, request.body); });
+    std::string output;
+    for (bool wanted = true; wanted && !inference.done();) {
+        answer.reply = timed([&] { return inference.Next(); });
+        if (answer.reply.status >= 300) break;
+        wanted = take(answer.reply);
+        if (keeps_output) output += answer.reply.body;
+    }
+    if (answer.reply.status < 300) answer.reply.body = std::move(output);
+    answer.model_latency_us = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(took).count());
+    Note(*picked.fleet, *picked.variant, request, capture, answer);
+    MirrorToShadows(picked, answer.model_latency_us, request, capture);
+    return answer;
+}
+
+void Invoker::MirrorToShadows(const PickedVariant& picked, std::uint64_t given_latency_us, const InvokeRequest& request,
+                              const CaptureIds& capture) {
+    for (const LiveShadow& shadow : picked.fleet->shadows)
+        if (shadow.share.Takes(picked.point.mirror)) Mirror(picked, shadow, given_latency_us, request, capture);
+}
+
+InvokeReply Invoker::FailToLoad(const PickedVariant& picked, std::string_view target_model, const Error& error) {
+    const int status = error.code() == ErrorCode::kResourceLimit ? 507 : 500;
+    picked.variant->stats->Record(status, 0);
+    std::string text = fmt::format("Unable to load model: {}", error.ToString());
+    log_.Add(picked.fleet->scope, picked.fleet->name, picked.variant->name,
+             fmt::format("POST /models {} ({}): {}", status, target_model, text));
+    return {.reply = {.status = status, .content_type = "text/html; charset=utf-8", .body = std::move(text)}};
+}
+
+InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const ServedModel& served,
+                            const InvokeRequest& request, const CaptureIds& capture) {
     const auto begin = std::chrono::steady_clock::now();
-    ContainerReply reply = Infer(variant.served, request.content_type, request.accept, request.body);
+    ContainerReply reply = Infer(served, request.content_type, request.accept, request.body);
     const auto took = std::chrono::steady_clock::now() - begin;
     const auto took_us = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(took).count());
-    variant.stats->Record(reply.status, took_us);
+    InvokeReply answer{.reply = std::move(reply), .model_latency_us = took_us};
+    Note(endpoint, variant, request, capture, answer);
+    return answer;
+}
+
+void Invoker::Note(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
+                   const CaptureIds& capture, const InvokeReply& answer) {
+    const ContainerReply& reply = answer.reply;
+    variant.stats->Record(reply.status, answer.model_latency_us);
     if (reply.status >= 300)
         log_.Add(endpoint.scope, endpoint.name, variant.name,
                  fmt::format("POST /invocations {} ({} bytes of {}): {}", reply.status, request.body.size(),
@@ -70,7 +123,31 @@ InvokeReply Invoker::Answer(const LiveEndpoint& endpoint, const LiveVariant& var
                       .output_content_type = std::string(reply.content_type),
                       .output = output ? reply.body : std::string()});
     }
-    return {.reply = std::move(reply), .model_latency_us = took_us};
+}
+
+void Invoker::AnswerMirrored(const PickedVariant& picked, const LiveShadow& shadow, const Copy& copy,
+                             const CaptureIds& capture, std::uint64_t given_latency_us) {
+    const LiveVariant& variant = *shadow.variant;
+    Target target;
+    if (variant.models != nullptr) {
+        Result<Target> loaded = models_.Await(variant.models, copy.target_model);
+        if (!loaded) return variant.stats->RecordRefused();
+        target = *std::move(loaded);
+    }
+    const ServedModel& served = target != nullptr ? *target : variant.served;
+    const InvokeRequest mirrored{.content_type = copy.content_type,
+                                 .accept = copy.accept,
+                                 .inference_id = copy.inference_id,
+                                 .body = copy.body,
+                                 .target_model = copy.target_model};
+    const InvokeReply answer = Answer(*picked.fleet, variant, served, mirrored, capture);
+    ShadowDifference difference{.time = clock_.WallMillis(),
+                                .inference_id = copy.inference_id,
+                                .production_variant = picked.variant->name,
+                                .production_latency_us = given_latency_us,
+                                .shadow_latency_us = answer.model_latency_us};
+    CompareMargins(picked.served(), served, copy.content_type, copy.body, difference);
+    shadow.differences->Record(std::move(difference));
 }
 
 void Invoker::Mirror(const PickedVariant& picked, const LiveShadow& shadow, std::uint64_t given_latency_us,
@@ -81,29 +158,13 @@ void Invoker::Mirror(const PickedVariant& picked, const LiveShadow& shadow, std:
         num_mirrors_dropped_.fetch_add(1, std::memory_order_relaxed);
         return;
     }
-    struct Copy {
-        std::string content_type;
-        std::string accept;
-        std::string inference_id;
-        std::string body;
-    };
     auto copy = std::make_shared<const Copy>(Copy{.content_type = std::string(request.content_type),
                                                   .accept = std::string(request.accept),
                                                   .inference_id = std::string(request.inference_id),
-                                                  .body = std::string(request.body)});
+                                                  .body = std::string(request.body),
+                                                  .target_model = std::string(request.target_model)});
     const bool queued = mirror_pool_.TrySubmit([this, picked, shadow, copy, capture, given_latency_us] {
-        const InvokeRequest mirrored{.content_type = copy->content_type,
-                                     .accept = copy->accept,
-                                     .inference_id = copy->inference_id,
-                                     .body = copy->body};
-        const InvokeReply answer = Answer(*picked.fleet, *shadow.variant, mirrored, capture);
-        ShadowDifference difference{.time = clock_.WallMillis(),
-                                    .inference_id = copy->inference_id,
-                                    .production_variant = picked.variant->name,
-                                    .production_latency_us = given_latency_us,
-                                    .shadow_latency_us = answer.model_latency_us};
-        CompareMargins(picked.variant->served, shadow.variant->served, copy->content_type, copy->body, difference);
-        shadow.differences->Record(std::move(difference));
+        AnswerMirrored(picked, shadow, *copy, capture, given_latency_us);
         mirrored_bytes_.fetch_sub(copy->body.size(), std::memory_order_relaxed);
     });
     if (!queued) {

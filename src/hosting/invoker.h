@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct InvokeRequest {
     std::string_view accept;
     std::string_view inference_id;
     std::string_view body;
+    std::string_view target_model = {};  ///< of a multi-model endpoint
 };
 
 /// Who is to answer a request.
@@ -37,6 +39,9 @@ struct PickedVariant {
     std::shared_ptr<const LiveEndpoint> fleet;  ///< keeps `variant` alive
     const LiveVariant* variant = nullptr;       ///< kPicked only
     TrafficPoint point = {};
+    Target target = nullptr;  ///< set by the caller before a multi-model variant is invoked
+
+    const ServedModel& served() const { return target != nullptr ? *target : variant->served; }
 };
 
 struct InvokeReply {
@@ -50,12 +55,20 @@ class Invoker {
     static constexpr std::size_t kMirroredRequestsMax = 4096;
 
     /// Borrowed.
-    Invoker(CaptureWriter& capture, EndpointLog& log, const Clock& clock);
+    Invoker(CaptureWriter& capture, EndpointLog& log, ModelCache& models, const Clock& clock);
 
     /// Draws the variant for a request. Every request is picked for once.
     static PickedVariant Pick(const std::shared_ptr<const LiveEndpoint>& endpoint, std::string_view target_variant);
     /// The answer of a variant that was picked.
     InvokeReply Invoke(const PickedVariant& picked, const InvokeRequest& request);
+    /// The same in parts, each of which is given to `take` as soon as its rows are predicted; `take` says false when
+    /// nobody wants more. In the reply given back the body is the message of a status that is no 2xx, if one came, and
+    /// else of no use.
+    using TakePart = std::function<bool(const ContainerReply& part)>;
+    InvokeReply InvokeInParts(const PickedVariant& picked, const InvokeRequest& request, const TakePart& take);
+    /// What the container of a multi-model variant answers when its target model cannot be loaded: 507 when there is
+    /// no memory for it, else 500. Counted and logged as an answer.
+    InvokeReply FailToLoad(const PickedVariant& picked, std::string_view target_model, const Error& error);
 
     std::uint64_t num_mirrors_dropped() const { return num_mirrors_dropped_.load(); }
     /// Answers the mirrored requests that wait, then takes no more.
@@ -66,13 +79,30 @@ class Invoker {
         std::string event_id;  ///< "" = this request is not captured
         UnixMillis time = 0;
     };
-    InvokeReply Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
-                       const CaptureIds& capture);
+    InvokeReply Answer(const LiveEndpoint& endpoint, const LiveVariant& variant, const ServedModel& served,
+                       const InvokeRequest& request, const CaptureIds& capture);
+    /// What a mirrored request says, kept while it waits.
+    struct Copy {
+        std::string content_type;
+        std::string accept;
+        std::string inference_id;
+        std::string body;
+        std::string target_model;
+    };
+    CaptureIds CaptureOf(const PickedVariant& picked) const;
+    /// Counts, logs and captures an answer.
+    void Note(const LiveEndpoint& endpoint, const LiveVariant& variant, const InvokeRequest& request,
+              const CaptureIds& capture, const InvokeReply& answer);
+    void MirrorToShadows(const PickedVariant& picked, std::uint64_t given_latency_us, const InvokeRequest& request,
+                         const CaptureIds& capture);
+    void AnswerMirrored(const PickedVariant& picked, const LiveShadow& shadow, const Copy& copy,
+                        const CaptureIds& capture, std::uint64_t given_latency_us);
     void Mirror(const PickedVariant& picked, const LiveShadow& shadow, std::uint64_t given_latency_us,
                 const InvokeRequest& request, const CaptureIds& capture);
 
     CaptureWriter& capture_;
     EndpointLog& log_;
+    ModelCache& models_;
     const Clock& clock_;
     std::atomic<std::size_t> mirrored_bytes_{0};
     std::atomic<std::uint64_t> num_mirrors_dropped_{0};

@@ -15,6 +15,7 @@
 #include "hosting/capture_writer.h"
 #include "hosting/endpoint_spec.h"
 #include "hosting/inference.h"
+#include "hosting/model_cache.h"
 #include "hosting/shadow_stats.h"
 #include "hosting/snapshot_cell.h"
 #include "hosting/traffic_stats.h"
@@ -29,6 +30,7 @@ struct LiveVariant {
     ServedModel served;
     std::shared_ptr<TrafficStats> stats;
     std::shared_ptr<VariantLine> line = nullptr;  ///< nullptr for shadows: they run beside the traffic
+    std::shared_ptr<ModelSet> models = nullptr;   ///< of a multi-model variant, whose `served` has no model of its own
     std::string capture_prefix;                   ///< "<key prefix>/<endpoint>/<variant>", when the endpoint captures
 };
 

@@ -30,6 +30,7 @@ Result<std::shared_ptr<const LoadedModel>> LoadModel(std::span<const char> archi
                                      file->name, ensemble.objective, first.objective));
         }
         loaded.predictors.push_back(TRY_MSG(model::Predictor::Create(std::move(ensemble)), context));
+        loaded.memory_bytes += loaded.predictors.back()->memory_bytes();
     }
     return std::make_shared<const LoadedModel>(std::move(loaded));
 }

@@ -19,6 +19,8 @@ struct LoadedModel {
     std::vector<std::shared_ptr<const model::Predictor>> predictors;
     /// The first of them came as a pickle: the images check the number of columns more strictly then.
     bool pickled = false;
+    /// What it takes in memory: the predictors, and this much for everything around them.
+    std::size_t memory_bytes = 4096;
 };
 
 /// kCorruptData, kInvalidArgument or kResourceLimit with a sentence that names what is wrong: the archive, its lack of

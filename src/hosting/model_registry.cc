@@ -49,7 +49,7 @@ std::string ToDocument(const ModelRegistry::Package& package) {
 Result<std::string> CheckContainer(ArchiveShelf& shelf, const ModelSpec& container) {
     TRY(ServeSettings(container.image, container.environment));
     const store::S3Location location = TRY(store::ParseS3Location(container.model_data_url));
-    return shelf.CheckObject(location);
+    return TRY(shelf.LoadUnshelved(location)).archive_id;
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ void TrafficStats::Record(int status, std::uint64_t latency_us) {
     counters_.invocations.fetch_add(1, std::memory_order_release);
 }
 
-void TrafficStats::RecordThrottled() {
+void TrafficStats::RecordRefused() {
     counters_.errors_4xx.fetch_add(1, std::memory_order_relaxed);
     counters_.invocations.fetch_add(1, std::memory_order_release);
 }

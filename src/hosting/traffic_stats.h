@@ -33,8 +33,8 @@ class TrafficStats {
   public:
     /// One invocation that the model answered with `status` after `latency_us`. On the invoke path.
     void Record(int status, std::uint64_t latency_us);
-    /// One invocation that was refused before the model saw it: 429.
-    void RecordThrottled();
+    /// One invocation that was refused with a 4xx before a model saw it.
+    void RecordRefused();
     /// What the platform added to one invocation.
     void RecordOverhead(std::uint64_t latency_us) { overhead_latency_.Record(latency_us); }
     /// What was recorded since the last Take.

@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "model/memory_size.h"
+
 namespace espalier::model {
 
 class CategorySet {
@@ -40,6 +42,8 @@ class CategorySet {
         auto at = static_cast<std::uint32_t>(category - first_);
         return at < bits_ && ((words_[at / 32] >> (at % 32)) & 1U) != 0;
     }
+
+    std::size_t memory_bytes() const { return BytesOf(words_); }
 
   private:
     std::int32_t first_ = 0;

@@ -71,6 +71,13 @@ Forest Forest::Compile(const TreeEnsemble& ensemble) {
     return forest;
 }
 
+std::size_t Forest::memory_bytes() const {
+    std::size_t bytes = BytesOf(used_features_, column_of_, group_of_tree_, steps_, octet_conditions_, octet_places_,
+                                octet_leaves_, linked_nodes_, category_sets_, leaf_vectors_);
+    for (const CategorySet& set : category_sets_) bytes += set.memory_bytes();
+    return bytes + (planes_ ? planes_->memory_bytes() : 0);
+}
+
 void Forest::MapColumns(const TreeEnsemble& ensemble) {
     std::size_t num_nodes = 0;
     for (const Tree& tree : ensemble.trees) {

@@ -34,6 +34,7 @@ class Forest {
     void AddLeavesDense(std::span<const float> values, std::size_t num_values, std::span<float> margins) const;
 
     std::size_t num_columns() const { return num_columns_; }
+    std::size_t memory_bytes() const;
 
   private:
     static constexpr std::size_t kRowsPerBlock = 64;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/plane_forest.h"
+#include "model/memory_size.h"
 #include "model/tree_ensemble.h"
 
 namespace espalier::model {
@@ -21,6 +22,7 @@ class PlaneProgram {
     kernels::PlaneForest View() const;
     /// With those that hold what selections give.
     std::size_t num_planes() const { return num_planes_; }
+    std::size_t memory_bytes() const { return BytesOf(first_conditions_, conditions_, selects_, trees_, leaves_); }
 
   private:
     struct Building;

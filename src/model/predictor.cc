@@ -10,6 +10,7 @@
 #include "model/forest.h"
 #include "model/linear_model.h"
 #include "model/links.h"
+#include "model/memory_size.h"
 #include "model/objective_table.h"
 
 namespace espalier::model {
@@ -37,6 +38,19 @@ std::int32_t FindLeaf(const Tree& tree, const data::FeatureRows& rows, std::size
         node = left ? tree.left_children[at] : tree.right_children[at];
     }
     return node;
+}
+
+std::size_t MemoryBytes(const TreeEnsemble& ensemble) {
+    std::size_t bytes = BytesOf(ensemble.trees, ensemble.tree_info, ensemble.iteration_indptr, ensemble.feature_names,
+                                ensemble.weight_drop, ensemble.linear_weights);
+    for (const std::string& name : ensemble.feature_names) bytes += name.capacity();
+    for (const Tree& tree : ensemble.trees) {
+        bytes += BytesOf(tree.left_children, tree.right_children, tree.parents, tree.split_indices,
+                         tree.split_conditions, tree.default_left, tree.base_weights, tree.loss_changes,
+                         tree.sum_hessian, tree.split_type, tree.categories, tree.categories_nodes,
+                         tree.categories_segments, tree.categories_sizes, tree.leaf_weights);
+    }
+    return bytes;
 }
 
 class EnsemblePredictor final : public Predictor {
@@ -127,6 +141,8 @@ class EnsemblePredictor final : public Predictor {
     }
 
     std::size_t outputs_per_row() const override { return link_ == Link::kArgmax ? 1 : base_margins_.size(); }
+
+    std::size_t memory_bytes() const override { return MemoryBytes(ensemble_) + forest_.memory_bytes(); }
 
   private:
     void FillBase(std::span<float> margins) const {

@@ -48,6 +48,9 @@ class Predictor {
 
     /// Number of values a row has in Predict: 1 for multi:softmax, else the groups.
     virtual std::size_t outputs_per_row() const = 0;
+
+    /// What the trees take in memory, as they came and compiled; without the explainer.
+    virtual std::size_t memory_bytes() const = 0;
 };
 
 }  // namespace espalier::model

@@ -20,6 +20,8 @@ struct S3Location {
     std::string bucket;  ///< not checked against the rules for bucket names
     std::string key;     ///< or prefix; may be empty
 
+    bool operator==(const S3Location&) const = default;
+
     /// "s3://bucket/key".
     std::string ToUri() const;
     /// The location of `name` below this one, with exactly one '/' between.

@@ -172,7 +172,6 @@ def test_model_requests_that_are_refused(hosting, unique):
     assert text(PrimaryContainer={**container, "Image": "linear-learner:1"}).startswith("The image linear-learner:1 is not")
     assert text() == "Exactly one of PrimaryContainer and Containers must be given."
     assert "needs ModelDataUrl" in text(PrimaryContainer={"Image": LEGACY_IMAGE})
-    assert text(PrimaryContainer={**container, "Mode": "MultiModel"}).startswith("PrimaryContainer.Mode is not supported: ")
     assert text(Containers=[container, container]).startswith("Containers[1] is not supported: inference pipelines")
     assert text(PrimaryContainer=container, VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}).startswith(
         "VpcConfig is not supported")
@@ -226,8 +225,6 @@ def test_configurations_that_ask_for_what_is_not_built(hosting, unique):
     def text(variants, **more):
         return refused(hosting.sagemaker.create_endpoint_config, EndpointConfigName=unique, ProductionVariants=variants, **more)
 
-    serverless = {"VariantName": "v", "ModelName": model, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 2}}
-    assert text([serverless]).startswith("ProductionVariants[0].ServerlessConfig is not supported: ")
     assert text([good], AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": "s3://b/k"}}).startswith("AsyncInferenceConfig")
     assert text([good], KmsKeyId="alias/key").startswith("KmsKeyId is not supported")
     assert text([good], VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["s-1"]}).startswith("VpcConfig")
@@ -235,7 +232,8 @@ def test_configurations_that_ask_for_what_is_not_built(hosting, unique):
     assert text([good], ShadowProductionVariants=[good]) == 'The variant name "v" is used more than once.'
     assert text([{"VariantName": "v", "InstanceType": "ml.m4.xlarge", "InitialInstanceCount": 1}]) == (
         'The variant "v" needs ModelName.')
-    assert text([{"VariantName": "v", "ModelName": model}]) == 'The variant "v" needs InstanceType and InitialInstanceCount.'
+    assert text([{"VariantName": "v", "ModelName": model}]) == (
+        'The variant "v" needs InstanceType and InitialInstanceCount, or ServerlessConfig.')
     capture = {"InitialSamplingPercentage": 10, "DestinationS3Uri": f"s3://{unique}-missing/x",
                "CaptureOptions": [{"CaptureMode": "Input"}]}
     assert "names a bucket that does not exist" in text([good], DataCaptureConfig=capture)

@@ -20,6 +20,8 @@ namespace {
 constexpr std::string_view kPathPrefix = "/endpoints/";
 constexpr std::string_view kAsyncAction = "async-invocations";
 constexpr std::size_t kInferenceIdBytesMax = 64;
+constexpr std::size_t kTargetModelBytesMax = 1024;
+constexpr std::string_view kTargetModelHeader = "X-Amzn-SageMaker-Target-Model";
 
 void SendJson(http::Exchange& exchange, int status, std::string_view error_type, const nlohmann::json& body) {
     http::Response response{.status = status, .headers = {}, .body = {}};
@@ -57,14 +59,6 @@ constexpr RefusedHeader kRefusedHeaders[] = {
 
 /// True when the request was answered with a refusal.
 bool RefuseHeaders(http::Exchange& exchange, const http::Headers& headers, std::string_view endpoint_name) {
-    if (headers.Has("X-Amzn-SageMaker-Target-Model")) {
-        SendJson(exchange, 400, "ValidationError",
-                 {{"ErrorCode", "TARGET_MODEL_HEADER_NOT_SUPPORTED"},
-                  {"Message", fmt::format("Endpoint {} is not a multi-model endpoint and does not support target model "
-                                          "header.",
-                                          endpoint_name)}});
-        return true;
-    }
     for (const RefusedHeader& refused : kRefusedHeaders) {
         if (!headers.Has(refused.name)) continue;
         SendValidationError(exchange, fmt::format("Endpoint {} {} and does not support the header {}.", endpoint_name,
@@ -79,6 +73,55 @@ bool RefuseHeaders(http::Exchange& exchange, const http::Headers& headers, std::
         return true;
     }
     return false;
+}
+
+/// The name in a request to a multi-model endpoint, "" when there is none. As SDKs list the archives of a prefix that
+/// ends without a slash, names may begin with one.
+std::string_view TargetModelOf(const http::Headers& headers) {
+    const std::string_view name = headers.Get(kTargetModelHeader);
+    return name.substr(std::min(name.find_first_not_of('/'), name.size()));
+}
+
+/// Empty, or why a name is none of an archive below a multi-model endpoint's prefix.
+std::string TargetModelIssue(std::string_view name) {
+    if (name.size() > kTargetModelBytesMax)
+        return fmt::format(
+            "1 validation error detected: Value at 'targetModel' failed to satisfy constraint: Member "
+            "must have length less than or equal to {}",
+            kTargetModelBytesMax);
+    std::string_view rest = name;
+    while (true) {
+        const std::string_view segment = rest.substr(0, rest.find('/'));
+        if (segment == "." || segment == "..")
+            return fmt::format("Target model {} is not below the endpoint's prefix: \"{}\" cannot be part of its path.",
+                               name, segment);
+        if (segment.size() == rest.size()) return {};
+        rest.remove_prefix(segment.size() + 1);
+    }
+}
+
+/// True when the request was answered with a refusal: it must name a target model exactly when there are several.
+bool RefuseTargetModel(http::Exchange& exchange, const hosting::PickedVariant& picked, std::string_view request_id) {
+    const bool is_multi_model = picked.variant->models != nullptr;
+    if (!is_multi_model && !exchange.head().headers.Has(kTargetModelHeader)) return false;
+    if (!is_multi_model) {
+        picked.variant->stats->RecordRefused();
+        SendJson(exchange, 400, "ValidationError",
+                 {{"ErrorCode", "TARGET_MODEL_HEADER_NOT_SUPPORTED"},
+                  {"Message", fmt::format("Endpoint {} is not a multi-model endpoint and does not support target model "
+                                          "header.",
+                                          picked.fleet->name)}});
+        return true;
+    }
+    const std::string_view target = TargetModelOf(exchange.head().headers);
+    std::string issue = TargetModelIssue(target);
+    if (target.empty())
+        issue = fmt::format("Request {} is missing a target model header, and endpoint {} is a multi-model endpoint.",
+                            request_id, picked.fleet->name);
+    if (issue.empty()) return false;
+    picked.variant->stats->RecordRefused();
+    SendValidationError(exchange, std::move(issue));
+    return true;
 }
 
 /// What this server added to the model's part, up to the answer.
@@ -124,7 +167,7 @@ void SendModelError(http::Exchange& exchange, const Principal& principal, std::s
 /// 429: so many wait already that one more would wait too long.
 void SendThrottled(http::Exchange& exchange, const hosting::LiveVariant& variant, std::string_view endpoint_name) {
     constexpr std::int64_t kRetryMillisMax = 5000;
-    variant.stats->RecordThrottled();
+    variant.stats->RecordRefused();
     const std::int64_t wait_ms = std::min<std::int64_t>(variant.line->WaitingTime().count(), kRetryMillisMax);
     http::Response response{.status = 429, .headers = {}, .body = {}};
     response.headers.Add("Content-Type", "application/json");
@@ -132,9 +175,18 @@ void SendThrottled(http::Exchange& exchange, const hosting::LiveVariant& variant
     response.headers.Add("Retry-After", std::to_string((wait_ms + 999) / 1000));
     response.headers.Add("x-amz-retry-after", std::to_string(wait_ms));
     response.body = fmt::format(
-        R"({{"Message":"Rate exceeded: variant {} of endpoint {} has as many requests as its instances take."}})",
+        R"({{"Message":"Rate exceeded: variant {} of endpoint {} has as many requests as it takes at once."}})",
         variant.name, endpoint_name);
     exchange.Send(std::move(response));
+}
+
+/// 429 of a multi-model endpoint: so many wait for models to be loaded that one more would wait too long.
+void SendNotReady(http::Exchange& exchange, const hosting::LiveVariant& variant, std::string_view target) {
+    variant.stats->RecordRefused();
+    SendJson(exchange, 429, "ModelNotReadyException",
+             {{"Message", fmt::format("Model {} is not ready for inference: too many requests wait for models to be "
+                                      "loaded. Try again.",
+                                      target)}});
 }
 
 void SendPrediction(http::Exchange& exchange, const hosting::LiveVariant& variant, hosting::ContainerReply reply,
@@ -156,7 +208,7 @@ http::BodyPlan RuntimeService::Plan(const http::RequestHead& head) {
     return {.mode = small ? http::BodyPlan::kBuffered : http::BodyPlan::kWorker, .max_body_bytes = body_bytes_max_};
 }
 
-void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string) {
+void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) {
     const http::RequestHead& head = exchange->head();
     std::string_view raw_name;
     const std::string_view action = SplitPath(head.raw_path(), raw_name);
@@ -165,7 +217,7 @@ void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
         return SendJson(*exchange, 404, "UnknownOperationException",
                         {{"Message", "There is no such operation of SageMaker Runtime."}});
     }
-    if (action == "invocations") return Invoke(exchange, principal, *name);
+    if (action == "invocations") return Invoke(exchange, principal, *name, request_id);
     if (action == kAsyncAction) return InvokeAsync(*exchange, principal, *name);
     if (action == "invocations-response-stream") {
         return SendValidationError(
@@ -222,7 +274,7 @@ void RuntimeService::InvokeAsync(http::Exchange& exchange, const Principal& prin
 }
 
 void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
-                            const std::string& endpoint_name) {
+                            const std::string& endpoint_name, const std::string& request_id) {
     const std::shared_ptr<const hosting::LiveEndpoint> endpoint = FindEndpoint(*exchange, principal, endpoint_name);
     if (endpoint == nullptr) return;
     if (endpoint->async != nullptr)
@@ -242,6 +294,46 @@ void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, con
         case hosting::PickedVariant::Outcome::kPicked:
             break;
     }
+    if (RefuseTargetModel(*exchange, picked, request_id)) return;
+    if (picked.variant->models != nullptr) return InvokeTarget(exchange, principal, picked);
+    EnterLine(exchange, principal, picked);
+}
+
+void RuntimeService::InvokeTarget(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                                  hosting::PickedVariant picked) {
+    const std::string target(TargetModelOf(exchange->head().headers));
+    const std::shared_ptr<hosting::ModelSet> models = picked.variant->models;
+    picked.target = hosting_.models().Find(*models, target);
+    if (picked.target != nullptr) return EnterLine(exchange, principal, picked);
+    const bool waits = hosting_.models().Load(
+        models, target, [this, exchange, principal, picked, target](const Result<hosting::Target>& model) {
+            if (!model) return SendLoadFailure(*exchange, principal, picked, target, model.error());
+            hosting::PickedVariant ready = picked;
+            ready.target = *model;
+            EnterLine(exchange, principal, ready);
+        });
+    if (!waits) SendNotReady(*exchange, *picked.variant, target);
+}
+
+void RuntimeService::SendLoadFailure(http::Exchange& exchange, const Principal& principal,
+                                     const hosting::PickedVariant& picked, const std::string& target,
+                                     const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) {
+        const store::S3Location place = picked.variant->models->source().prefix.Join(target);
+        picked.variant->stats->RecordRefused();
+        return SendValidationError(
+            exchange, fmt::format("Failed to download model data(bucket: {}, key: {}). Please ensure that there is an "
+                                  "object located at the URL and that the role passed to CreateModel has permissions "
+                                  "to download the model.",
+                                  place.bucket, place.key));
+    }
+    const hosting::InvokeReply answer = hosting_.FailToLoad(picked, target, error);
+    BookOverhead(exchange.head(), *picked.variant, answer);
+    SendModelError(exchange, principal, picked.fleet->name, answer.reply);
+}
+
+void RuntimeService::EnterLine(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                               const hosting::PickedVariant& picked) {
     using Entry = hosting::VariantLine::Entry;
     using Length = hosting::VariantLine::Length;
     const Length length = exchange->body().size() <= kShortBodyBytesMax ? Length::kShort : Length::kLong;
@@ -251,7 +343,7 @@ void RuntimeService::Invoke(const std::shared_ptr<http::Exchange>& exchange, con
         const auto kept = trace == nullptr ? nullptr : std::make_shared<const ActiveTrace>(*trace);
         return [this, exchange, principal, picked, kept] { Answer(*exchange, principal, picked, kept.get()); };
     });
-    if (entry == Entry::kFull) return SendThrottled(*exchange, *picked.variant, endpoint_name);
+    if (entry == Entry::kFull) return SendThrottled(*exchange, *picked.variant, picked.fleet->name);
     if (entry == Entry::kRun) Answer(*exchange, principal, picked, trace);
 }
 
@@ -259,10 +351,12 @@ void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal
                             const ActiveTrace* trace) {
     const http::Headers& headers = exchange.head().headers;
     const auto begin = std::chrono::steady_clock::now();
+    const std::string_view target_model = picked.target != nullptr ? TargetModelOf(headers) : "";
     hosting::InvokeReply answer = hosting_.Invoke(picked, {.content_type = headers.Get("Content-Type"),
                                                            .accept = headers.Get("Accept"),
                                                            .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
-                                                           .body = exchange.body()});
+                                                           .body = exchange.body(),
+                                                           .target_model = target_model});
     picked.variant->line->Leave(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
     BookOverhead(exchange.head(), *picked.variant, answer);

@@ -5,6 +5,8 @@
 // thread from a buffered body, without a lock that a writer holds, without disk or SQL; large payloads go to a worker
 // so that other connections of that thread do not wait. Where more come than the variant's instances take, the request
 // waits in its line or is refused with 429 ThrottlingException and the time to come again (hosting/variant_line.h).
+// A target model that is not in memory is loaded first, while the request waits beside the line
+// (hosting/model_cache.h).
 // Answers of the model that are no 2xx become ModelError (424). Source: contracts/api.md 2.7; botocore's
 // sagemaker-runtime model. Thread-safe.
 #pragma once
@@ -42,7 +44,14 @@ class RuntimeService final : public Service {
     /// Waits for the disk: on a worker.
     void InvokeAsync(http::Exchange& exchange, const Principal& principal, const std::string& endpoint_name);
     void Invoke(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
-                const std::string& endpoint_name);
+                const std::string& endpoint_name, const std::string& request_id);
+    /// Of a multi-model endpoint: on, when the target model is loaded.
+    void InvokeTarget(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                      hosting::PickedVariant picked);
+    void SendLoadFailure(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked,
+                         const std::string& target, const Error& error);
+    void EnterLine(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                   const hosting::PickedVariant& picked);
     /// On the thread that read the request, or on one of hosting's pool when it had to wait. `trace` is nullptr for a
     /// request that is not recorded.
     void Answer(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked,

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -21,6 +22,38 @@ constexpr CatalogKind kEndpointConfigs = {
     .delete_operation = "DeleteEndpointConfig",
     .list = {.operation = "ListEndpointConfigs", .rows_member = "EndpointConfigs", .default_max_results = 100}};
 
+/// ServerlessConfig of a variant. A sentence in `problem` for what does not go with it.
+hosting::ServerlessSpec ServerlessOf(const json& variant, std::string& problem) {
+    const json& config = variant["ServerlessConfig"];
+    hosting::ServerlessSpec serverless{.memory_mb = config.at("MemorySizeInMB").get<int>(),
+                                       .max_concurrency = config.at("MaxConcurrency").get<int>(),
+                                       .provisioned_concurrency = config.value("ProvisionedConcurrency", 0)};
+    for (const char* member : {"InstanceType", "InitialInstanceCount", "AcceleratorType", "VolumeSizeInGB",
+                               "RoutingConfig", "VariantInstanceProvisionTimeoutInSeconds", "InferenceAmiVersion"}) {
+        if (variant.contains(member))
+            problem = fmt::format("The variant \"{}\" has ServerlessConfig: {} cannot be given beside it.",
+                                  variant.at("VariantName").get<std::string>(), member);
+    }
+    if (Result<void> checked = hosting::CheckServerless(serverless); !checked) problem = checked.error().ToString();
+    return serverless;
+}
+
+/// Empty, or why a configuration with a serverless variant has something that AWS's serverless inference has not.
+std::string ServerlessIssue(const json& request, const hosting::EndpointConfigSpec& spec) {
+    const auto is_serverless = [](const hosting::VariantSpec& variant) { return variant.serverless.has_value(); };
+    if (std::any_of(spec.shadow.begin(), spec.shadow.end(), is_serverless))
+        return "ServerlessConfig cannot be given for a shadow variant.";
+    if (std::none_of(spec.production.begin(), spec.production.end(), is_serverless)) return {};
+    std::string what;
+    if (spec.production.size() > 1) what = "several production variants";
+    if (!spec.shadow.empty()) what = "ShadowProductionVariants";
+    if (spec.capture) what = "DataCaptureConfig";
+    if (spec.async) what = "AsyncInferenceConfig";
+    if (request.value("EnableNetworkIsolation", false)) what = "EnableNetworkIsolation";
+    if (what.empty()) return {};
+    return fmt::format("A serverless endpoint does not support {}.", what);
+}
+
 /// The variants of one list. A sentence in `problem` for what the published shape cannot say.
 std::vector<hosting::VariantSpec> VariantsOf(const json& request, const char* member, std::set<std::string>& names,
                                              std::string& problem) {
@@ -31,12 +64,14 @@ std::vector<hosting::VariantSpec> VariantsOf(const json& request, const char* me
                                      .model_name = item.value("ModelName", ""),
                                      .weight = item.value("InitialVariantWeight", 1.0),
                                      .num_instances = item.value("InitialInstanceCount", 0)};
+        if (item.contains("ServerlessConfig")) variant.serverless = ServerlessOf(item, problem);
         if (!names.insert(variant.name).second) {
             problem = fmt::format("The variant name \"{}\" is used more than once.", variant.name);
         } else if (variant.model_name.empty()) {
             problem = fmt::format("The variant \"{}\" needs ModelName.", variant.name);
-        } else if (variant.num_instances < 1 || !item.contains("InstanceType")) {
-            problem = fmt::format("The variant \"{}\" needs InstanceType and InitialInstanceCount.", variant.name);
+        } else if (!variant.serverless && (variant.num_instances < 1 || !item.contains("InstanceType"))) {
+            problem = fmt::format(
+                "The variant \"{}\" needs InstanceType and InitialInstanceCount, or ServerlessConfig.", variant.name);
         } else if (!std::isfinite(variant.weight)) {
             problem = fmt::format("The weight of the variant \"{}\" is not finite.", variant.name);
         }
@@ -108,6 +143,7 @@ Outcome CreateEndpointConfig(hosting::EndpointService& hosting, const json& requ
                                      .echo = ""};
     if (problem.empty() && spec.async) problem = AsyncProblem(request, *spec.async);
     if (problem.empty()) spec.shadow = VariantsOf(request, "ShadowProductionVariants", names, problem);
+    if (problem.empty()) problem = ServerlessIssue(request, spec);
     if (!problem.empty()) return Outcome::ValidationError(std::move(problem));
     auto tags = TagsOf(request);
     if (const WireError* error = std::get_if<WireError>(&tags)) return Outcome::Fail(*error);

@@ -63,8 +63,6 @@ Outcome UpdateEndpoint(hosting::EndpointService& hosting, const json& request, c
 
 Outcome UpdateEndpointWeightsAndCapacities(hosting::EndpointService& hosting, const json& request,
                                            const RequestContext& context) {
-    if (auto refused = FindRefusedMember("UpdateEndpointWeightsAndCapacities", request))
-        return Outcome::ValidationError(std::move(*refused));
     std::vector<hosting::WeightChange> changes;
     for (const json& item : request["DesiredWeightsAndCapacities"]) {
         hosting::WeightChange change{.variant_name = item.at("VariantName").get<std::string>(),
@@ -72,6 +70,12 @@ Outcome UpdateEndpointWeightsAndCapacities(hosting::EndpointService& hosting, co
                                      .num_instances = std::nullopt};
         if (item.contains("DesiredWeight")) change.weight = item["DesiredWeight"].get<double>();
         if (item.contains("DesiredInstanceCount")) change.num_instances = item["DesiredInstanceCount"].get<int>();
+        if (item.contains("ServerlessUpdateConfig")) {
+            const json& update = item["ServerlessUpdateConfig"];
+            if (update.contains("MaxConcurrency")) change.max_concurrency = update["MaxConcurrency"].get<int>();
+            if (update.contains("ProvisionedConcurrency"))
+                change.provisioned_concurrency = update["ProvisionedConcurrency"].get<int>();
+        }
         if (change.weight && !std::isfinite(*change.weight))
             return Outcome::ValidationError(
                 fmt::format("The weight of the variant \"{}\" is not finite.", change.variant_name));
@@ -96,14 +100,23 @@ std::string ResolvedImage(const std::string& image) {
 
 /// Of a variant that has `share` of its instances at the moment.
 json VariantSummary(const hosting::DeployedVariant& variant, double share = 1) {
-    return {{"VariantName", variant.spec.name},
-            {"DeployedImages", json::array({{{"SpecifiedImage", variant.image},
-                                             {"ResolvedImage", ResolvedImage(variant.image)},
-                                             {"ResolutionTime", EpochSeconds(variant.resolved_at)}}})},
-            {"CurrentWeight", variant.spec.weight},
-            {"DesiredWeight", variant.spec.weight},
-            {"CurrentInstanceCount", static_cast<int>(std::ceil(variant.spec.num_instances * share))},
-            {"DesiredInstanceCount", variant.spec.num_instances}};
+    json summary = {{"VariantName", variant.spec.name},
+                    {"DeployedImages", json::array({{{"SpecifiedImage", variant.image},
+                                                     {"ResolvedImage", ResolvedImage(variant.image)},
+                                                     {"ResolutionTime", EpochSeconds(variant.resolved_at)}}})},
+                    {"CurrentWeight", variant.spec.weight},
+                    {"DesiredWeight", variant.spec.weight},
+                    {"CurrentInstanceCount", static_cast<int>(std::ceil(variant.spec.num_instances * share))},
+                    {"DesiredInstanceCount", variant.spec.num_instances}};
+    if (variant.spec.serverless) {
+        json serverless = {{"MemorySizeInMB", variant.spec.serverless->memory_mb},
+                           {"MaxConcurrency", variant.spec.serverless->max_concurrency}};
+        if (const int provisioned = variant.spec.serverless->provisioned_concurrency; provisioned > 0)
+            serverless["ProvisionedConcurrency"] = provisioned;
+        summary["CurrentServerlessConfig"] = serverless;
+        summary["DesiredServerlessConfig"] = std::move(serverless);
+    }
+    return summary;
 }
 
 /// What an update on its way is about to make of the endpoint.

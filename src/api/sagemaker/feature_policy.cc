@@ -11,8 +11,6 @@ constexpr RefusedMember kRefusedByCreateModel[] = {
     {"VpcConfig", "", "models run inside this server, which is in no VPC"},
     {"InferenceExecutionConfig", R"({"Mode":"Serial"})", "inference pipelines are not available"},
     {"Containers[1]", "", "inference pipelines are not available; give one container"},
-    {"*.Mode", "\"SingleModel\"", "multi-model endpoints are not available; create one model for each archive"},
-    {"*.MultiModelConfig", "", "multi-model endpoints are not available"},
     {"*.InferenceSpecificationName", "", "model packages have one inference specification here"},
     {"*.AdditionalModelDataSources", "", "the algorithm reads one model"},
     {"*.ImageConfig.RepositoryAccessMode", "\"Platform\"", "no image is pulled, the algorithm is built in"},
@@ -66,7 +64,7 @@ constexpr EchoedMember kEchoedByCreateModel[] = {
     {"*.ContainerHostname", "a name for pipelines; one container has no use for it"},
     {"*.Environment",
      "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_INFERENCE_OUTPUT, SAGEMAKER_INFERENCE_ENSEMBLE and "
-     "MAX_CONTENT_LENGTH act; script mode and multi-model are refused; others are the user's own"},
+     "MAX_CONTENT_LENGTH act; script mode is refused; others are the user's own"},
 };
 
 constexpr RefusedMember kRefusedByCreateEndpointConfig[] = {
@@ -80,7 +78,6 @@ constexpr RefusedMember kRefusedByCreateEndpointConfig[] = {
     {"MetricsConfig.EnableEnhancedMetrics", "false", "metrics are kept by variant"},
     {"MetricsConfig.EnableDetailedObservability", "false", "metrics are kept by variant"},
     {"DataCaptureConfig.KmsKeyId", "\"\"", "captured objects are not encrypted with KMS keys here"},
-    {"*.ServerlessConfig", "", "serverless endpoints are not available; give InstanceType and InitialInstanceCount"},
     {"*.InstancePools", "", "instance pools are not available; give InstanceType and InitialInstanceCount"},
     {"*.CoreDumpConfig", "", "there is no container that could dump core"},
     {"*.EnableSSMAccess", "false", "there is no instance to log in to"},
@@ -95,6 +92,7 @@ constexpr EchoedMember kEchoedByCreateEndpointConfig[] = {
     {"MetricsConfig.MetricPublishFrequencyInSeconds", "metrics are kept by the minute"},
     {"*.InstanceType", "every type means this machine"},
     {"*.InitialInstanceCount", "one server takes the traffic of all; the counts are shown as given"},
+    {"*.ServerlessConfig.ProvisionedConcurrency", "the model is in memory at all times: no start is cold"},
     {"*.AcceleratorType", "every type means this machine"},
     {"*.VolumeSizeInGB", "model archives lie in the data directory"},
     {"*.ModelDataDownloadTimeoutInSeconds", "models are linked, not downloaded; none takes a minute"},
@@ -108,10 +106,6 @@ constexpr EchoedMember kEchoedByDeployment[] = {
     {"DeploymentConfig.BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds",
      "acts between steps; ALL_AT_ONCE has one step, after which TerminationWaitInSeconds acts"},
     {"DeploymentConfig (CreateEndpoint)", "kept for an UpdateEndpoint with RetainDeploymentConfig"},
-};
-
-constexpr RefusedMember kRefusedByUpdateWeights[] = {
-    {"DesiredWeightsAndCapacities[].ServerlessUpdateConfig", "", "serverless endpoints are not available"},
 };
 
 constexpr RefusedMember kRefusedByCreateTransformJob[] = {
@@ -156,7 +150,6 @@ void Collect(const nlohmann::json& value, std::string_view path, std::string whe
 std::span<const RefusedMember> RefusedMembersOf(std::string_view operation) {
     if (operation == "CreateModel") return kRefusedByCreateModel;
     if (operation == "CreateEndpointConfig") return kRefusedByCreateEndpointConfig;
-    if (operation == "UpdateEndpointWeightsAndCapacities") return kRefusedByUpdateWeights;
     if (operation == "CreateTransformJob") return kRefusedByCreateTransformJob;
     if (operation == "CreateModelPackage" || operation == "UpdateModelPackage") return kRefusedByCreateModelPackage;
     if (operation == "CreateModelPackageGroup") return kRefusedByCreateModelPackageGroup;

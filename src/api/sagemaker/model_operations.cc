@@ -30,7 +30,8 @@ const json* ContainerOf(const json& request) {
 Result<hosting::ModelSpec> ServedBy(hosting::EndpointService& hosting, const json& container,
                                     const meta::Scope& scope) {
     if (!container.contains("ModelPackageName")) return ModelSpecOf(container);
-    for (const char* member : {"Image", "ModelDataUrl", "ModelDataSource"}) {
+    for (const char* member : {"Image", "ModelDataUrl", "ModelDataSource", "Mode", "MultiModelConfig"}) {
+        if (member == std::string_view("Mode") && container.value(member, "") == "SingleModel") continue;
         if (container.contains(member))
             return Error(ErrorCode::kInvalidArgument,
                          fmt::format("{} can not be given beside ModelPackageName: the package names it.", member));
@@ -65,7 +66,7 @@ Outcome CreateModel(hosting::EndpointService& hosting, const json& request, cons
 /// What AWS adds to a container on the way back.
 void FillContainer(json& container) {
     container.emplace("Mode", "SingleModel");
-    if (container.contains("ModelDataUrl")) {
+    if (container.contains("ModelDataUrl") && container["Mode"] == "SingleModel") {
         container["ModelDataSource"]["S3DataSource"] = {
             {"S3Uri", container["ModelDataUrl"]}, {"S3DataType", "S3Object"}, {"CompressionType", "Gzip"}};
     }

@@ -54,6 +54,10 @@ Result<void> CheckFilters(const json& request) {
 Result<jobs::TransformModel> ResolveModel(hosting::EndpointService& hosting, const json& request,
                                           const meta::Scope& scope) {
     const auto model = TRY(hosting.catalog().FindModel(scope, request["ModelName"].get<std::string>()));
+    if (model.spec.multi_model)
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("Batch transform does not support multi-model containers, and the model {} is one.",
+                                 model.record.name));
     jobs::TransformModel resolved = {
         .image = model.spec.image, .model_data_url = model.spec.model_data_url, .environment = model.spec.environment};
     using Variables = std::map<std::string, std::string>;
