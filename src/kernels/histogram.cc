@@ -14,6 +14,18 @@ constexpr std::size_t kPrefetchOffsets = 2 * kPrefetchRows;
 constexpr std::size_t kByteCells = 256;
 static_assert(std::endian::native == std::endian::little);
 
+/// Cells of one row are different cells, so the four additions do not wait for each other.
+template <typename Pair, typename Cell>
+inline void AddCells(const Cell* at, const Cell* end, Pair pair, Pair* histogram) {
+    for (; at + 4 <= end; at += 4) {
+        histogram[at[0]] += pair;
+        histogram[at[1]] += pair;
+        histogram[at[2]] += pair;
+        histogram[at[3]] += pair;
+    }
+    for (; at < end; ++at) histogram[*at] += pair;
+}
+
 }  // namespace
 
 template <typename Pair, typename Cell>
@@ -29,17 +41,7 @@ void AddRows(std::span<const std::uint32_t> rows, const std::uint32_t* row_offse
             __builtin_prefetch(ahead + 64 / sizeof(Cell));
         }
         const std::uint32_t row = rows[i];
-        const Pair pair = pairs[row];
-        const Cell* at = cells + row_offsets[row];
-        const Cell* const end = cells + row_offsets[row + 1];
-        for (; at + 4 <= end; at += 4) {
-            // Cells of one row are different cells, so the four additions do not wait for each other.
-            histogram[at[0]] += pair;
-            histogram[at[1]] += pair;
-            histogram[at[2]] += pair;
-            histogram[at[3]] += pair;
-        }
-        for (; at < end; ++at) histogram[*at] += pair;
+        AddCells(cells + row_offsets[row], cells + row_offsets[row + 1], pairs[row], histogram);
     }
 }
 
@@ -54,16 +56,8 @@ void AddDenseRows(std::span<const std::uint32_t> rows, std::size_t stride, const
             __builtin_prefetch(ahead + stride - 1);
             __builtin_prefetch(pairs + rows[i + kPrefetchRows]);
         }
-        const Pair pair = pairs[rows[i]];
-        const std::uint16_t* at = cells + rows[i] * stride;
-        const std::uint16_t* const end = at + stride;
-        for (; at + 4 <= end; at += 4) {
-            histogram[at[0]] += pair;
-            histogram[at[1]] += pair;
-            histogram[at[2]] += pair;
-            histogram[at[3]] += pair;
-        }
-        for (; at < end; ++at) histogram[*at] += pair;
+        const std::uint16_t* const at = cells + rows[i] * stride;
+        AddCells(at, at + stride, pairs[rows[i]], histogram);
     }
 }
 
