@@ -15,5 +15,6 @@ void AddNotebookSetup(CLI::App& app, int& exit_code);
 void AddTrain(CLI::App& app, int& exit_code);
 void AddPredict(CLI::App& app, int& exit_code);
 void AddModel(CLI::App& app, int& exit_code);
+void AddCapsule(CLI::App& app, int& exit_code);
 
 }  // namespace espalier::cmd

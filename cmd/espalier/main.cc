@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
     espalier::cmd::AddTrain(app, exit_code);
     espalier::cmd::AddPredict(app, exit_code);
     espalier::cmd::AddModel(app, exit_code);
+    espalier::cmd::AddCapsule(app, exit_code);
     app.footer(
         "Start here:\n"
         "  espalier serve                 # prints: Espalier is ready at http://127.0.0.1:8642\n"

@@ -25,8 +25,10 @@
 #include "api/s3/s3_service.h"
 #include "api/sagemaker/describe_hold.h"
 #include "api/sagemaker/hosting_operations.h"
+#include "api/sagemaker/lineage_operations.h"
 #include "api/sagemaker/model_registry_operations.h"
 #include "api/sagemaker/sagemaker_service.h"
+#include "api/sagemaker/search_operations.h"
 #include "api/sagemaker/training_job_operations.h"
 #include "api/sagemaker/transform_job_operations.h"
 #include "api/sagemaker/tuning_job_operations.h"
@@ -255,6 +257,9 @@ Result<void> Serve(ServeOptions options) {
     api::sagemaker::AddTuningJobOperations(operations, *jobs->tuning, describe_hold);
     api::sagemaker::AddTransformJobOperations(operations, *jobs->transforms, hosting, describe_hold);
     api::sagemaker::AddTagOperations(operations, *database);
+    api::sagemaker::AddLineageOperations(operations, {.database = database.get(), .clock = &clock});
+    api::sagemaker::AddAssociationOperations(operations, {.database = database.get(), .clock = &clock});
+    api::sagemaker::AddSearchOperations(operations, *jobs->training, *jobs->tuning, *database);
     api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
     api::sagemaker::SageMakerService sagemaker(std::move(operations));
     front_door.Mount(api::ServiceId::kSageMaker, sagemaker);

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "hosting/hosting_lineage.h"
 #include "hosting/selectable_inference.h"
 #include "meta/arn.h"
 #include "store/s3_location.h"
@@ -133,7 +134,9 @@ Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& n
         TRY(CheckPrefix(location));
     else
         checked.archive_id = TRY(options_.shelf->LoadUnshelved(location)).archive_id;
-    return Insert(meta::ResourceKind::kModel, scope, name, ToDocument(checked), tags);
+    TRY(Insert(meta::ResourceKind::kModel, scope, name, ToDocument(checked), tags));
+    NoteModelLineage(*options_.database, scope, name, checked, options_.clock->WallMillis());
+    return {};
 }
 
 Result<void> Catalog::CheckPrefix(const store::S3Location& prefix) const {
@@ -222,7 +225,7 @@ Result<void> Catalog::Delete(meta::ResourceKind kind, const meta::Scope& scope, 
     return deleted;
 }
 
-Result<std::vector<meta::ResourceRecord>> Catalog::List(meta::ResourceKind kind, const meta::ListQuery& query) const {
+Result<meta::ResourcePage> Catalog::List(meta::ResourceKind kind, const meta::ListQuery& query) const {
     return TableOf(*this, kind).List(query);
 }
 

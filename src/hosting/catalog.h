@@ -60,7 +60,7 @@ class Catalog {
     Result<Model> FindModel(const meta::Scope& scope, const std::string& name) const;
     Result<Config> FindEndpointConfig(const meta::Scope& scope, const std::string& name) const;
     Result<void> Delete(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name);
-    Result<std::vector<meta::ResourceRecord>> List(meta::ResourceKind kind, const meta::ListQuery& query) const;
+    Result<meta::ResourcePage> List(meta::ResourceKind kind, const meta::ListQuery& query) const;
 
   private:
     /// `self` is this catalog, const or not.

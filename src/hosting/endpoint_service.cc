@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "hosting/endpoint_metrics.h"
+#include "hosting/hosting_lineage.h"
 #include "meta/arn.h"
 #include "store/s3_location.h"
 
@@ -309,6 +310,8 @@ Result<void> EndpointService::Publish(meta::ResourceRecord record, std::string s
     record.status = std::move(status);
     record.document = ToDocument(spec);
     TRY(endpoints_.Update(record));
+    if (record.status == kInService)
+        NoteEndpointLineage(*options_.database, record.scope, record.name, spec, options_.clock->WallMillis());
     {
         std::lock_guard lock(table_mutex_);
         if (live != nullptr)
@@ -442,7 +445,7 @@ Result<EndpointService::Endpoint> EndpointService::Find(const meta::Scope& scope
     return Endpoint{std::move(*record), std::move(spec)};
 }
 
-Result<std::vector<meta::ResourceRecord>> EndpointService::List(const meta::ListQuery& query) const {
+Result<meta::ResourcePage> EndpointService::List(const meta::ListQuery& query) const {
     return endpoints_.List(query);
 }
 

@@ -113,7 +113,7 @@ class EndpointService {
     /// kNotFound, kConflict. What has been captured is written before it returns.
     Result<void> Delete(const meta::Scope& scope, const std::string& name);
     Result<Endpoint> Find(const meta::Scope& scope, const std::string& name) const;
-    Result<std::vector<meta::ResourceRecord>> List(const meta::ListQuery& query) const;
+    Result<meta::ResourcePage> List(const meta::ListQuery& query) const;
 
     /// The invoke path: nullptr when no endpoint of that name is in service.
     std::shared_ptr<const LiveEndpoint> FindLive(std::string_view account, std::string_view region,

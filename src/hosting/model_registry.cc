@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hosting/catalog.h"
+#include "hosting/hosting_lineage.h"
 #include "meta/arn.h"
 #include "store/s3_location.h"
 
@@ -110,10 +111,14 @@ Result<std::string> ModelRegistry::CreatePackage(const meta::Scope& scope, const
     if (!package.is_version) {
         Result<void> created = packages.Insert(record, tags);
         if (!created) return InWords(std::move(created).error(), ResourceKind::kModelPackage, scope, package.name);
+        NotePackageLineage(*options_.database, scope, package.name, document.container, document.archive_id,
+                           options_.clock->WallMillis());
         return package.name;
     }
     Result<std::string> name = packages_.Append(std::move(record), tags);
     if (!name) return InWords(std::move(name).error(), ResourceKind::kModelPackageGroup, scope, package.name);
+    NotePackageLineage(*options_.database, scope, *name, document.container, document.archive_id,
+                       options_.clock->WallMillis());
     return name;
 }
 
@@ -224,7 +229,7 @@ Result<void> ModelRegistry::DeletePackage(const meta::Scope& scope, const std::s
     return {};
 }
 
-Result<std::vector<meta::ResourceRecord>> ModelRegistry::List(ResourceKind kind, const meta::ListQuery& query) const {
+Result<meta::ResourcePage> ModelRegistry::List(ResourceKind kind, const meta::ListQuery& query) const {
     return meta::Resources(*options_.database, kind).List(query);
 }
 

@@ -84,7 +84,7 @@ class ModelRegistry {
     /// By name or, in any case, by ARN. kNotFound.
     Result<meta::ResourceRecord> Find(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) const;
     Result<void> DeletePackage(const meta::Scope& scope, const std::string& name);
-    Result<std::vector<meta::ResourceRecord>> List(meta::ResourceKind kind, const meta::ListQuery& query) const;
+    Result<meta::ResourcePage> List(meta::ResourceKind kind, const meta::ListQuery& query) const;
 
   private:
     meta::ResourceRecord NewRecord(const meta::Scope& scope, const std::string& name, std::string document) const;

@@ -11,6 +11,7 @@
 #include "jobs/artifacts.h"
 #include "jobs/job_trace.h"
 #include "jobs/shared_bins.h"
+#include "jobs/training_lineage.h"
 
 namespace espalier::jobs {
 namespace {
@@ -79,7 +80,7 @@ Result<void> JobRun::Walk() {
     }
     if (job_.stage == JobStage::kUploading && IsPacked(spec_, folder_)) {
         model_is_whole_ = true;
-        return UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis());
+        return StoreModel();
     }
     TRY(Prepare());
     TRY(Download());
@@ -108,9 +109,11 @@ Result<void> JobRun::Prepare() {
 Result<void> JobRun::Download() {
     deadline_ = tools_.clock->Now() + std::chrono::seconds(spec_.max_runtime_seconds);
     TRY(Enter(JobStage::kDownloading, "Downloading input data"));
+    const std::string noted_before = TRY(folder_.ReadCapsule());
     TRY(folder_.MakeEmpty(spec_));
     TRY(folder_.WriteConfiguration(spec_));
     const auto cancelled = [this] { return control_.abandoned || WantsStop() != StopCause::kNone; };
+    std::vector<CapsuleChannel> inputs;
     for (const ChannelSpec& channel : spec_.channels) {
         auto plan = PlanChannel(*tools_.store, channel, spec_.num_instances);
         if (!plan && plan.error().code() == ErrorCode::kNotFound) {
@@ -125,11 +128,13 @@ Result<void> JobRun::Download() {
         }
         TRY(std::move(downloaded));
         if (channel.pipe) PlanPipes(channel, *plan);
+        inputs.push_back(ChannelOf(channel, *plan));
     }
     if (!job_.tuning_job.empty()) {
         TRY(ShareBins(spec_, folder_, SharedBinsFolder(tools_.folder, job_.scope, job_.tuning_job)));
     }
-    return checkpoints_->Download(cancelled);
+    TRY(checkpoints_->Download(cancelled));
+    return NoteInputs(std::move(inputs), noted_before);
 }
 
 void JobRun::PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan) {
@@ -309,7 +314,45 @@ std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
 Result<void> JobRun::Upload() {
     TRY(PackModel(spec_, folder_, tools_.clock->WallMillis()));
     TRY(Enter(JobStage::kUploading, "Uploading generated training model"));
-    return UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis());
+    return StoreModel();
+}
+
+Result<void> JobRun::StoreModel() {
+    TRY(UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis()));
+    return StoreCapsule();
+}
+
+/// The inputs are written down before the training, so that a server that restarts in Uploading knows them.
+Result<void> JobRun::NoteInputs(std::vector<CapsuleChannel> channels, const std::string& noted_before) {
+    Capsule capsule = {.job = job_.name,
+                       .request = job_.request,
+                       .trainer_sha256 = "",
+                       .channels = std::move(channels),
+                       .checkpoints = {},
+                       .model_uri = spec_.ModelArtifactsUri(),
+                       .model = {}};
+    // A launch after the first finds the job's own checkpoints, which are no input.
+    capsule.checkpoints = noted_before.empty() ? TRY(FilesOf(folder_.CheckpointFolder(), *tools_.digests))
+                                               : TRY(ParseCapsule(noted_before)).checkpoints;
+    if (const std::string program = tools_.launcher->TrainerPath(); !program.empty())
+        capsule.trainer_sha256 = TRY(tools_.digests->Of(program)).sha256;
+    TRY(folder_.WriteCapsule(ToDocument(capsule)));
+    input_digests_.emplace(std::move(capsule.channels), spec_, folder_, *tools_.digests);
+    return {};
+}
+
+Result<void> JobRun::StoreCapsule() {
+    const std::string noted = TRY(folder_.ReadCapsule());
+    if (noted.empty()) return {};  // An older server began this job.
+    Capsule capsule = TRY(ParseCapsule(noted));
+    if (!input_digests_) input_digests_.emplace(capsule.channels, spec_, folder_, *tools_.digests);
+    capsule.channels = TRY(input_digests_->Take());
+    capsule.model = TRY(FilesOf(folder_.ModelFolder(), *tools_.digests));
+    TRY(folder_.WriteCapsule(ToDocument(capsule)));
+    TRY(UploadFile(*tools_.store, CapsuleLocation(spec_), folder_.CapsulePath(), "capsule"));
+    std::string archive_sha256;
+    if (spec_.gzip_output) archive_sha256 = TRY(tools_.digests->Of(folder_.ModelArchivePath())).sha256;
+    return NoteTrainingLineage(*tools_.lineage, job_, spec_, capsule, archive_sha256, tools_.clock->WallMillis());
 }
 
 Result<void> JobRun::EnterStopping() {
@@ -332,7 +375,7 @@ Result<void> JobRun::Stop() {
     }
     if (model_is_whole_) {
         if (!IsPacked(spec_, folder_)) TRY(PackModel(spec_, folder_, tools_.clock->WallMillis()));
-        TRY(UploadArtifacts(*tools_.store, spec_, folder_, tools_.clock->WallMillis()));
+        TRY(StoreModel());
     }
     meta::JobChange change = {.status = JobStatus::kStopped,
                               .stage = JobStage::kStopped,

@@ -3,14 +3,15 @@
 //   Starting -> Downloading -> Training -> Uploading -> Completed
 //   any of them -> Failed, with a FailureReason          a user's stop:        -> Stopping -> Stopped
 //                                                        MaxRuntimeInSeconds:  -> Stopping -> MaxRuntimeExceeded
-// Each state is a committed row before it is acted on. A stop lets the trainer finish its round and write the model so
-// far, which is uploaded; kStopGrace later everything is killed.
-// A trainer that is interrupted (killed, or one of its instances hangs) is launched again, with a transition
-// Restarting, and goes on from its last checkpoint; so does a job after a restart of the server (the row says what was
-// under way): leftover processes are killed by their mark; one that was Uploading goes on with its packed model; one
-// that was Stopping is ended. There are at most kLaunchesMax launches, so that a job that takes the server down with it
-// cannot do so for ever. Training is deterministic: the model is that of a job that was never interrupted. Confined to
-// its thread; JobControl is thread-safe.
+// Each state is a committed row before it is acted on. Beside its model a job leaves a capsule (jobs/capsule.h), and
+// what it made of what is noted as lineage (meta/lineage.h). A stop lets the trainer finish its round and write the
+// model so far, which is uploaded; kStopGrace later everything is killed. A trainer that is interrupted (killed, or one
+// of its instances hangs) is launched again, with a transition Restarting, and goes on from its last checkpoint; so
+// does a job after a restart of the server (the row says what was under way): leftover processes are killed by their
+// mark; one that was Uploading goes on with its packed model; one that was Stopping is ended. There are at most
+// kLaunchesMax launches, so that a job that takes the server down with it cannot do so for ever. Training is
+// deterministic: the model is that of a job that was never interrupted. Confined to its thread; JobControl is
+// thread-safe.
 #pragma once
 
 #include <chrono>
@@ -21,8 +22,10 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/span.h"
+#include "jobs/capsule.h"
 #include "jobs/channels.h"
 #include "jobs/checkpoint_sync.h"
+#include "jobs/content_digests.h"
 #include "jobs/job_queue.h"
 #include "jobs/job_spec.h"
 #include "jobs/launcher.h"
@@ -30,6 +33,7 @@
 #include "jobs/pipe_feed.h"
 #include "jobs/work_folder.h"
 #include "meta/job_traces.h"
+#include "meta/lineage.h"
 #include "meta/logs.h"
 #include "meta/metrics.h"
 #include "meta/training_jobs.h"
@@ -46,6 +50,8 @@ struct JobTools {
     meta::TrainingJobs* jobs = nullptr;
     meta::Logs* logs = nullptr;
     meta::TrainingMetrics* metrics = nullptr;
+    meta::Lineage* lineage = nullptr;
+    ContentDigests* digests = nullptr;
     store::ObjectStore* store = nullptr;
     Launcher* launcher = nullptr;
     const Clock* clock = nullptr;
@@ -73,6 +79,9 @@ class JobRun {
     void PlanPipes(const ChannelSpec& channel, const ChannelPlan& plan);
     Result<void> Train();
     Result<void> Upload();
+    Result<void> StoreModel();
+    Result<void> StoreCapsule();
+    Result<void> NoteInputs(std::vector<CapsuleChannel> channels, const std::string& noted_before);
     Result<LogCapture> OpenCapture();
     LaunchRequest MakeLaunchRequest() const;
     Result<ExitReport> RunOnce(LogCapture& capture);
@@ -97,6 +106,7 @@ class JobRun {
     JobControl& control_;
     JobSpec spec_;
     WorkFolder folder_;
+    std::optional<InputDigests> input_digests_;  ///< from the end of the download on
     std::vector<PipeFeed::Source> pipes_;        ///< of the channels in Pipe mode, for all instances
     std::optional<CheckpointSync> checkpoints_;  ///< once the specification is read
     std::chrono::steady_clock::time_point deadline_;

@@ -92,6 +92,8 @@ class JobService {
     meta::TrainingJobs jobs_;
     meta::Logs logs_;
     meta::TrainingMetrics metrics_;
+    meta::Lineage lineage_;
+    ContentDigests digests_;
     meta::JobTraces traces_;
     JobTools tools_;
 

@@ -65,6 +65,8 @@ class Launcher {
     virtual Result<std::unique_ptr<TrainingRun>> Launch(const LaunchRequest& request) = 0;
     /// Ends every process that carries the token and removes what such a run leaves behind. Returns when they are gone.
     virtual void KillLeftovers(const std::string& token) = 0;
+    /// The program that trains, as a file; "" when there is none.
+    virtual std::string TrainerPath() const { return ""; }
 };
 
 }  // namespace espalier::jobs

@@ -35,6 +35,7 @@ class LocalLauncher final : public Launcher {
 
     Result<std::unique_ptr<TrainingRun>> Launch(const LaunchRequest& request) override;
     void KillLeftovers(const std::string& token) override;
+    std::string TrainerPath() const override { return options_.trainer_path; }
 
   private:
     std::string ScratchFolder(const std::string& token) const;

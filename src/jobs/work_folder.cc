@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
@@ -155,6 +156,26 @@ Result<void> WorkFolder::WriteSharing(const std::string& bins_folder,
                                       const std::map<std::string, std::string>& identities) const {
     return WriteJson(InstanceRoot(1) + "/input/config/espalier.json",
                      {{"binned_cache_folder", bins_folder}, {"data_identity", identities}});
+}
+
+Result<void> WorkFolder::WriteCapsule(const std::string& document) const {
+    const std::string incoming = CapsulePath() + ".incoming";
+    std::ofstream out(incoming, std::ios::binary | std::ios::trunc);
+    out << document;
+    out.close();
+    if (!out) return Error(ErrorCode::kIo, "cannot write " + incoming);
+    std::error_code error;
+    filesystem::rename(incoming, CapsulePath(), error);
+    if (error) return FileError("rename " + incoming, error);
+    return {};
+}
+
+Result<std::string> WorkFolder::ReadCapsule() const {
+    std::ifstream in(CapsulePath(), std::ios::binary);
+    if (!in.is_open()) return std::string();
+    std::string document(std::istreambuf_iterator<char>(in), {});
+    if (in.bad()) return Error(ErrorCode::kIo, "cannot read " + CapsulePath());
+    return document;
 }
 
 Result<void> WorkFolder::WriteConfiguration(const JobSpec& spec) const {

@@ -8,7 +8,7 @@
 //     algo-<n>/model/  algo-<n>/output/    written by espalier-train
 //     algo-1/checkpoints/                  written by espalier-train; kept when the job starts again
 //     algo-<n>.log                         standard output and error of the instance
-//     mpirun.log  model.tar.gz
+//     mpirun.log  model.tar.gz  capsule.json
 // It is made when the job starts to download and removed when the job has ended. Instances are numbered from 1, as in
 // SageMaker's host names. Thread-compatible.
 // Source: AWS developer guide, "How Amazon SageMaker provides training information"; contracts/xgboost.md 2.1, 3.6.
@@ -41,6 +41,7 @@ class WorkFolder {
     std::string OutputDataFolder() const { return InstanceRoot(1) + "/output/data"; }
     std::string CheckpointFolder() const { return InstanceRoot(1) + "/checkpoints"; }
     std::string ModelArchivePath() const { return path_ + "/model.tar.gz"; }
+    std::string CapsulePath() const { return path_ + "/capsule.json"; }
 
     /// Removes what an earlier attempt left, but for its checkpoints, and makes the empty folders of each instance.
     Result<void> MakeEmpty(const JobSpec& spec) const;
@@ -53,6 +54,10 @@ class WorkFolder {
     /// espalier.json of the first instance: where bins are shared, and a name for each channel's data.
     Result<void> WriteSharing(const std::string& bins_folder,
                               const std::map<std::string, std::string>& identities) const;
+    /// The capsule's document; what is on disk is whole.
+    Result<void> WriteCapsule(const std::string& document) const;
+    /// "" when there is none.
+    Result<std::string> ReadCapsule() const;
     /// The text of output/failure of an instance as FitFailureReason leaves it; "" when there is none.
     std::string ReadFailure(int number) const;
     /// Removes everything. Failures are logged: the folder is swept at the next start.

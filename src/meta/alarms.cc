@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include "meta/key_prefix.h"
 #include "meta/read_rows.h"
 
 namespace espalier::meta {
@@ -120,13 +121,15 @@ Result<std::optional<AlarmRecord>> Alarms::Find(const Scope& scope, const std::s
 }
 
 Result<std::vector<AlarmRecord>> Alarms::List(const AlarmListQuery& query) {
-    std::string conditions =
-        "account = :account AND region = :region AND name > :after AND substr(name, 1, length(:prefix)) = :again";
+    std::string conditions = "account = :account AND region = :region AND name > :after AND name >= :prefix";
     Texts texts = {{"account", query.scope.account},
                    {"region", query.scope.region},
                    {"after", query.after},
-                   {"prefix", query.name_prefix},
-                   {"again", query.name_prefix}};
+                   {"prefix", query.name_prefix}};
+    if (std::string end = EndOfPrefix(query.name_prefix); !end.empty()) {
+        conditions += " AND name < :prefix_end";
+        texts.emplace_back("prefix_end", std::move(end));
+    }
     if (!query.state.empty()) {
         conditions += " AND state = :state";
         texts.emplace_back("state", query.state);

@@ -16,34 +16,17 @@ constexpr std::array<std::pair<JobStatus, std::string_view>, 5> kStatusWords = {
     {JobStatus::kStopped, "Stopped"},
 }};
 
-void AddText(Conditions& conditions, std::string_view condition, std::string name, std::string value) {
-    conditions.text += fmt::format(" AND {}", condition);
-    conditions.texts.emplace_back(std::move(name), std::move(value));
-}
-
-void AddTime(Conditions& conditions, std::string_view condition, std::string name,
-             const std::optional<UnixMillis>& value) {
-    if (!value) return;
-    conditions.text += fmt::format(" AND {}", condition);
-    conditions.integers.emplace_back(std::move(name), *value);
-}
-
-Result<void> AddCursor(Conditions& conditions, const JobQuery& query) {
-    conditions.text +=
-        fmt::format(" AND ({}, id) {} (:cursor_key, :cursor_id)", ColumnOf(query.sort), query.descending ? "<" : ">");
-    const std::string& key = query.after->key;
-    if (query.sort == JobSort::kCreationTime) {
-        long long time = 0;
-        const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), time);
-        if (error != std::errc() || end != key.data() + key.size()) {
-            return Error(ErrorCode::kInvalidArgument, "the cursor is none of this list");
-        }
-        conditions.integers.emplace_back("cursor_key", time);
-    } else {
-        conditions.texts.emplace_back("cursor_key", key);
+RowSort RowSortOf(JobSort sort) {
+    switch (sort) {
+        case JobSort::kCreationTime:
+            return RowSort::kCreationTime;
+        case JobSort::kName:
+            return RowSort::kName;
+        case JobSort::kStatus:
+            return RowSort::kStatus;
     }
-    conditions.integers.emplace_back("cursor_id", query.after->id);
-    return {};
+    CHECK(false, "job sort {}", static_cast<int>(sort));
+    return RowSort::kName;
 }
 
 }  // namespace
@@ -63,19 +46,6 @@ std::optional<JobStatus> JobStatusOf(std::string_view word) {
     return std::nullopt;
 }
 
-std::string_view ColumnOf(JobSort sort) {
-    switch (sort) {
-        case JobSort::kCreationTime:
-            return "created_at";
-        case JobSort::kName:
-            return "name";
-        case JobSort::kStatus:
-            return "status";
-    }
-    CHECK(false, "job sort {}", static_cast<int>(sort));
-    return "";
-}
-
 JobCursor MakeCursor(JobSort sort, UnixMillis created_at, const std::string& name, JobStatus status, std::int64_t id) {
     switch (sort) {
         case JobSort::kCreationTime:
@@ -89,19 +59,28 @@ JobCursor MakeCursor(JobSort sort, UnixMillis created_at, const std::string& nam
     return {};
 }
 
-Result<Conditions> ConditionsOf(const JobQuery& query) {
-    Conditions conditions = {.text = "account = :account AND region = :region",
-                             .texts = {{"account", query.scope.account}, {"region", query.scope.region}}};
-    if (!query.name_contains.empty()) {
-        AddText(conditions, "instr(lower(name), lower(:contains)) > 0", "contains", query.name_contains);
-    }
-    if (query.status) AddText(conditions, "status = :status", "status", std::string(ToString(*query.status)));
-    AddTime(conditions, "created_at > :created_after", "created_after", query.created_after);
-    AddTime(conditions, "created_at < :created_before", "created_before", query.created_before);
-    AddTime(conditions, "modified_at > :modified_after", "modified_after", query.modified_after);
-    AddTime(conditions, "modified_at < :modified_before", "modified_before", query.modified_before);
-    if (query.after) TRY(AddCursor(conditions, query));
-    return conditions;
+RowListQuery RowListQueryOf(const JobQuery& query) {
+    RowListQuery rows = {.scope = query.scope,
+                         .name_contains = query.name_contains,
+                         .status = query.status ? std::string(ToString(*query.status)) : "",
+                         .created_after = query.created_after,
+                         .created_before = query.created_before,
+                         .modified_after = query.modified_after,
+                         .modified_before = query.modified_before,
+                         .sort = RowSortOf(query.sort),
+                         .descending = query.descending,
+                         .limit = query.limit};
+    if (query.after) rows.after = RowPlace{.key = query.after->key, .tie = std::to_string(query.after->id)};
+    return rows;
+}
+
+Result<JobCursor> JobCursorOf(const RowPlace& place) {
+    JobCursor cursor = {.key = place.key};
+    const char* end = place.tie.data() + place.tie.size();
+    const auto [stop, error] = std::from_chars(place.tie.data(), end, cursor.id);
+    if (error != std::errc() || stop != end)
+        return Error(ErrorCode::kInvalidArgument, "the cursor is none of this list");
+    return cursor;
 }
 
 std::int64_t NextJobId(soci::session& sql, std::string_view table) {

@@ -1,16 +1,13 @@
 // What all kinds of jobs have in common as rows: a status, and lists with filters, an order and pages.
 //
-// Nouns: JobStatus (what callers branch on), JobQuery, JobCursor, JobPage. A table of jobs has the columns account,
-// region, name, id, status, created_at and modified_at, and an index of (account, region, <column>, id) for each order,
-// so a page costs what it shows: it begins behind the cursor's row, not at the first one. Internal to meta/ but for the
-// values; pure functions and one that reads.
+// Nouns: JobStatus (what callers branch on), JobQuery, JobCursor, JobPage. A table of jobs is a meta/row_list.h one
+// with ids. Internal to meta/ but for the values; pure functions and one that reads.
 #pragma once
 
 #include <fmt/format.h>
 #include <soci/soci.h>
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,13 +17,13 @@
 #include "base/result.h"
 #include "meta/database.h"
 #include "meta/job_query.h"
-#include "meta/read_rows.h"
+#include "meta/row_list.h"
 
 namespace espalier::meta {
 
-/// kInvalidArgument for a cursor that is none of ours.
-Result<Conditions> ConditionsOf(const JobQuery& query);
-std::string_view ColumnOf(JobSort sort);
+RowListQuery RowListQueryOf(const JobQuery& query);
+/// kInvalidArgument for a place whose tie is no id.
+Result<JobCursor> JobCursorOf(const RowPlace& place);
 
 /// The id for the next job of `table`, inside the transaction that inserts it. Ids of deleted jobs do not come again.
 std::int64_t NextJobId(soci::session& sql, std::string_view table);
@@ -37,18 +34,20 @@ void DeleteJob(soci::session& sql, std::string_view table, std::int64_t id);
 template <typename Job, typename FromRow>
 Result<JobPage<Job>> ListJobs(Database& database, std::string_view table, std::string_view columns,
                               const JobQuery& query, FromRow&& from_row) {
-    Conditions conditions = TRY(ConditionsOf(query));
-    const std::string_view direction = query.descending ? "DESC" : "ASC";
-    // One row more than asked for tells whether there is a next page.
-    const std::string statement =
-        fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} {}, id {} LIMIT {}", columns, table, conditions.text,
-                    ColumnOf(query.sort), direction, direction, query.limit + 1);
+    const ListedTable listed = {.name = table, .tie = "id", .has_status_orders = true, .has_modification_index = true};
+    const RowListQuery rows = RowListQueryOf(query);
     JobPage<Job> page;
-    TRY(ReadRows(database, statement, conditions, [&](const soci::row& row) { page.jobs.push_back(from_row(row)); }));
-    if (page.jobs.size() > query.limit) {
-        page.jobs.resize(query.limit);
-        page.next = CursorOf(query.sort, page.jobs.back());
-    }
+    TRY(database.Read([&](soci::session& sql) -> Result<void> {
+        PagePlan plan = TRY(PlanPage(sql, listed, rows));
+        FetchRows(sql, fmt::format("SELECT {} {}", columns, plan.rows), plan.values,
+                  [&](const soci::row& row) { page.jobs.push_back(from_row(row)); });
+        const auto place_of = [&](const Job& job) {
+            const JobCursor cursor = CursorOf(query.sort, job);
+            return RowPlace{.key = cursor.key, .tie = std::to_string(cursor.id)};
+        };
+        if (const auto place = EndPage(page.jobs, query.limit, plan, place_of)) page.next = TRY(JobCursorOf(*place));
+        return {};
+    }));
     return page;
 }
 

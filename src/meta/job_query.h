@@ -48,7 +48,7 @@ struct JobQuery {
 template <typename Job>
 struct JobPage {
     std::vector<Job> jobs;
-    std::optional<JobCursor> next = {};  ///< set when there are more rows
+    std::optional<JobCursor> next = {};  ///< set when there may be more rows; a page may end before it is full
 };
 
 /// The cursor of the row with these values.

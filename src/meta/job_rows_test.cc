@@ -48,14 +48,6 @@ class JobRowsTest : public testing::Test {
             query.after = page->next;
         }
     }
-    /// What SQLite says it would do, in one line.
-    std::string PlanOf(const std::string& statement, Conditions values) {
-        std::string plan;
-        EXPECT_TRUE(ReadRows(*database_, "EXPLAIN QUERY PLAN " + statement, values,
-                             [&](const soci::row& row) { plan += row.get<std::string>(3) + "; "; }));
-        return plan;
-    }
-
     std::string folder_;
     std::unique_ptr<Database> database_;
     std::unique_ptr<JobRows> jobs_;
@@ -118,25 +110,6 @@ TEST_F(JobRowsTest, ListsOfThousandsComeInOrderPageByPage) {
     EXPECT_EQ(Walk({.scope = kScope, .sort = JobSort::kStatus, .limit = 100}).size(), names.size());
     EXPECT_EQ(Walk({.scope = kScope, .status = JobStatus::kFailed, .limit = 7}).size(), 240U);
     EXPECT_EQ(Walk({.scope = kScope, .name_contains = "JOB-000"}).size(), 10U);
-}
-
-TEST_F(JobRowsTest, APageBeginsBehindItsCursorAndIsNotSorted) {
-    for (const char* table : {"training_jobs", "transform_jobs", "tuning_jobs"}) {
-        for (const JobSort sort : {JobSort::kCreationTime, JobSort::kName, JobSort::kStatus}) {
-            for (const bool filtered : {false, true}) {
-                if (filtered && sort == JobSort::kName) continue;  // Names are few for each status or many: either way.
-                JobQuery query = {.scope = kScope, .sort = sort};
-                if (filtered) query.status = JobStatus::kCompleted;
-                query.after = {.key = sort == JobSort::kCreationTime ? "5" : "x", .id = 5};
-                const Conditions conditions = *ConditionsOf(query);
-                const std::string plan = PlanOf(fmt::format("SELECT id FROM {} WHERE {} ORDER BY {}, id LIMIT 101",
-                                                            table, conditions.text, ColumnOf(sort)),
-                                                conditions);
-                EXPECT_NE(plan.find("SEARCH"), std::string::npos) << table << " " << plan;
-                EXPECT_EQ(plan.find("TEMP B-TREE FOR ORDER"), std::string::npos) << table << " " << plan;
-            }
-        }
-    }
 }
 
 TEST_F(JobRowsTest, TrialsAreListedByTheirObjective) {

@@ -28,6 +28,11 @@ struct LogPlace {
     std::int64_t position = 0;
 };
 
+struct FoundLogEvents {
+    std::vector<FoundLogEvent> events;
+    std::optional<LogPlace> next = {};  ///< set when there may be more events
+};
+
 struct LogSearchQuery {
     Scope scope;
     std::string group;
@@ -39,19 +44,21 @@ struct LogSearchQuery {
     std::uint32_t limit = 10'000;
 };
 
+inline constexpr std::size_t kMergedStreamsMax = 100;
+
 class LogSearch {
   public:
     /// `database` is borrowed.
     explicit LogSearch(Database& database) : database_(database) {}
 
-    /// Oldest first.
-    Result<std::vector<FoundLogEvent>> Find(const LogSearchQuery& query);
+    /// Oldest first. Up to kMergedStreamsMax streams are merged, of more the whole group is followed; both read some
+    /// `limit` events, so that an answer may hold fewer than there are, even none.
+    Result<FoundLogEvents> Find(const LogSearchQuery& query);
 
-    /// Notes a group that has no stream yet. kAlreadyExists when there is one of that name.
+    /// kAlreadyExists when there is one of that name. Streams make their group too.
     Result<void> CreateGroup(const Scope& scope, const std::string& group, UnixMillis now);
-    /// True for a group that was created or has a stream.
     Result<bool> HasGroup(const Scope& scope, const std::string& group);
-    /// Names of both kinds that start with `prefix`, sorted, those behind `after`.
+    /// Names that start with `prefix`, sorted, those behind `after`.
     Result<std::vector<std::string>> Groups(const Scope& scope, const std::string& prefix, const std::string& after,
                                             std::uint32_t limit);
 

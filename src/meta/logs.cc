@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "meta/key_prefix.h"
 #include "meta/read_rows.h"
 
 namespace espalier::meta {
@@ -35,11 +36,17 @@ Result<LogStream> ReadStream(soci::session& sql, const Scope& scope, const std::
     return Error(ErrorCode::kNotFound, fmt::format("there is no log stream {} in {}", name, group));
 }
 
-/// The smallest string greater than every string that starts with `prefix`; "" when there is none.
-std::string PrefixEnd(std::string prefix) {
-    while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-    if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-    return prefix;
+/// The id of the group, which is made when it is new.
+long long FindOrMakeGroup(soci::session& sql, const Scope& scope, const std::string& group, UnixMillis now) {
+    long long id = 0;
+    sql << "INSERT OR IGNORE INTO log_groups (account, region, name, created_at) VALUES (:account, :region, :name, "
+           ":now)",
+        soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "name"),
+        soci::use(now, "now");
+    sql << "SELECT id FROM log_groups WHERE account = :account AND region = :region AND name = :name",
+        soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "name"),
+        soci::into(id);
+    return id;
 }
 
 }  // namespace
@@ -52,12 +59,12 @@ Result<std::int64_t> Logs::OpenStream(const Scope& scope, const std::string& gro
             id = known->id;
             return {};
         }
+        const long long group_id = FindOrMakeGroup(sql, scope, group, now);
         sql << "INSERT INTO log_streams (id, account, region, log_group, name, created_at, first_event_at, "
-               "last_event_at, "
-               "last_ingested_at) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM log_streams), :account, :region, "
-               ":log_group, :name, :now, 0, 0, 0)",
+               "last_event_at, last_ingested_at, group_id) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM log_streams), "
+               ":account, :region, :log_group, :name, :now, 0, 0, 0, :group_id)",
             soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "log_group"),
-            soci::use(name, "name"), soci::use(now, "now");
+            soci::use(name, "name"), soci::use(now, "now"), soci::use(group_id, "group_id");
         const LogStream made = TRY(ReadStream(sql, scope, group, name));
         id = made.id;
         return {};
@@ -69,15 +76,18 @@ Result<void> Logs::Append(std::int64_t stream_id, std::span<const LogEvent> even
     if (events.empty()) return {};
     return database_.Write([&](soci::session& sql) -> Result<void> {
         long long position = 0;
+        long long group_id = 0;
         sql << "SELECT coalesce(max(position) + 1, 0) FROM log_events WHERE stream_id = :id", soci::into(position),
             soci::use(stream_id, "id");
+        sql << "SELECT group_id FROM log_streams WHERE id = :id", soci::into(group_id), soci::use(stream_id, "id");
         const bool first = position == 0;
         LogEvent event;
         soci::statement insert =
-            (sql.prepare << "INSERT INTO log_events (stream_id, position, time, ingested_at, message) "
-                            "VALUES (:id, :position, :time, :ingested, :message)",
+            (sql.prepare << "INSERT INTO log_events (stream_id, position, time, ingested_at, message, group_id) "
+                            "VALUES (:id, :position, :time, :ingested, :message, :group_id)",
              soci::use(stream_id, "id"), soci::use(position, "position"), soci::use(event.time, "time"),
-             soci::use(event.ingested_at, "ingested"), soci::use(event.message, "message"));
+             soci::use(event.ingested_at, "ingested"), soci::use(event.message, "message"),
+             soci::use(group_id, "group_id"));
         for (const LogEvent& next : events) {
             event = next;
             insert.execute(true);
@@ -109,51 +119,25 @@ Result<std::vector<LogStream>> Logs::Streams(const LogStreamQuery& query) {
     if (!query.name_prefix.empty()) {
         conditions += " AND name >= :prefix";
         texts.emplace_back("prefix", query.name_prefix);
-        if (std::string end = PrefixEnd(query.name_prefix); !end.empty()) {
+        if (std::string end = EndOfPrefix(query.name_prefix); !end.empty()) {
             conditions += " AND name < :prefix_end";
             texts.emplace_back("prefix_end", std::move(end));
         }
     }
-    if (query.after_name) {
-        conditions += query.descending ? " AND name < :after" : " AND name > :after";
-        texts.emplace_back("after", *query.after_name);
-    }
-    const std::string text =
-        fmt::format("SELECT {} FROM log_streams WHERE {} ORDER BY {} {} LIMIT {}", kStreamColumns, conditions,
-                    query.by_last_event ? "last_event_at" : "name", query.descending ? "DESC" : "ASC", query.limit);
+    const char sign = query.descending ? '<' : '>';
+    if (query.after && query.by_last_event)
+        conditions += fmt::format(" AND (last_event_at, name) {} ({}, :after)", sign, query.after->last_event_at);
+    if (query.after && !query.by_last_event) conditions += fmt::format(" AND name {} :after", sign);
+    if (query.after) texts.emplace_back("after", query.after->name);
+    const std::string_view direction = query.descending ? "DESC" : "ASC";
+    const std::string order = query.by_last_event ? fmt::format("last_event_at {}, name {}", direction, direction)
+                                                  : fmt::format("name {}", direction);
+    const std::string text = fmt::format("SELECT {} FROM log_streams WHERE {} ORDER BY {} LIMIT {}", kStreamColumns,
+                                         conditions, order, query.limit);
     std::vector<LogStream> streams;
     Conditions values = {.text = "", .texts = std::move(texts)};
     TRY(ReadRows(database_, text, values, [&](const soci::row& row) { streams.push_back(StreamFromRow(row)); }));
     return streams;
-}
-
-Result<bool> Logs::HasGroup(const Scope& scope, const std::string& group) {
-    int found = 0;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        sql << "SELECT EXISTS (SELECT 1 FROM log_streams WHERE account = :account AND region = :region AND "
-               "log_group = :log_group)",
-            soci::into(found), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
-            soci::use(group, "log_group");
-        return {};
-    }));
-    return found != 0;
-}
-
-Result<std::vector<std::string>> Logs::Groups(const Scope& scope, const std::string& prefix, const std::string& after,
-                                              std::uint32_t limit) {
-    std::vector<std::string> groups;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        const soci::rowset<std::string> rows =
-            (sql.prepare << fmt::format("SELECT DISTINCT log_group FROM log_streams WHERE account = :account AND "
-                                        "region = :region AND substr(log_group, 1, length(:prefix)) = :prefix_again "
-                                        "AND log_group > :after ORDER BY log_group LIMIT {}",
-                                        limit),
-             soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(prefix, "prefix"),
-             soci::use(prefix, "prefix_again"), soci::use(after, "after"));
-        groups.assign(rows.begin(), rows.end());
-        return {};
-    }));
-    return groups;
 }
 
 Result<std::vector<LogEvent>> Logs::Events(const LogEventQuery& query) {

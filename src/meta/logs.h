@@ -34,6 +34,12 @@ struct LogStream {
     UnixMillis last_ingested_at = 0;
 };
 
+/// Where a page of streams ended.
+struct LogStreamPlace {
+    UnixMillis last_event_at = 0;  ///< read when streams are listed by it
+    std::string name;
+};
+
 struct LogStreamQuery {
     Scope scope;
     std::string group;
@@ -41,7 +47,7 @@ struct LogStreamQuery {
     bool by_last_event = false;  ///< else by name
     bool descending = false;
     std::uint32_t limit = 50;
-    std::optional<std::string> after_name = {};  ///< by name only: streams after (before, when descending) this one
+    std::optional<LogStreamPlace> after = {};
 };
 
 struct LogEventQuery {
@@ -69,11 +75,6 @@ class Logs {
     Result<LogStream> FindStream(const Scope& scope, const std::string& group, const std::string& name);
     /// At most limit streams.
     Result<std::vector<LogStream>> Streams(const LogStreamQuery& query);
-    /// Whether the group has any stream.
-    Result<bool> HasGroup(const Scope& scope, const std::string& group);
-    /// Names of the groups that start with `prefix`, sorted, at most `limit`, those after `after`.
-    Result<std::vector<std::string>> Groups(const Scope& scope, const std::string& prefix, const std::string& after,
-                                            std::uint32_t limit);
     Result<std::vector<LogEvent>> Events(const LogEventQuery& query);
     /// One past the position of the last event.
     Result<std::int64_t> EndPosition(std::int64_t stream_id);

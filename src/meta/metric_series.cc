@@ -101,7 +101,7 @@ Result<std::vector<MetricSlot>> MetricSeries::Read(const MetricId& id, const std
     return slots;
 }
 
-Result<std::vector<MetricId>> MetricSeries::List(const MetricListQuery& query) {
+Result<std::vector<MetricSeries::Listed>> MetricSeries::List(const MetricListQuery& query) {
     std::string conditions = "account = :account AND region = :region";
     std::vector<std::pair<std::string, std::string>> texts = {{"account", query.scope.account},
                                                               {"region", query.scope.region}};
@@ -117,18 +117,19 @@ Result<std::vector<MetricId>> MetricSeries::List(const MetricListQuery& query) {
         texts.emplace_back("after_name", query.after->name);
         texts.emplace_back("after_dimensions", query.after->dimensions);
     }
-    if (query.active_since) conditions += fmt::format(" AND last_at >= {}", *query.active_since);
     const std::string text = fmt::format(
-        "SELECT name_space, name, dimensions FROM metric_series WHERE {} ORDER BY name_space, name, dimensions LIMIT "
+        "SELECT name_space, name, dimensions, last_at FROM metric_series WHERE {} ORDER BY name_space, name, "
+        "dimensions LIMIT "
         "{}",
         conditions, query.limit);
-    std::vector<MetricId> found;
+    std::vector<Listed> found;
     Conditions values = {.text = "", .texts = std::move(texts)};
     TRY(ReadRows(database_, text, values, [&](const soci::row& row) {
-        found.push_back({.scope = query.scope,
-                         .name_space = row.get<std::string>(0),
-                         .name = row.get<std::string>(1),
-                         .dimensions = row.get<std::string>(2)});
+        found.push_back({.id = {.scope = query.scope,
+                                .name_space = row.get<std::string>(0),
+                                .name = row.get<std::string>(1),
+                                .dimensions = row.get<std::string>(2)},
+                         .last_at = row.get<long long>(3)});
     }));
     return found;
 }

@@ -41,10 +41,9 @@ struct MetricSample {
 /// Which series, in the order of (namespace, name, dimensions).
 struct MetricListQuery {
     Scope scope;
-    std::string name_space = {};                  ///< "" = any
-    std::string name = {};                        ///< "" = any
-    std::optional<UnixMillis> active_since = {};  ///< with a value at or after this time
-    std::optional<MetricId> after = {};           ///< behind this one; its scope is not looked at
+    std::string name_space = {};         ///< "" = any
+    std::string name = {};               ///< "" = any
+    std::optional<MetricId> after = {};  ///< behind this one; its scope is not looked at
     std::size_t limit = 500;
 };
 
@@ -57,7 +56,11 @@ class MetricSeries {
     Result<void> Add(std::span<const MetricSample> samples);
     /// Slots that begin in [from, to), oldest first; only those of `unit` unless it is "".
     Result<std::vector<MetricSlot>> Read(const MetricId& id, const std::string& unit, UnixMillis from, UnixMillis to);
-    Result<std::vector<MetricId>> List(const MetricListQuery& query);
+    struct Listed {
+        MetricId id;
+        UnixMillis last_at = 0;  ///< of its newest value
+    };
+    Result<std::vector<Listed>> List(const MetricListQuery& query);
     /// Drops slots that began before `time`, and series that have none left.
     Result<void> DropBefore(UnixMillis time);
 

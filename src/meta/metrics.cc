@@ -17,10 +17,15 @@ Result<void> TrainingMetrics::Append(std::int64_t job_id, std::span<const Metric
                             "VALUES (:id, :position, :name, :value, :time)",
              soci::use(job_id, "id"), soci::use(position, "position"), soci::use(point.name, "name"),
              soci::use(point.value, "value"), soci::use(point.time, "time"));
+        soci::statement note =
+            (sql.prepare << "INSERT INTO training_metric_names (job_id, name, last_at) VALUES (:id, :name, :time) ON "
+                            "CONFLICT (job_id, name) DO UPDATE SET last_at = max(last_at, excluded.last_at)",
+             soci::use(job_id, "id"), soci::use(point.name, "name"), soci::use(point.time, "time"));
         for (const MetricPoint& next : points) {
             point = next;
             ++position;
             insert.execute(true);
+            note.execute(true);
         }
         return {};
     });
@@ -29,6 +34,7 @@ Result<void> TrainingMetrics::Append(std::int64_t job_id, std::span<const Metric
 Result<void> TrainingMetrics::Clear(std::int64_t job_id) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
         sql << "DELETE FROM training_job_metrics WHERE job_id = :id", soci::use(job_id, "id");
+        sql << "DELETE FROM training_metric_names WHERE job_id = :id", soci::use(job_id, "id");
         return {};
     });
 }
@@ -75,21 +81,18 @@ Result<std::vector<MetricPoint>> TrainingMetrics::Points(const Scope& scope, con
 
 Result<std::vector<TrainingMetrics::Name>> TrainingMetrics::Names(const NameQuery& query) {
     std::vector<Name> names;
-    const std::string active = query.active_since ? fmt::format(" AND m.time >= {}", *query.active_since) : "";
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
         const soci::rowset<soci::row> rows =
             (sql.prepare << fmt::format(
-                 "SELECT DISTINCT j.name, m.name FROM training_jobs j "
-                 "JOIN training_job_metrics m ON m.job_id = j.id "
-                 "WHERE j.account = :account AND j.region = :region AND j.name >= :job "
-                 "AND (j.name, m.name) > (:job_again, :after) "
-                 "AND (:metric = '' OR m.name = :metric_again){} ORDER BY j.name, m.name LIMIT {}",
-                 active, query.limit),
+                 "SELECT j.name, m.name, m.last_at FROM training_jobs j CROSS JOIN training_metric_names m ON m.job_id "
+                 "= j.id WHERE j.account = :account AND j.region = :region AND j.name >= :job "
+                 "AND (j.name, m.name) > (:job_again, :after) ORDER BY j.name, m.name LIMIT {}",
+                 query.limit),
              soci::use(query.scope.account, "account"), soci::use(query.scope.region, "region"),
              soci::use(query.after.job, "job"), soci::use(query.after.job, "job_again"),
-             soci::use(query.after.metric, "after"), soci::use(query.metric, "metric"),
-             soci::use(query.metric, "metric_again"));
-        for (const soci::row& row : rows) names.push_back({row.get<std::string>(0), row.get<std::string>(1)});
+             soci::use(query.after.metric, "after"));
+        for (const soci::row& row : rows)
+            names.push_back({row.get<std::string>(0), row.get<std::string>(1), row.get<long long>(2)});
         return {};
     }));
     return names;

@@ -39,12 +39,11 @@ class TrainingMetrics {
     struct Name {
         std::string job;
         std::string metric;
+        UnixMillis last_at = 0;  ///< of its newest point
     };
     struct NameQuery {
         Scope scope;
-        std::string metric = {};                      ///< "" = any
-        std::optional<UnixMillis> active_since = {};  ///< with a point at or after this time
-        Name after = {};                              ///< those behind this one
+        Name after = {};  ///< those behind this one
         std::size_t limit = 500;
     };
     /// In the order of jobs' names, then of the metrics'.

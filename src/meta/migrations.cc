@@ -447,6 +447,171 @@ CREATE TABLE async_requests (
 CREATE INDEX async_requests_by_endpoint ON async_requests (account, region, endpoint);
 )sql";
 
+// Lists of thousands (meta/row_list.h): each order behind each status, and the names of everything that is listed by
+// a part of its name, as trigrams. Names of one or two characters hold no trigram. Every group of log streams has a
+// row, and events know their group, so that a group's events are in order of time. The names of a job's metrics are
+// kept beside its points.
+constexpr std::string_view kLongLists = R"sql(
+CREATE VIRTUAL TABLE listed_names USING fts5 (name, place UNINDEXED, tokenize = 'trigram');
+INSERT INTO listed_names SELECT name, 'training_jobs/' || account || '/' || region FROM training_jobs WHERE length(name) >= 3;
+CREATE TRIGGER training_jobs_name_in AFTER INSERT ON training_jobs WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'training_jobs/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER training_jobs_name_out AFTER DELETE ON training_jobs WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'training_jobs/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'transform_jobs/' || account || '/' || region FROM transform_jobs WHERE length(name) >= 3;
+CREATE TRIGGER transform_jobs_name_in AFTER INSERT ON transform_jobs WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'transform_jobs/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER transform_jobs_name_out AFTER DELETE ON transform_jobs WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'transform_jobs/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'tuning_jobs/' || account || '/' || region FROM tuning_jobs WHERE length(name) >= 3;
+CREATE TRIGGER tuning_jobs_name_in AFTER INSERT ON tuning_jobs WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'tuning_jobs/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER tuning_jobs_name_out AFTER DELETE ON tuning_jobs WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'tuning_jobs/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'models/' || account || '/' || region FROM models WHERE length(name) >= 3;
+CREATE TRIGGER models_name_in AFTER INSERT ON models WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'models/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER models_name_out AFTER DELETE ON models WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'models/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'endpoint_configs/' || account || '/' || region FROM endpoint_configs WHERE length(name) >= 3;
+CREATE TRIGGER endpoint_configs_name_in AFTER INSERT ON endpoint_configs WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'endpoint_configs/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER endpoint_configs_name_out AFTER DELETE ON endpoint_configs WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'endpoint_configs/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'endpoints/' || account || '/' || region FROM endpoints WHERE length(name) >= 3;
+CREATE TRIGGER endpoints_name_in AFTER INSERT ON endpoints WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'endpoints/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER endpoints_name_out AFTER DELETE ON endpoints WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'endpoints/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'model_package_groups/' || account || '/' || region FROM model_package_groups WHERE length(name) >= 3;
+CREATE TRIGGER model_package_groups_name_in AFTER INSERT ON model_package_groups WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'model_package_groups/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER model_package_groups_name_out AFTER DELETE ON model_package_groups WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'model_package_groups/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'model_packages/' || account || '/' || region FROM model_packages WHERE length(name) >= 3;
+CREATE TRIGGER model_packages_name_in AFTER INSERT ON model_packages WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'model_packages/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER model_packages_name_out AFTER DELETE ON model_packages WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'model_packages/' || OLD.account || '/' || OLD.region;
+END;
+INSERT INTO listed_names SELECT name, 'model_cards/' || account || '/' || region FROM model_cards WHERE length(name) >= 3;
+CREATE TRIGGER model_cards_name_in AFTER INSERT ON model_cards WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, 'model_cards/' || NEW.account || '/' || NEW.region);
+END;
+CREATE TRIGGER model_cards_name_out AFTER DELETE ON model_cards WHEN length(OLD.name) >= 3 BEGIN
+    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
+        place = 'model_cards/' || OLD.account || '/' || OLD.region;
+END;
+CREATE INDEX training_jobs_by_status_and_name ON training_jobs (account, region, status, name, id);
+CREATE INDEX training_jobs_by_modification ON training_jobs (account, region, modified_at, id);
+CREATE INDEX transform_jobs_by_status_and_name ON transform_jobs (account, region, status, name, id);
+CREATE INDEX transform_jobs_by_modification ON transform_jobs (account, region, modified_at, id);
+CREATE INDEX tuning_jobs_by_status_and_name ON tuning_jobs (account, region, status, name, id);
+CREATE INDEX tuning_jobs_by_modification ON tuning_jobs (account, region, modified_at, id);
+ALTER TABLE log_streams ADD COLUMN group_id BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_events ADD COLUMN group_id BIGINT NOT NULL DEFAULT 0;
+INSERT OR IGNORE INTO log_groups SELECT account, region, log_group, min(created_at) FROM log_streams
+    GROUP BY account, region, log_group;
+CREATE TABLE numbered_log_groups (
+    id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (account, region, name)
+);
+INSERT INTO numbered_log_groups (account, region, name, created_at) SELECT account, region, name, created_at
+    FROM log_groups;
+DROP TABLE log_groups;
+ALTER TABLE numbered_log_groups RENAME TO log_groups;
+UPDATE log_streams SET group_id = (SELECT g.id FROM log_groups g WHERE g.account = log_streams.account AND
+    g.region = log_streams.region AND g.name = log_streams.log_group);
+UPDATE log_events SET group_id = (SELECT s.group_id FROM log_streams s WHERE s.id = log_events.stream_id);
+CREATE INDEX log_streams_by_last_event ON log_streams (account, region, log_group, last_event_at, name);
+CREATE INDEX log_events_by_time ON log_events (stream_id, time, position);
+CREATE INDEX log_events_of_groups_by_time ON log_events (group_id, time, stream_id, position);
+CREATE INDEX alarms_by_state ON alarms (account, region, state, name);
+CREATE INDEX metric_series_by_name ON metric_series (account, region, name, name_space, dimensions);
+CREATE TABLE training_metric_names (
+    job_id BIGINT NOT NULL REFERENCES training_jobs (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    last_at BIGINT NOT NULL,
+    PRIMARY KEY (job_id, name)
+) WITHOUT ROWID;
+INSERT INTO training_metric_names SELECT job_id, name, max(time) FROM training_job_metrics GROUP BY job_id, name;
+CREATE INDEX endpoints_by_modification ON endpoints (account, region, modified_at, name);
+CREATE INDEX model_cards_by_status ON model_cards (account, region, status, name);
+CREATE INDEX tuning_trials_by_status_and_name ON tuning_trials (tuning_id, status, job_name, number);
+CREATE INDEX tuning_trials_by_status_and_time ON tuning_trials (tuning_id, status, created_at, number);
+CREATE INDEX tuning_trials_by_status_and_objective ON tuning_trials (tuning_id, status, objective, number)
+    WHERE has_objective = 1;
+)sql";
+
+// meta/lineage.h. Names are unique with their case, as in ARNs that were given out.
+constexpr std::string_view kLineage = R"sql(
+CREATE TABLE lineage_entities (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    source_uri TEXT NOT NULL,
+    document TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    modified_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, kind, name)
+) WITHOUT ROWID;
+CREATE INDEX lineage_entities_by_time ON lineage_entities (account, region, kind, created_at, name);
+CREATE INDEX lineage_entities_by_type_and_time ON lineage_entities (account, region, kind, type, created_at, name);
+CREATE INDEX lineage_entities_by_type_and_name ON lineage_entities (account, region, kind, type, name);
+CREATE INDEX lineage_entities_by_source ON lineage_entities (account, region, kind, source_uri, created_at, name);
+CREATE TABLE lineage_edges (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    source_kind TEXT NOT NULL,
+    source_name TEXT NOT NULL,
+    destination_kind TEXT NOT NULL,
+    destination_name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, source_kind, source_name, destination_kind, destination_name)
+) WITHOUT ROWID;
+CREATE INDEX lineage_edges_by_destination ON lineage_edges
+    (account, region, destination_kind, destination_name, source_kind, source_name);
+CREATE INDEX lineage_edges_by_time ON lineage_edges
+    (account, region, created_at, source_kind, source_name, destination_kind, destination_name);
+)sql";
+
+// A point is known by its metric and its step. Points of before have none: theirs are unlike any round's.
+constexpr std::string_view kMetricSteps = R"sql(
+ALTER TABLE training_job_metrics ADD COLUMN step BIGINT NOT NULL DEFAULT 0;
+UPDATE training_job_metrics SET step = -position;
+CREATE UNIQUE INDEX training_job_metrics_by_step ON training_job_metrics (job_id, name, step);
+)sql";
+
 // Training jobs whose spans are exported when they end.
 constexpr std::string_view kJobTraces = R"sql(
 CREATE TABLE job_traces (
@@ -466,6 +631,9 @@ constexpr Migration kMigrations[] = {
     {"log groups", kLogGroups},
     {"model registry", kRegistry},
     {"asynchronous invocations", kAsyncRequests},
+    {"long lists", kLongLists},
+    {"lineage", kLineage},
+    {"metric steps", kMetricSteps},
     {"traces of jobs", kJobTraces},
 };
 

@@ -2,20 +2,29 @@
 
 namespace espalier::meta {
 
+void FetchRows(soci::session& sql, const std::string& statement_text, Conditions& values,
+               const std::function<void(const soci::row&)>& take) {
+    soci::row row;
+    soci::statement statement(sql);
+    BindValues(statement, values);
+    statement.exchange(soci::into(row));
+    statement.alloc();
+    statement.prepare(statement_text);
+    statement.define_and_bind();
+    statement.execute(false);
+    while (statement.fetch()) take(row);
+}
+
+void BindValues(soci::statement& statement, Conditions& values) {
+    for (auto& [name, value] : values.texts) statement.exchange(soci::use(value, name));
+    for (auto& [name, value] : values.integers) statement.exchange(soci::use(value, name));
+    for (auto& [name, value] : values.reals) statement.exchange(soci::use(value, name));
+}
+
 Result<void> ReadRows(Database& database, const std::string& statement_text, Conditions& values,
                       const std::function<void(const soci::row&)>& take) {
     return database.Read([&](soci::session& sql) -> Result<void> {
-        soci::row row;
-        soci::statement statement(sql);
-        for (auto& [name, value] : values.texts) statement.exchange(soci::use(value, name));
-        for (auto& [name, value] : values.integers) statement.exchange(soci::use(value, name));
-        for (auto& [name, value] : values.reals) statement.exchange(soci::use(value, name));
-        statement.exchange(soci::into(row));
-        statement.alloc();
-        statement.prepare(statement_text);
-        statement.define_and_bind();
-        statement.execute(false);
-        while (statement.fetch()) take(row);
+        FetchRows(sql, statement_text, values, take);
         return {};
     });
 }

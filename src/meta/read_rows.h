@@ -21,6 +21,14 @@ struct Conditions {
     std::vector<std::pair<std::string, double>> reals = {};
 };
 
+/// Binds the values by their names; they must stay where they are until the statement has run.
+void BindValues(soci::statement& statement, Conditions& values);
+
+/// Inside a read of the caller's: `take` is given the rows of `statement` one by one; `values` are bound by their
+/// names.
+void FetchRows(soci::session& sql, const std::string& statement, Conditions& values,
+               const std::function<void(const soci::row&)>& take);
+
 /// `take` is given the rows of `statement` one by one; `values` are bound by their names, its text is the caller's
 /// affair.
 Result<void> ReadRows(Database& database, const std::string& statement, Conditions& values,

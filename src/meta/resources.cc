@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
-#include <memory>
-
 #include "base/check.h"
 #include "meta/arn.h"
 #include "meta/resource_rows.h"
+#include "meta/row_list.h"
 
 namespace espalier::meta {
 namespace {
@@ -38,14 +37,26 @@ std::string_view TableOf(ResourceKind kind) {
 
 namespace {
 
-std::string_view ColumnOf(ListQuery::SortBy sort_by) {
+RowSort RowSortOf(ListQuery::SortBy sort_by) {
     switch (sort_by) {
         case ListQuery::SortBy::kName:
-            return "name";
+            return RowSort::kName;
         case ListQuery::SortBy::kCreationTime:
-            return "created_at";
+            return RowSort::kCreationTime;
         case ListQuery::SortBy::kStatus:
-            return "status";
+            return RowSort::kStatus;
+    }
+    CHECK(false);
+}
+
+RowPlace PlaceOf(const ResourceRecord& record, ListQuery::SortBy sort_by) {
+    switch (sort_by) {
+        case ListQuery::SortBy::kName:
+            return {record.name, record.name};
+        case ListQuery::SortBy::kCreationTime:
+            return {std::to_string(record.created_at), record.name};
+        case ListQuery::SortBy::kStatus:
+            return {record.status, record.name};
     }
     CHECK(false);
 }
@@ -78,65 +89,21 @@ std::vector<ResourceRecord> Fetch(soci::session& sql, const std::string& text, B
     return rows;
 }
 
-/// Values that a query's placeholders refer to, in order; they must stay where they are until it has run.
-struct Filter {
-    std::string where;
-    std::vector<std::unique_ptr<std::string>> texts;
-    std::vector<std::unique_ptr<long long>> numbers;
-    /// Placeholders in order: true = the next text, false = the next number.
-    std::vector<bool> order;
-
-    /// `condition` ends in what stands before its placeholder; `close` stands after it.
-    void Text(std::string_view condition, std::string value, std::string_view close = "") {
-        AddPlaceholder(condition, close, true);
-        texts.push_back(std::make_unique<std::string>(std::move(value)));
-    }
-    void Number(std::string_view condition, long long value) {
-        AddPlaceholder(condition, "", false);
-        numbers.push_back(std::make_unique<long long>(value));
-    }
-    void AddPlaceholder(std::string_view condition, std::string_view close, bool is_text) {
-        order.push_back(is_text);
-        // Numbered, because SQLite takes equal names for one parameter.
-        where += fmt::format("{} :v{}{}", condition, order.size(), close);
-    }
-    void Bind(soci::statement& query) {
-        auto text = texts.begin();
-        auto number = numbers.begin();
-        for (bool is_text : order) {
-            if (is_text)
-                query.exchange(soci::use(**text++));
-            else
-                query.exchange(soci::use(**number++));
-        }
-    }
-};
-
-Filter FilterOf(const ListQuery& query) {
-    Filter filter;
-    filter.Text("account =", query.scope.account);
-    filter.Text(" AND region =", query.scope.region);
-    if (!query.name_contains.empty()) filter.Text(" AND instr(name_folded, ", FoldCase(query.name_contains), ") > 0");
-    if (!query.status.empty()) filter.Text(" AND status =", query.status);
-    // Spelt as in the partial indexes, or SQLite does not use them.
-    if (query.parent && query.parent->empty()) filter.where += " AND parent = ''";
-    if (query.parent && !query.parent->empty()) filter.Text(" AND parent =", *query.parent);
-    if (query.only_versions) filter.where += " AND parent <> ''";
-    if (query.created_after) filter.Number(" AND created_at >", *query.created_after);
-    if (query.created_before) filter.Number(" AND created_at <", *query.created_before);
-    if (query.modified_after) filter.Number(" AND modified_at >", *query.modified_after);
-    if (query.modified_before) filter.Number(" AND modified_at <", *query.modified_before);
-    if (query.after) {
-        // A row value, which SQLite seeks in an index.
-        const std::string condition =
-            fmt::format(" AND ({}, name) {} (", ColumnOf(query.sort_by), query.descending ? '<' : '>');
-        if (query.sort_by == ListQuery::SortBy::kCreationTime)
-            filter.Number(condition, std::strtoll(query.after->sort_value.c_str(), nullptr, 10));
-        else
-            filter.Text(condition, query.after->sort_value);
-        filter.Text(",", query.after->name, ")");
-    }
-    return filter;
+RowListQuery RowListQueryOf(const ListQuery& query) {
+    RowListQuery rows = {.scope = query.scope,
+                         .name_contains = query.name_contains,
+                         .status = query.status,
+                         .parent = query.parent,
+                         .only_with_parent = query.only_versions,
+                         .created_after = query.created_after,
+                         .created_before = query.created_before,
+                         .modified_after = query.modified_after,
+                         .modified_before = query.modified_before,
+                         .sort = RowSortOf(query.sort_by),
+                         .descending = query.descending,
+                         .limit = query.limit};
+    if (query.after) rows.after = RowPlace{.key = query.after->sort_value, .tie = query.after->name};
+    return rows;
 }
 
 }  // namespace
@@ -156,18 +123,6 @@ std::string_view ArnKind(ResourceKind kind) {
         case ResourceKind::kModelCard:
         case ResourceKind::kModelCardVersion:
             return "model-card";
-    }
-    CHECK(false);
-}
-
-ListCursor CursorOf(const ResourceRecord& record, ListQuery::SortBy sort_by) {
-    switch (sort_by) {
-        case ListQuery::SortBy::kName:
-            return {record.name, record.name};
-        case ListQuery::SortBy::kCreationTime:
-            return {std::to_string(record.created_at), record.name};
-        case ListQuery::SortBy::kStatus:
-            return {record.status, record.name};
     }
     CHECK(false);
 }
@@ -265,18 +220,24 @@ Result<void> Resources::Delete(const Scope& scope, const std::string& name) {
     return database_.Write([&](soci::session& sql) { return DeleteResource(sql, kind_, scope, name); });
 }
 
-Result<std::vector<ResourceRecord>> Resources::List(const ListQuery& query) const {
-    Filter filter = FilterOf(query);
-    const char* direction = query.descending ? "DESC" : "ASC";
-    const std::string text =
-        fmt::format("SELECT {} FROM {} WHERE {} ORDER BY {} {}, name {} LIMIT {}", kColumns, TableOf(kind_),
-                    filter.where, ColumnOf(query.sort_by), direction, direction, query.limit);
-    std::vector<ResourceRecord> rows;
+Result<ResourcePage> Resources::List(const ListQuery& query) const {
+    const bool listed_by_status = kind_ == ResourceKind::kEndpoint || kind_ == ResourceKind::kModelCard;
+    const ListedTable table = {.name = TableOf(kind_),
+                               .tie = "name",
+                               .has_status_orders = listed_by_status,
+                               .has_modification_index = kind_ == ResourceKind::kEndpoint};
+    const RowListQuery rows = RowListQueryOf(query);
+    ResourcePage page;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        rows = Fetch(sql, text, [&](soci::statement& statement) { filter.Bind(statement); });
+        PagePlan plan = TRY(PlanPage(sql, table, rows));
+        page.rows = Fetch(sql, fmt::format("SELECT {} {}", kColumns, plan.rows),
+                          [&](soci::statement& statement) { BindValues(statement, plan.values); });
+        const auto place =
+            EndPage(page.rows, query.limit, plan, [&](const auto& row) { return PlaceOf(row, query.sort_by); });
+        if (place) page.next = ListCursor{.sort_value = place->key, .name = place->tie};
         return {};
     }));
-    return rows;
+    return page;
 }
 
 Result<std::vector<ResourceRecord>> Resources::All() const {

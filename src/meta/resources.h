@@ -67,8 +67,10 @@ struct ListQuery {
     std::optional<ListCursor> after = {};  ///< rows behind this place
 };
 
-/// Where `record` stands in a listing made by `query`.
-ListCursor CursorOf(const ResourceRecord& record, ListQuery::SortBy sort_by);
+struct ResourcePage {
+    std::vector<ResourceRecord> rows;
+    std::optional<ListCursor> next = {};  ///< set when there may be more rows; a page may end before it is full
+};
 
 class Resources {
   public:
@@ -85,7 +87,8 @@ class Resources {
     Result<void> Update(const ResourceRecord& record);
     /// With its tags. kNotFound when there is no such row.
     Result<void> Delete(const Scope& scope, const std::string& name);
-    Result<std::vector<ResourceRecord>> List(const ListQuery& query) const;
+    /// What a page costs: meta/row_list.h.
+    Result<ResourcePage> List(const ListQuery& query) const;
     /// Every row of every scope, for start-up.
     Result<std::vector<ResourceRecord>> All() const;
 

@@ -30,7 +30,7 @@ class ResourcesTest : public testing::Test {
     }
     std::string Names(const ListQuery& query) {
         std::string names;
-        std::vector<ResourceRecord> rows = Resources(*database_, ResourceKind::kEndpoint).List(query).value();
+        std::vector<ResourceRecord> rows = Resources(*database_, ResourceKind::kEndpoint).List(query).value().rows;
         for (const ResourceRecord& row : rows) names += row.name + " ";
         return names;
     }
@@ -114,10 +114,10 @@ TEST_F(ResourcesTest, PagesMeetEveryRowOnceInEachOrder) {
             query.limit = 4;
             std::string paged;
             while (true) {
-                std::vector<ResourceRecord> page = endpoints.List(query).value();
-                for (const ResourceRecord& row : page) paged += row.name + " ";
-                if (page.empty()) break;
-                query.after = CursorOf(page.back(), sort_by);
+                const ResourcePage page = endpoints.List(query).value();
+                for (const ResourceRecord& row : page.rows) paged += row.name + " ";
+                if (!page.next) break;
+                query.after = page.next;
             }
             EXPECT_EQ(paged, at_once);
         }

@@ -122,15 +122,15 @@ Result<std::vector<ScalingPolicy>> Scaling::Policies(const Scope& scope, const s
                                                      std::size_t limit) {
     std::vector<ScalingPolicy> policies;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        // Of one resource, or from any resource on.
         const soci::rowset<soci::row> rows =
             (sql.prepare << fmt::format(
                  "SELECT account, region, resource, name, id, document, created_at FROM scaling_policies WHERE account "
-                 "= :account AND region = :region AND (:resource = '' OR resource = :same) AND (resource, name) > "
+                 "= :account AND region = :region AND resource {} :resource AND (resource, name) > "
                  "(:after_resource, :after_name) ORDER BY resource, name LIMIT {}",
-                 limit),
+                 resource.empty() ? ">=" : "=", limit),
              soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(resource, "resource"),
-             soci::use(resource, "same"), soci::use(after_resource, "after_resource"),
-             soci::use(after_name, "after_name"));
+             soci::use(after_resource, "after_resource"), soci::use(after_name, "after_name"));
         for (const soci::row& row : rows)
             policies.push_back({.scope = ScopeFromRow(row),
                                 .resource = row.get<std::string>(2),

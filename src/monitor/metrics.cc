@@ -12,6 +12,7 @@ using Json = nlohmann::json;
 
 constexpr UnixMillis kMinuteMillis = 60'000;
 constexpr UnixMillis kSecondMillis = 1'000;
+constexpr std::size_t kLookedAtMax = 20'000;  // metrics, for one page of a list
 constexpr std::string_view kPlainStatistics[] = {"Average", "Sum", "Minimum", "Maximum", "SampleCount"};
 
 UnixMillis FloorTo(UnixMillis time, UnixMillis step) {
@@ -135,47 +136,51 @@ Result<Metrics::Page> Metrics::ListMetrics(const meta::Scope& scope, const List&
     Place place;
     if (list.after) place = TRY(ParseToken(*list.after));
     Page page;
-    meta::MetricListQuery query{.scope = scope,
-                                .name_space = list.name_space,
-                                .name = list.name,
-                                .active_since = list.active_since,
-                                .after = std::nullopt,
-                                .limit = list.limit};
+    std::size_t looked_at = 0;
+    meta::MetricListQuery query{
+        .scope = scope, .name_space = list.name_space, .name = list.name, .after = std::nullopt, .limit = list.limit};
     if (list.after && !place.training)
         query.after = {.scope = scope, .name_space = place.key[0], .name = place.key[1], .dimensions = place.key[2]};
     while (!place.training) {
-        std::vector<meta::MetricId> found = TRY(series_.List(query));
-        for (const meta::MetricId& id : found) {
+        const std::vector<meta::MetricSeries::Listed> found = TRY(series_.List(query));
+        for (const auto& [id, last_at] : found) {
             MetricName metric{scope, id.name_space, id.name, ParseDimensions(id.dimensions)};
-            if (HasDimensions(metric, list.dimensions)) page.metrics.push_back(std::move(metric));
-            if (page.metrics.size() < list.limit) continue;
+            const bool active = !list.active_since || last_at >= *list.active_since;
+            if (active && HasDimensions(metric, list.dimensions)) page.metrics.push_back(std::move(metric));
+            if (++looked_at < kLookedAtMax && page.metrics.size() < list.limit) continue;
             page.next = ToToken(false, {id.name_space, id.name, id.dimensions});
             return page;
         }
         if (found.size() < query.limit) break;
-        query.after = std::move(found.back());
+        query.after = found.back().id;
     }
     List rest = list;
     if (!place.training) rest.after = std::nullopt;
-    TRY(ListTraining(scope, rest, page));
+    TRY(ListTraining(scope, rest, looked_at, page));
     return page;
 }
 
-Result<void> Metrics::ListTraining(const meta::Scope& scope, const List& list, Page& page) {
+Result<void> Metrics::ListTraining(const meta::Scope& scope, const List& list, std::size_t looked_at, Page& page) {
     if (!list.name_space.empty() && list.name_space != kTrainingNamespace) return {};
-    meta::TrainingMetrics::NameQuery query{
-        .scope = scope, .metric = list.name, .active_since = list.active_since, .after = {}, .limit = list.limit};
+    meta::TrainingMetrics::NameQuery query{.scope = scope, .after = {}, .limit = list.limit};
+    // The metrics of one job lie together.
+    const auto dimension = list.dimensions.find(std::string(kTrainingDimension));
+    const std::optional<std::string> job = dimension == list.dimensions.end() ? std::nullopt : dimension->second;
+    if (job) query.after.job = *job;
     if (list.after) {
         const Place place = TRY(ParseToken(*list.after));
-        query.after = {place.key[0], place.key[1]};
+        query.after = {.job = place.key[0], .metric = place.key[1]};
     }
     while (true) {
         const std::vector<meta::TrainingMetrics::Name> found = TRY(training_.Names(query));
         for (const meta::TrainingMetrics::Name& each : found) {
+            if (job && each.job != *job) return {};
             MetricName metric{
                 scope, std::string(kTrainingNamespace), each.metric, {{std::string(kTrainingDimension), each.job}}};
-            if (HasDimensions(metric, list.dimensions)) page.metrics.push_back(std::move(metric));
-            if (page.metrics.size() < list.limit) continue;
+            const bool wanted = (list.name.empty() || each.metric == list.name) &&
+                                (!list.active_since || each.last_at >= *list.active_since);
+            if (wanted && HasDimensions(metric, list.dimensions)) page.metrics.push_back(std::move(metric));
+            if (++looked_at < kLookedAtMax && page.metrics.size() < list.limit) continue;
             page.next = ToToken(true, {each.job, each.metric});
             return {};
         }

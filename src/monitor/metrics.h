@@ -89,7 +89,7 @@ class Metrics {
     };
     struct Page {
         std::vector<MetricName> metrics;
-        std::optional<std::string> next;  ///< nullopt at the end
+        std::optional<std::string> next;  ///< nullopt at the end; a page that looked long may end before it is full
     };
     /// kInvalidArgument for an `after` that is none.
     Result<Page> ListMetrics(const meta::Scope& scope, const List& list);
@@ -98,7 +98,7 @@ class Metrics {
     Result<void> DropOld(UnixMillis now);
 
   private:
-    Result<void> ListTraining(const meta::Scope& scope, const List& list, Page& page);
+    Result<void> ListTraining(const meta::Scope& scope, const List& list, std::size_t looked_at, Page& page);
 
     meta::MetricSeries series_;
     meta::TrainingMetrics training_;

@@ -1,4 +1,5 @@
 // Listing objects and uploads: key order, prefix, delimiter.
+#include "meta/key_prefix.h"
 #include "meta/uploads.h"
 #include "store/object_store.h"
 #include "store/object_store_state.h"
@@ -6,12 +7,10 @@
 namespace espalier::store {
 namespace {
 
-/// The smallest string after everything that starts with `prefix`, in byte order; "" when there is none.
-std::string EndOfPrefix(std::string prefix) {
-    while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-    if (!prefix.empty()) prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-    return prefix;
-}
+using meta::EndOfPrefix;
+
+// Rows read to find the next key behind a group; doubled as long as no group follows.
+constexpr std::uint32_t kRowsBehindGroup = 4;
 
 /// `key` up to and with the first delimiter after the prefix; "" when it has none.
 std::string CommonPrefixOf(const std::string& key, const std::string& prefix, const std::string& delimiter) {
@@ -35,11 +34,13 @@ Result<Listing> ObjectStore::List(const BucketName& bucket, const ListRequest& r
     if (!request.start_after.starts_with(request.prefix) || group != request.start_after) group.clear();
     if (!group.empty()) range = {EndOfPrefix(group), false, range.end};
 
+    // Without a delimiter one read gives the page; with one, most of what is read may belong to a group.
+    std::uint32_t batch = request.delimiter.empty() ? kListKeysMax + 1 : kRowsBehindGroup;
     TRY(state_->options.database->Read([&](soci::session& sql) -> Result<void> {
         TRY(RequireBucket(sql, bucket));
         while (max_keys > 0) {
             const auto count = static_cast<std::uint32_t>(listing.objects.size() + listing.common_prefixes.size());
-            const std::uint32_t max_rows = max_keys - count + 1;
+            const std::uint32_t max_rows = std::min(max_keys - count + 1, batch);
             const std::vector<meta::ObjectRow> rows = TRY(meta::ListObjects(sql, bucket.str(), range, max_rows));
             for (const meta::ObjectRow& row : rows) {
                 if (!group.empty() && row.key.starts_with(group)) continue;
@@ -60,8 +61,10 @@ Result<Listing> ObjectStore::List(const BucketName& bucket, const ListRequest& r
             // The rest of a group is jumped over, not read.
             if (!group.empty()) {
                 range = {EndOfPrefix(group), false, range.end};
+                batch = kRowsBehindGroup;
             } else {
                 range = {rows.back().key, true, range.end};
+                batch *= 2;
             }
         }
         return {};
@@ -79,11 +82,11 @@ Result<UploadListing> ObjectStore::ListUploads(const BucketName& bucket, const L
     std::string group = CommonPrefixOf(after_key, request.prefix, request.delimiter);
     if (!after_key.starts_with(request.prefix) || group != after_key) group.clear();
 
+    std::uint32_t batch = request.delimiter.empty() ? kListKeysMax : kRowsBehindGroup;
     TRY(state_->options.database->Read([&](soci::session& sql) -> Result<void> {
         TRY(RequireBucket(sql, bucket));
         while (max_uploads > 0) {
-            const auto rows =
-                TRY(meta::ListOpenUploads(sql, bucket.str(), request.prefix, after_key, after_id, kListKeysMax));
+            const auto rows = TRY(meta::ListOpenUploads(sql, bucket.str(), request.prefix, after_key, after_id, batch));
             for (const meta::UploadRow& row : rows) {
                 after_key = row.key;
                 after_id = row.id;
@@ -111,7 +114,15 @@ Result<UploadListing> ObjectStore::ListUploads(const BucketName& bucket, const L
                 listing.next_key_marker = row.key;
                 listing.next_upload_id_marker = row.id;
             }
-            if (rows.size() < kListKeysMax) return {};
+            if (rows.size() < batch) return {};
+            // The rest of a group is jumped over, not read. No id comes before "".
+            if (!group.empty()) {
+                after_key = EndOfPrefix(group);
+                after_id.clear();
+                batch = kRowsBehindGroup;
+            } else {
+                batch = std::min(2 * batch, kListKeysMax);
+            }
         }
         return {};
     }));

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "api/list_token.h"
 #include "api/logs/filter_pattern.h"
 #include "meta/arn.h"
 
@@ -157,23 +158,32 @@ void CutToSize(std::vector<meta::LogEvent>& events, bool from_newest) {
     }
 }
 
-/// The place a FilterLogEvents token names: "<time>/<stream>/<position>".
-std::string ToText(const meta::LogPlace& place) {
-    return fmt::format("{}/{}/{}", place.time, place.stream_id, place.position);
+/// Where a list goes on: nothing at its beginning; refuses a token that is none of this list.
+std::optional<ListPlace> PlaceOf(Reader& reader, std::string_view operation, const json& request,
+                                 const meta::Scope& scope) {
+    const std::string token = reader.Text("nextToken");
+    if (token.empty()) return std::nullopt;
+    auto place = ReadListToken(token, operation, scope, request);
+    if (!place) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
+    return place;
 }
 
-std::optional<meta::LogPlace> ParsePlace(const std::string& text) {
-    meta::LogPlace place;
-    std::string_view rest = text;
-    for (std::int64_t* part : {&place.time, &place.stream_id, &place.position}) {
-        const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), *part);
-        if (error != std::errc()) return std::nullopt;
-        rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-        const bool last = part == &place.position;
-        if (last != rest.empty() || (!last && rest[0] != '/')) return std::nullopt;
-        if (!last) rest.remove_prefix(1);
-    }
-    return place;
+/// A place among events as the row of a token: "<stream>/<position>".
+std::string ToText(const meta::LogPlace& place) {
+    return fmt::format("{}/{}", place.stream_id, place.position);
+}
+
+meta::LogPlace LogPlaceOf(const ListPlace& place) {
+    const std::string_view row = place.row;
+    const std::size_t slash = std::min(row.find('/'), row.size() - 1);
+    return {.time = NumberOf(place.sort_value).value_or(0),
+            .stream_id = NumberOf(row.substr(0, slash)).value_or(0),
+            .position = NumberOf(row.substr(slash + 1)).value_or(0)};
+}
+
+/// The SDKs' log readers ask for the streams of one job and loop for ever on a token, which they never send back.
+bool AreOfOneJob(const meta::LogStreamQuery& query) {
+    return query.group.starts_with("/aws/sagemaker/") && query.name_prefix.ends_with('/');
 }
 
 json StreamJson(const meta::LogStream& stream, const meta::Scope& scope) {
@@ -223,13 +233,13 @@ Outcome LogsService::Answer(std::string_view operation, const json& request, con
 Outcome LogsService::DescribeLogGroups(const json& request, const meta::Scope& scope) {
     Reader reader(request);
     const std::string prefix = reader.Text("logGroupNamePrefix");
-    const std::string after = reader.Text("nextToken");
+    const auto place = PlaceOf(reader, "DescribeLogGroups", request, scope);
     const std::uint32_t limit = reader.Limit(kGroupsPerCallMax, kGroupsPerCallMax);
     if (request.contains("logGroupNamePattern")) {
         reader.Refuse(InvalidParameter("logGroupNamePattern is not supported. Use logGroupNamePrefix."));
     }
     if (reader.error()) return Outcome::Fail(*reader.error());
-    auto groups = search_.Groups(scope, prefix, after, limit + 1);
+    auto groups = search_.Groups(scope, prefix, place ? place->row : "", limit + 1);
     if (!groups) return Outcome::Internal(groups.error(), "DescribeLogGroups");
     const bool more = groups->size() > limit;
     if (more) groups->resize(limit);
@@ -241,7 +251,9 @@ Outcome LogsService::DescribeLogGroups(const json& request, const meta::Scope& s
                                        {"metricFilterCount", 0},
                                        {"storedBytes", 0}});
     }
-    if (more) answer["nextToken"] = groups->back();
+    if (more)
+        answer["nextToken"] =
+            MakeListToken("DescribeLogGroups", scope, request, {.sort_value = "", .row = groups->back()});
     return Outcome::Ok(answer);
 }
 
@@ -255,7 +267,7 @@ Outcome LogsService::DescribeLogStreams(const json& request, const meta::Scope& 
     query.by_last_event = order == "LastEventTime";
     query.descending = reader.Flag("descending");
     const std::uint32_t limit = reader.Limit(kStreamsPerCallMax, kStreamsPerCallMax);
-    const std::string token = reader.Text("nextToken");
+    const auto place = PlaceOf(reader, "DescribeLogStreams", request, scope);
     if (!order.empty() && order != "LogStreamName" && order != "LastEventTime") {
         reader.Refuse(InvalidParameter(fmt::format(
             "1 validation error detected: Value '{}' at 'orderBy' failed to satisfy constraint: Member must "
@@ -265,9 +277,8 @@ Outcome LogsService::DescribeLogStreams(const json& request, const meta::Scope& 
     if (query.by_last_event && !query.name_prefix.empty()) {
         reader.Refuse(InvalidParameter("Cannot order by LastEventTime with a logStreamNamePrefix."));
     }
-    if (query.by_last_event && !token.empty()) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
     if (reader.error()) return Outcome::Fail(*reader.error());
-    if (!token.empty()) query.after_name = token;
+    if (place) query.after = {.last_event_at = NumberOf(place->sort_value).value_or(0), .name = place->row};
     query.limit = limit + 1;
     const auto known = search_.HasGroup(scope, query.group);
     if (!known) return Outcome::Internal(Error(ErrorCode::kIo, "log groups cannot be read"), "DescribeLogStreams");
@@ -278,7 +289,11 @@ Outcome LogsService::DescribeLogStreams(const json& request, const meta::Scope& 
     if (more) streams->resize(limit);
     json answer = {{"logStreams", json::array()}};
     for (const meta::LogStream& stream : *streams) answer["logStreams"].push_back(StreamJson(stream, scope));
-    if (more && query.name_prefix.empty() && !query.by_last_event) answer["nextToken"] = streams->back().name;
+    if (more && !AreOfOneJob(query)) {
+        const meta::LogStream& last = streams->back();
+        answer["nextToken"] = MakeListToken("DescribeLogStreams", scope, request,
+                                            {.sort_value = std::to_string(last.last_event_at), .row = last.name});
+    }
     return Outcome::Ok(answer);
 }
 
@@ -343,10 +358,7 @@ Outcome LogsService::FilterLogEvents(const json& request, const meta::Scope& sco
     if (!pattern) reader.Refuse(InvalidParameter(pattern.error().message()));
     if (!query.streams.empty() && !query.stream_prefix.empty())
         reader.Refuse(InvalidParameter("Give logStreamNames or logStreamNamePrefix, not both."));
-    if (const std::string token = reader.Text("nextToken"); !token.empty()) {
-        query.after = ParsePlace(token);
-        if (!query.after) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
-    }
+    if (const auto place = PlaceOf(reader, "FilterLogEvents", request, scope)) query.after = LogPlaceOf(*place);
     if (reader.error()) return Outcome::Fail(*reader.error());
     const auto known = search_.HasGroup(scope, query.group);
     if (known && !*known) return NotFound("log group");
@@ -354,16 +366,14 @@ Outcome LogsService::FilterLogEvents(const json& request, const meta::Scope& sco
     if (!found) return Outcome::Internal(found.error(), "FilterLogEvents");
     json answer = {{"events", json::array()}, {"searchedLogStreams", json::array()}};
     std::size_t bytes = 0;
-    for (std::size_t i = 0; i < found->size(); ++i) {
-        const meta::FoundLogEvent& each = (*found)[i];
-        const bool full = answer["events"].size() >= limit || bytes > kEventBytesPerCallMax;
-        const bool last = i + 1 == found->size();
-        if (full || (last && found->size() == kLookedAtMax)) {
-            const meta::FoundLogEvent& behind = full ? (*found)[i - 1] : each;
-            answer["nextToken"] = ToText(meta::LogPlace{
-                .time = behind.event.time, .stream_id = behind.stream_id, .position = behind.event.position});
+    std::optional<meta::LogPlace> next = found->next;
+    meta::LogPlace last;
+    for (const meta::FoundLogEvent& each : found->events) {
+        if (answer["events"].size() >= limit || bytes > kEventBytesPerCallMax) {
+            next = last;
+            break;
         }
-        if (full) break;
+        last = {.time = each.event.time, .stream_id = each.stream_id, .position = each.event.position};
         if (!pattern->Matches(each.event.message)) continue;
         bytes += each.event.message.size() + kEventOverheadBytes;
         answer["events"].push_back(
@@ -372,6 +382,10 @@ Outcome LogsService::FilterLogEvents(const json& request, const meta::Scope& sco
              {"message", each.event.message},
              {"ingestionTime", each.event.ingested_at},
              {"eventId", fmt::format("{:020}{:018}{:018}", each.event.time, each.stream_id, each.event.position)}});
+    }
+    if (next) {
+        answer["nextToken"] = MakeListToken("FilterLogEvents", scope, request,
+                                            {.sort_value = std::to_string(next->time), .row = ToText(*next)});
     }
     return Outcome::Ok(answer);
 }

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "api/list_token.h"
 #include "api/metrics/metric_reading.h"
 #include "meta/arn.h"
 
@@ -64,6 +65,16 @@ Result<std::vector<meta::AlarmRecord>> FindNamed(monitor::AlarmService& alarms, 
     return found;
 }
 
+/// Where to go on; an empty place at the beginning, nullopt for a token that is none of this list.
+std::optional<ListPlace> PlaceOf(std::string_view operation, const json& request, const meta::Scope& scope) {
+    if (!request.contains("NextToken")) return ListPlace();
+    return ReadListToken(request["NextToken"].get<std::string>(), operation, scope, request);
+}
+
+Outcome BadToken() {
+    return Outcome::Fail({.type = "InvalidNextToken", .message = "The NextToken is not one of this operation."});
+}
+
 Outcome DescribeAlarms(monitor::AlarmService& alarms, const json& request, const meta::Scope& scope) {
     const json types = request.value("AlarmTypes", json::array({"MetricAlarm"}));
     json answer = {{"MetricAlarms", json::array()}, {"CompositeAlarms", json::array()}};
@@ -76,14 +87,18 @@ Outcome DescribeAlarms(monitor::AlarmService& alarms, const json& request, const
                            std::find(types.begin(), types.end(), "MetricAlarm") == types.end();
     if (of_others) return Outcome::Ok(answer);
     const std::size_t limit = request.value("MaxRecords", kRecordsMax);
+    const auto place = PlaceOf("DescribeAlarms", request, scope);
+    if (!place) return BadToken();
     auto found = named ? FindNamed(alarms, request, scope)
                        : alarms.List({.scope = scope,
                                       .name_prefix = request.value("AlarmNamePrefix", ""),
                                       .state = request.value("StateValue", ""),
-                                      .after = request.value("NextToken", ""),
+                                      .after = place->row,
                                       .limit = limit + 1});
     if (!found) return Outcome::Internal(found.error(), "DescribeAlarms");
-    if (found->size() > limit && !named) answer["NextToken"] = (*found)[limit - 1].name;
+    if (found->size() > limit && !named)
+        answer["NextToken"] =
+            MakeListToken("DescribeAlarms", scope, request, {.sort_value = "", .row = (*found)[limit - 1].name});
     for (std::size_t i = 0; i < found->size() && (named || i < limit); ++i)
         answer["MetricAlarms"].push_back(AlarmJson((*found)[i]));
     return Outcome::Ok(answer);
@@ -143,15 +158,9 @@ Outcome DescribeAlarmHistory(monitor::AlarmService& alarms, const json& request,
         .limit = limit + 1};
     if (request.contains("StartDate")) query.from = MillisOf(request["StartDate"]);
     if (request.contains("EndDate")) query.to = MillisOf(request["EndDate"]);
-    if (request.contains("NextToken")) {
-        const std::string token = request["NextToken"].get<std::string>();
-        std::int64_t id = 0;
-        const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), id);
-        if (error != std::errc() || end != token.data() + token.size())
-            return Outcome::Fail(
-                {.type = "InvalidNextToken", .message = "The NextToken is not one of this operation."});
-        query.after_id = id;
-    }
+    const auto place = PlaceOf("DescribeAlarmHistory", request, scope);
+    if (!place) return BadToken();
+    if (!place->row.empty()) query.after_id = NumberOf(place->row);
     auto items = alarms.History(query);
     if (!items) return Outcome::Internal(items.error(), "DescribeAlarmHistory");
     json answer = {{"AlarmHistoryItems", json::array()}};
@@ -164,7 +173,10 @@ Outcome DescribeAlarmHistory(monitor::AlarmService& alarms, const json& request,
                                                {"HistorySummary", item.summary},
                                                {"HistoryData", item.data}});
     }
-    if (items->size() > limit) answer["NextToken"] = std::to_string((*items)[limit - 1].id);
+    if (items->size() > limit) {
+        answer["NextToken"] = MakeListToken("DescribeAlarmHistory", scope, request,
+                                            {.sort_value = "", .row = std::to_string((*items)[limit - 1].id)});
+    }
     return Outcome::Ok(answer);
 }
 

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "api/list_token.h"
 #include "api/metrics/metric_reading.h"
-#include "base/encoding.h"
 
 namespace espalier::api::metrics {
 namespace {
@@ -323,8 +323,9 @@ Outcome ListMetrics(const Context& context, const json& request, const meta::Sco
         return Outcome::Fail({.type = "InvalidNextToken", .message = "The NextToken is not one of this operation."});
     };
     if (request.contains("NextToken")) {
-        list.after = Base64Decode(request["NextToken"].get<std::string>());
-        if (!list.after) return bad_token();
+        const auto place = ReadListToken(request["NextToken"].get<std::string>(), "ListMetrics", scope, request);
+        if (!place) return bad_token();
+        list.after = place->row;
     }
     context.before_read();
     Result<monitor::Metrics::Page> page = context.metrics.ListMetrics(scope, list);
@@ -335,7 +336,8 @@ Outcome ListMetrics(const Context& context, const json& request, const meta::Sco
         answer["Metrics"].push_back({{"Namespace", metric.name_space},
                                      {"MetricName", metric.name},
                                      {"Dimensions", DimensionsJson(metric.dimensions)}});
-    if (page->next) answer["NextToken"] = Base64Encode(*page->next);
+    if (page->next)
+        answer["NextToken"] = MakeListToken("ListMetrics", scope, request, {.sort_value = "", .row = *page->next});
     return Outcome::Ok(answer);
 }
 

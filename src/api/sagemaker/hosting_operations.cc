@@ -53,11 +53,10 @@ std::variant<std::vector<meta::Tag>, WireError> TagsOf(const nlohmann::json& req
 }
 
 Outcome ListResources(const ListShape& shape, const nlohmann::json& request, const RequestContext& context,
-                      const std::function<Result<std::vector<meta::ResourceRecord>>(const meta::ListQuery&)>& list,
+                      const std::function<Result<meta::ResourcePage>(const meta::ListQuery&)>& list,
                       const std::function<nlohmann::json(const meta::ResourceRecord&)>& summary) {
     auto place = ReadNextToken(shape.operation, context.scope, request);
     if (const WireError* error = std::get_if<WireError>(&place)) return Outcome::Fail(*error);
-    const std::size_t max_results = request.value("MaxResults", shape.default_max_results);
     meta::ListQuery query{.scope = context.scope,
                           .name_contains = request.value("NameContains", ""),
                           .status = request.value("StatusEquals", ""),
@@ -67,19 +66,17 @@ Outcome ListResources(const ListShape& shape, const nlohmann::json& request, con
                           .modified_before = TimeMember(request, "LastModifiedTimeBefore"),
                           .sort_by = SortByOf(request),
                           .descending = request.value("SortOrder", shape.default_order) == "Descending",
-                          .limit = max_results + 1,
+                          .limit = request.value("MaxResults", shape.default_max_results),
                           .after = std::nullopt};
     if (auto& behind = std::get<std::optional<ListPlace>>(place)) query.after = {behind->sort_value, behind->row};
-    Result<std::vector<meta::ResourceRecord>> rows = list(query);
-    if (!rows) return FailWith(rows.error(), shape.operation);
+    Result<meta::ResourcePage> page = list(query);
+    if (!page) return FailWith(page.error(), shape.operation);
     nlohmann::json answer;
     nlohmann::json& summaries = answer[shape.rows_member] = nlohmann::json::array();
-    for (std::size_t i = 0; i < std::min(rows->size(), max_results); ++i) summaries.push_back(summary((*rows)[i]));
-    // One row more than asked for was read: only then is there a next page.
-    if (rows->size() > max_results) {
-        const meta::ListCursor last = meta::CursorOf((*rows)[max_results - 1], query.sort_by);
-        answer["NextToken"] =
-            MakeNextToken(shape.operation, context.scope, request, {.sort_value = last.sort_value, .row = last.name});
+    for (const meta::ResourceRecord& row : page->rows) summaries.push_back(summary(row));
+    if (page->next) {
+        answer["NextToken"] = MakeListToken(shape.operation, context.scope, request,
+                                            {.sort_value = page->next->sort_value, .row = page->next->name});
     }
     return Outcome::Ok(answer);
 }

@@ -54,7 +54,7 @@ struct ListShape {
     const char* default_order = "Descending";
 };
 Outcome ListResources(const ListShape& shape, const nlohmann::json& request, const RequestContext& context,
-                      const std::function<Result<std::vector<meta::ResourceRecord>>(const meta::ListQuery&)>& list,
+                      const std::function<Result<meta::ResourcePage>(const meta::ListQuery&)>& list,
                       const std::function<nlohmann::json(const meta::ResourceRecord&)>& summary);
 
 /// A kind of resource that the catalog keeps, as the wire has it; what holds for every such kind.

@@ -46,7 +46,7 @@ Outcome ListJobsAs(const JobListShape& shape, const nlohmann::json& request, con
     if (!page) return Outcome::Internal(page.error(), shape.operation);
     for (const Job& job : page->jobs) answer[shape.rows_member].push_back(summary(job));
     if (page->next) {
-        answer["NextToken"] = MakeNextToken(shape.operation, context.scope, request,
+        answer["NextToken"] = MakeListToken(shape.operation, context.scope, request,
                                             {.sort_value = page->next->key, .row = std::to_string(page->next->id)});
     }
     return Outcome::Ok(answer);

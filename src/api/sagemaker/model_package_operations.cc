@@ -188,7 +188,7 @@ Outcome List(hosting::EndpointService& hosting, const json& request, const Reque
             if (group.empty() && type == "Unversioned") query.parent = "";
             query.only_versions = group.empty() && type == "Versioned";
             // No version of a group is unversioned.
-            if (!group.empty() && type == "Unversioned") return Result<std::vector<meta::ResourceRecord>>({});
+            if (!group.empty() && type == "Unversioned") return Result<meta::ResourcePage>({});
             return hosting.registry().List(kKind, query);
         },
         Summary);

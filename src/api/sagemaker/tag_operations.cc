@@ -5,6 +5,7 @@
 #include "api/sagemaker/hosting_operations.h"
 #include "meta/arn.h"
 #include "meta/job_rows.h"
+#include "meta/lineage.h"
 #include "meta/training_jobs.h"
 
 namespace espalier::api::sagemaker {
@@ -27,6 +28,9 @@ Result<bool> Exists(meta::Database& database, const meta::SageMakerArnParts& arn
     for (auto kind : {meta::JobKind::kTransform, meta::JobKind::kTuning})
         if (arn.kind == meta::ArnKind(kind)) return meta::JobRows(database, kind).ExistsFolded(arn.scope, arn.name);
     if (arn.kind == "training-job") return meta::TrainingJobs(database).ExistsFolded(arn.scope, arn.name);
+    for (const std::string_view kind : {meta::kArtifact, meta::kAction, meta::kContext})
+        if (arn.kind == kind)
+            return TRY(meta::Lineage(database).Find(arn.scope, {arn.kind, meta::FoldCase(arn.name)})).has_value();
     // DescribeNotebookInstance knows every name.
     return arn.kind == "notebook-instance";
 }

@@ -88,6 +88,35 @@ Outcome Delete(jobs::JobService& jobs, const json& request, const RequestContext
     return Outcome::Internal(error, "DeleteTrainingJob");
 }
 
+/// The member of an update that cannot be had here, with the reason; nullopt when all is as the request wants it: there
+/// is no profiler and no remote debugging, so both can be turned off.
+std::optional<std::string> RefusedUpdate(const json& request) {
+    if (request.contains("ResourceConfig"))
+        return "ResourceConfig.KeepAlivePeriodInSeconds cannot be updated: the training job has no warm pool";
+    if (request.contains("ProfilerRuleConfigurations"))
+        return "ProfilerRuleConfigurations cannot be updated: there are no profiler rules";
+    const json none = json::object();
+    const json& profiler = request.contains("ProfilerConfig") ? request["ProfilerConfig"] : none;
+    if (request.contains("ProfilerConfig") && !(profiler.size() == 1 && profiler.value("DisableProfiler", false)))
+        return "ProfilerConfig cannot be updated but with DisableProfiler true: there is no profiler";
+    const json& debug = request.contains("RemoteDebugConfig") ? request["RemoteDebugConfig"] : none;
+    if (debug.value("EnableRemoteDebug", false))
+        return "RemoteDebugConfig.EnableRemoteDebug cannot be true: training jobs cannot be logged in to";
+    return std::nullopt;
+}
+
+Outcome Update(jobs::JobService& jobs, const json& request, const RequestContext& context) {
+    auto job = jobs.Find(context.scope, request["TrainingJobName"].get<std::string>());
+    if (!job)
+        return job.error().code() == ErrorCode::kNotFound ? NoSuchJob()
+                                                          : Outcome::Internal(job.error(), "UpdateTrainingJob");
+    if (job->status != meta::JobStatus::kInProgress)
+        return Outcome::ValidationError(
+            fmt::format("The request was rejected because the training job is in status {}.", ToString(job->status)));
+    if (auto refused = RefusedUpdate(request)) return Outcome::ValidationError(std::move(*refused) + ".");
+    return Outcome::Ok({{"TrainingJobArn", ArnOf(*job)}});
+}
+
 Result<Outcome> DescribeNow(jobs::JobService& jobs, std::int64_t id) {
     const meta::TrainingJob job = TRY(jobs.FindById(id));
     return Outcome::Ok(DescribeTrainingJobDocument(job, TRY(jobs.FinalMetrics(job.id))));
@@ -228,6 +257,8 @@ void AddTrainingJobOperations(OperationTable& table, jobs::JobService& jobs, Des
               [&jobs](const json& request, const RequestContext& context) { return Create(jobs, request, context); });
     table.Add("StopTrainingJob",
               [&jobs](const json& request, const RequestContext& context) { return Stop(jobs, request, context); });
+    table.Add("UpdateTrainingJob",
+              [&jobs](const json& request, const RequestContext& context) { return Update(jobs, request, context); });
     table.Add("ListTrainingJobs",
               [&jobs](const json& request, const RequestContext& context) { return List(jobs, request, context); });
     table.AddDeferred("DescribeTrainingJob",

@@ -111,7 +111,9 @@ void FillDefinitions(json& document, const jobs::TuningSpec& spec) {
         fill(document["TrainingJobDefinitions"][i], spec.definitions[i].metric);
 }
 
-Result<json> DescribeDocument(jobs::TuningService& tuning, const meta::Job& job) {
+}  // namespace
+
+Result<nlohmann::json> DescribeTuningJobDocument(jobs::TuningService& tuning, const meta::Job& job) {
     const jobs::TuningSpec spec = TRY(jobs::ParseTuningSpec(job.request));
     const jobs::TuningState state = TRY(tuning.StateOf(job));
     json document = json::parse(job.request, nullptr, /*allow_exceptions=*/false);
@@ -140,6 +142,8 @@ Result<json> DescribeDocument(jobs::TuningService& tuning, const meta::Job& job)
     return document;
 }
 
+namespace {
+
 void Describe(jobs::TuningService& tuning, DescribeHold& hold, const json& request, const RequestContext& context,
               const Reply& reply) {
     auto job = tuning.Find(context.scope, request[kName].get<std::string>());
@@ -149,7 +153,7 @@ void Describe(jobs::TuningService& tuning, DescribeHold& hold, const json& reque
                          : Outcome::Internal(job.error(), "DescribeHyperParameterTuningJob"));
     }
     const auto answer = [&tuning, reply, id = job->id] {
-        auto document = [&]() -> Result<json> { return DescribeDocument(tuning, TRY(tuning.FindById(id))); }();
+        auto document = [&]() -> Result<json> { return DescribeTuningJobDocument(tuning, TRY(tuning.FindById(id))); }();
         reply(document ? Outcome::Ok(*document)
                        : Outcome::Internal(document.error(), "DescribeHyperParameterTuningJob"));
     };
@@ -239,7 +243,7 @@ Outcome ListTrials(jobs::TuningService& tuning, const json& request, const Reque
     for (const meta::TuningTrial& trial : page->jobs)
         answer["TrainingJobSummaries"].push_back(TrialDocument(context.scope, *spec, trial));
     if (page->next) {
-        answer["NextToken"] = MakeNextToken(kTrialsOperation, context.scope, request,
+        answer["NextToken"] = MakeListToken(kTrialsOperation, context.scope, request,
                                             {.sort_value = page->next->key, .row = std::to_string(page->next->id)});
     }
     return Outcome::Ok(answer);

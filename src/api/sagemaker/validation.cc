@@ -51,20 +51,6 @@ std::string_view JavaName(const json& value) {
     }
 }
 
-/// "2024-01-01T00:00:00Z", fraction allowed, as epoch seconds.
-std::optional<double> ParseIsoTime(const std::string& text) {
-    tm parts{};
-    const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-    if (rest == nullptr) return std::nullopt;
-    double fraction = 0;
-    double scale = 0.1;
-    if (*rest == '.') {
-        for (++rest; *rest >= '0' && *rest <= '9'; ++rest, scale /= 10) fraction += scale * (*rest - '0');
-    }
-    if (std::string_view(rest) != "Z" && std::string_view(rest) != "+00:00") return std::nullopt;
-    return static_cast<double>(timegm(&parts)) + fraction;
-}
-
 class Checker {
   public:
     /// False when reading must stop: serialization_error() then says why.
@@ -292,6 +278,19 @@ std::optional<WireError> Checker::Verdict() const {
 }
 
 }  // namespace
+
+std::optional<double> ParseIsoTime(const std::string& text) {
+    tm parts{};
+    const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+    if (rest == nullptr) return std::nullopt;
+    double fraction = 0;
+    double scale = 0.1;
+    if (*rest == '.') {
+        for (++rest; *rest >= '0' && *rest <= '9'; ++rest, scale /= 10) fraction += scale * (*rest - '0');
+    }
+    if (std::string_view(rest) != "Z" && std::string_view(rest) != "+00:00") return std::nullopt;
+    return static_cast<double>(timegm(&parts)) + fraction;
+}
 
 std::optional<WireError> Validate(const Shape& shape, json& document) {
     Checker checker;

@@ -21,4 +21,7 @@ namespace espalier::api::sagemaker {
 /// given for integers become integers, and timestamps given as ISO-8601 text become epoch seconds.
 std::optional<WireError> Validate(const Shape& shape, nlohmann::json& document);
 
+/// "2024-01-01T00:00:00Z", fraction allowed, as epoch seconds; nullopt for any other text.
+std::optional<double> ParseIsoTime(const std::string& text);
+
 }  // namespace espalier::api::sagemaker
