@@ -46,8 +46,9 @@ def server_factory(tmp_path):
     """
     made: list[Server] = []
 
-    def make(*, data_dir: pathlib.Path | None = None, flags=(), environment=None, start: bool = True) -> Server:
-        server = Server(data_dir or tmp_path / f"data{len(made)}", flags=tuple(flags), environment=environment)
+    def make(*, data_dir: pathlib.Path | None = None, flags=(), environment=None, wrapper=(), start: bool = True) -> Server:
+        server = Server(data_dir or tmp_path / f"data{len(made)}", flags=tuple(flags), environment=environment,
+                        wrapper=tuple(wrapper))
         made.append(server)
         _servers.append(server)
         return server.start() if start else server

@@ -1,12 +1,12 @@
 // One training instance under the /opt/ml directory contract.
 //
-//   espalier-train --root DIR [--image IMAGE_URI] [--threads N] [--log FILE]
+//   espalier-train --root DIR [--image IMAGE_URI] [--threads N] [--progress FILE] [--log FILE]
 //   mpirun -n 1 espalier-train --root R/algo-1 : -n 1 espalier-train --root R/algo-2
 //
 // Exit code 0: the model is written; 1: it is not, and DIR/output/failure says why; 2: wrong usage; 75: another
 // instance was lost, starting all of them again may go well. SIGTERM or SIGUSR1: finish the round, write the model so
 // far. Under mpirun only SIGUSR1 stops the job in good order: mpirun sends SIGTERM to the ranks that remain when one
-// has died.
+// has died. FILE of --progress is a mark (base/progress_mark.h) that whoever started it watches.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -19,6 +19,7 @@
 #include <new>
 
 #include "base/algorithm_image.h"
+#include "base/progress_mark.h"
 #include "collective/mpi_comm.h"
 #include "collective/self_comm.h"
 #include "kernels/simd_targets.h"
@@ -77,7 +78,7 @@ Result<void> Run(const learn::InstanceOptions& options, std::unique_ptr<collecti
         collective::SelfComm self;
         return RunInstance(options, config, clock, self);
     }
-    mpi = TRY(collective::MpiComm::Create({.ending = &ending_flag, .names = config.hosts}));
+    mpi = TRY(collective::MpiComm::Create({.ending = &ending_flag, .names = config.hosts, .mark = options.mark}));
     return RunInstance(options, config, clock, *mpi);
 }
 
@@ -89,12 +90,14 @@ int main(int argc, char** argv) {
     learn::InstanceOptions options;
     std::string image;
     std::string log_path;
+    std::string progress_path;
     app.add_option("--root", options.root,
                    "folder with input/config and input/data; model/ and output/ are written there")
         ->required();
     app.add_option("--image", image, "URI of the built-in image whose rules and texts count (default: the newest)");
     app.add_option("--threads", options.num_threads, "threads of this instance (default: all cores)")
         ->check(CLI::Range(1, 256));
+    app.add_option("--progress", progress_path, "mark of progress, made by the program that watches it");
     app.add_option("--log", log_path, "file that takes standard output and standard error");
     app.footer(
         "Example:\n"
@@ -116,6 +119,8 @@ int main(int argc, char** argv) {
         }
         close(fd);
     }
+    const auto mark = ProgressMark::InFile(progress_path);
+    options.mark = mark ? mark->get() : nullptr;
     options.stop = &stop_flag;
     if (const char* trace_parent = std::getenv("TRACEPARENT"); trace_parent != nullptr)
         options.trace_parent = trace_parent;
@@ -125,6 +130,7 @@ int main(int argc, char** argv) {
 
     std::unique_ptr<collective::MpiComm> mpi;
     Result<void> result = kernels::ApplySimdEnvironment();
+    if (!mark) result = Error(ErrorCode::kIo, mark.error().ToString());
     AlgorithmVersion version = AlgorithmVersion::k3_2_0;
     if (!image.empty()) {
         auto recognised = RecogniseAlgorithmImage(image);

@@ -1,9 +1,10 @@
 // One batch transform, started by the server with a folder that says what to do (src/transform/transform_plan.h).
 //
-//   espalier-transform --root DIR [--threads N] [--log FILE]
+//   espalier-transform --root DIR [--threads N] [--progress FILE] [--log FILE]
 //
 // Exit code 0: every object has its output; 1: not, and DIR/output/failure says why; 2: wrong usage.
 // SIGTERM or SIGUSR1: end after the payloads at hand; outputs that are whole stay.
+// FILE of --progress is a mark (base/progress_mark.h) that whoever started it watches.
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -11,7 +12,9 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <memory>
 
+#include "base/progress_mark.h"
 #include "transform/transform_instance.h"
 
 namespace {
@@ -39,10 +42,12 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "espalier-transform 0.1.0");
     std::string root;
     std::string log_path;
+    std::string progress_path;
     int num_threads = 1;
     app.add_option("--root", root, "folder with transform.json, model.tar.gz and input/; output/ is written there")
         ->required();
     app.add_option("--threads", num_threads, "payloads at work at a time")->check(CLI::Range(1, 256));
+    app.add_option("--progress", progress_path, "mark of progress, made by the program that watches it");
     app.add_option("--log", log_path, "file that takes standard output and standard error");
     try {
         app.parse(argc, argv);
@@ -58,7 +63,11 @@ int main(int argc, char** argv) {
         close(fd);
     }
     InstallSignals();
-    const Result<void> result = transform::RunTransform(root, num_threads, stop_flag);
+    const auto run = [&]() -> Result<void> {
+        const std::unique_ptr<ProgressMark> mark = TRY(ProgressMark::InFile(progress_path));
+        return transform::RunTransform(root, num_threads, stop_flag, *mark);
+    };
+    const Result<void> result = run();
     if (result) return 0;
     const std::string reason = result.error().ToString();
     std::fprintf(stderr, "%s\n", reason.c_str());

@@ -31,7 +31,7 @@ void WaitForChange(const std::atomic<std::uint32_t>& value, std::uint32_t old) {
 
 }  // namespace
 
-WorkerTeam::WorkerTeam(int num_threads) : num_threads_(num_threads) {
+WorkerTeam::WorkerTeam(int num_threads, ProgressMark* mark) : num_threads_(num_threads), mark_(mark) {
     CHECK(num_threads >= 1 && num_threads <= kThreadsMax, "num_threads {}", num_threads);
     for (int worker = 1; worker < num_threads; ++worker) helpers_.emplace_back([this, worker] { Help(worker); });
 }
@@ -47,13 +47,17 @@ void WorkerTeam::DrainTasks(int worker) {
         const std::size_t task = next_task_.fetch_add(1, std::memory_order_relaxed);
         if (task >= num_tasks_) return;
         call_(opaque_, task, worker);
+        if (mark_ != nullptr) mark_->Move();
     }
 }
 
 void WorkerTeam::Run(std::size_t num_tasks, Call call, void* opaque) {
     if (num_tasks == 0) return;
     if (num_threads_ == 1 || num_tasks == 1) {
-        for (std::size_t task = 0; task < num_tasks; ++task) call(opaque, task, 0);
+        for (std::size_t task = 0; task < num_tasks; ++task) {
+            call(opaque, task, 0);
+            if (mark_ != nullptr) mark_->Move();
+        }
         return;
     }
     call_ = call;

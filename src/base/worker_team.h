@@ -6,6 +6,7 @@
 // runs it; results must not depend on the number of threads: cut work into blocks by its size, never by num_threads(),
 // or combine with exact arithmetic. ForEach allocates nothing and takes no lock while tasks run; helpers that wait spin
 // for some microseconds before they sleep, because loops follow each other closely inside an iteration.
+// A task that is done moves the mark of progress, if there is one.
 // Confined to the thread that made it; ForEach does not nest.
 #pragma once
 
@@ -16,14 +17,16 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/progress_mark.h"
+
 namespace espalier {
 
 class WorkerTeam {
   public:
     static constexpr int kThreadsMax = 256;
 
-    /// num_threads in 1..kThreadsMax, the caller included.
-    explicit WorkerTeam(int num_threads);
+    /// num_threads in 1..kThreadsMax, the caller included. `mark` is borrowed and may be null.
+    explicit WorkerTeam(int num_threads, ProgressMark* mark = nullptr);
     ~WorkerTeam();
     WorkerTeam(const WorkerTeam&) = delete;
     WorkerTeam& operator=(const WorkerTeam&) = delete;
@@ -56,6 +59,7 @@ class WorkerTeam {
     void DrainTasks(int worker);
 
     const int num_threads_;
+    ProgressMark* const mark_;
     Call call_ = nullptr;
     void* opaque_ = nullptr;
     std::size_t num_tasks_ = 0;

@@ -175,6 +175,7 @@ Result<void> MpiComm::Wait(void* request, int started) {
     const auto begin = std::chrono::steady_clock::now();
     auto ending_since = std::chrono::steady_clock::time_point::max();
     signs_->BeginWait();
+    const ProgressMark::Wait waits(options_.mark);
     while (status == MPI_SUCCESS) {
         status = MPI_Test(static_cast<MPI_Request*>(request), &done, MPI_STATUS_IGNORE);
         if (done != 0 || status != MPI_SUCCESS) break;

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress_mark.h"
 #include "collective/comm.h"
 
 namespace espalier::collective {
@@ -26,6 +27,7 @@ class MpiComm final : public Comm {
         std::chrono::milliseconds silence_max = std::chrono::seconds(15);
         const std::atomic<bool>* ending = nullptr;  ///< set by a signal handler; may be null; must outlive the object
         std::vector<std::string> names = {};        ///< of the ranks, for messages; may be empty
+        ProgressMark* mark = nullptr;               ///< says that others are waited for; may be null; borrowed
     };
     /// True when the environment is that of a process started by mpirun, srun or another MPI launcher.
     static bool StartedByLauncher();

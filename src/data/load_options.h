@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/progress_mark.h"
 #include "data/content_type.h"
 #include "data/feature_rows.h"
 #include "data/parquet.h"
@@ -30,6 +31,7 @@ struct LoadOptions {
     std::string spill_folder;
     /// Called now and then with the bytes read from disk so far, from any loading thread but never from two at once.
     std::function<void(std::uint64_t bytes_read)> on_progress;
+    ProgressMark* mark = nullptr;  ///< moved with each block; borrowed
 };
 
 struct LoadReport {

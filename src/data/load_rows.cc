@@ -85,6 +85,7 @@ Result<TrainingRows> GatherBlocks(std::span<const DataFile> files, const LoadOpt
     for (std::size_t file = 0; file < files.size(); ++file) {
         TRY(ReadBlocks(files.subspan(file, 1), options, true, [&](LabeledRows&& block) {
             const RowBlock rows = MakeRowBlock(block);
+            if (options.mark != nullptr) options.mark->Move();
             return gatherer.Take({encoder.Encode(rows), rows.labels, rows.weights, rows.query_ids}, file);
         }));
     }
@@ -118,6 +119,7 @@ Result<TrainingRows> LoadRows(std::span<const DataFile> files, const LoadOptions
                                       },
                                       .take = [&](MadeRows&& made, const TextBlock& piece) -> Result<void> {
                                           TRY(gatherer.Take(std::move(made), piece.file_idx));
+                                          if (options.mark != nullptr) options.mark->Move();
                                           if (options.on_progress) options.on_progress(piece.bytes_read);
                                           return {};
                                       }});

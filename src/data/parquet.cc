@@ -31,14 +31,14 @@ Result<Plugin> LoadPlugin() {
             continue;
         }
         void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // Kept until the program ends.
-        if (library == nullptr) return Error(ErrorCode::kUnavailable, fmt::format("load {}: {}", path, ::dlerror()));
+        if (library == nullptr) return Error(ErrorCode::kInternal, fmt::format("load {}: {}", path, ::dlerror()));
         Plugin plugin;
         plugin.describe = reinterpret_cast<DescribeParquetFunction*>(::dlsym(library, kDescribeParquetName));
         plugin.read = reinterpret_cast<ReadParquetFunction*>(::dlsym(library, kReadParquetName));
         if (plugin.describe != nullptr && plugin.read != nullptr) return plugin;
-        return Error(ErrorCode::kUnavailable, fmt::format("{} is of another version of Espalier", path));
+        return Error(ErrorCode::kInternal, fmt::format("{} is of another version of Espalier", path));
     }
-    return Error(ErrorCode::kUnavailable,
+    return Error(ErrorCode::kInternal,
                  fmt::format("this installation cannot read Parquet: {} is missing (looked at {}). Install it, or "
                              "convert the data to text/csv.",
                              kParquetLibraryName, tried));

@@ -285,6 +285,49 @@ std::size_t WholeRecordsSize(std::string_view bytes) {
     return whole;
 }
 
+std::vector<std::string_view> SplitRecords(std::string_view bytes) {
+    std::vector<std::string_view> records;
+    std::size_t begin = 0;
+    std::size_t at = 0;
+    Frame frame;
+    while (at < bytes.size() && ReadFrame(bytes, at, frame) && frame.size_bytes > 0) {
+        at += frame.size_bytes;
+        if (frame.part != Part::kWhole && frame.part != Part::kLast) continue;
+        records.push_back(bytes.substr(begin, at - begin));
+        begin = at;
+    }
+    if (begin < bytes.size()) records.push_back(bytes.substr(begin));
+    return records;
+}
+
+Result<bool> RecordBlockReader::Next(EntryVector<char>& block) {
+    if (source_ == nullptr) source_ = TRY(ByteSource::Open(file_));
+    block.clear();
+    block.swap(carry_);
+    offset_ = next_offset_;
+    std::size_t size = block.size();
+    std::size_t whole = 0;
+    while (whole == 0) {
+        if (size > kRecordBytesMax) {
+            return Error(ErrorCode::kResourceLimit, fmt::format("{}, byte {}: a record is longer than {} bytes",
+                                                                file_.name, offset_, kRecordBytesMax));
+        }
+        block.resize(std::max(2 * size, kRecordBlockBytes));
+        std::size_t got = 1;
+        while (got > 0 && size < block.size()) {
+            got = TRY(source_->Read(block.data() + size, block.size() - size, bytes_read_));
+            size += got;
+        }
+        whole = got > 0 ? WholeRecordsSize({block.data(), size}) : size;
+        if (got == 0) break;
+    }
+    const auto end_of_records = block.begin() + static_cast<std::ptrdiff_t>(whole);
+    carry_.assign(end_of_records, block.begin() + static_cast<std::ptrdiff_t>(size));
+    block.resize(whole);
+    next_offset_ = offset_ + whole;
+    return whole > 0;
+}
+
 std::optional<TextIssue> ParseRecordIoBlock(std::string_view bytes, const RecordIoRules& rules, LabeledRows& rows) {
     RecordReader reader(rules, rows);
     std::string joined;      // of a record that was cut over several frames
@@ -320,37 +363,20 @@ std::optional<TextIssue> ParseRecordIoBlock(std::string_view bytes, const Record
 
 namespace {
 
-/// One file: whole records are parsed and taken off the front of `bytes`, the rest waits for more.
 Result<void> LoadRecordIoFile(const DataFile& file, const RecordIoRules& rules,
                               const std::function<Result<void>(LabeledRows&& block)>& consume) {
-    const auto source = TRY(ByteSource::Open(file));
+    RecordBlockReader reader(file);
     EntryVector<char> bytes;
-    std::uint64_t offset = 0;  // of bytes[0] in the file
     std::uint64_t num_rows = 0;
-    std::uint64_t bytes_read = 0;
-    for (std::size_t size = 0, got = 1; got > 0;) {
-        bytes.resize(std::max(2 * size, kRecordBlockBytes));
-        do {
-            got = TRY(source->Read(bytes.data() + size, bytes.size() - size, bytes_read));
-            size += got;
-        } while (got > 0 && size < bytes.size());
-        const std::string_view read(bytes.data(), size);
-        const std::size_t whole = got > 0 ? WholeRecordsSize(read) : size;
+    while (TRY(reader.Next(bytes))) {
         LabeledRows block;
-        if (auto issue = ParseRecordIoBlock(read.substr(0, whole), rules, block)) {
+        if (auto issue = ParseRecordIoBlock({bytes.data(), bytes.size()}, rules, block)) {
             return Error(ErrorCode::kInvalidArgument,
                          fmt::format("{}, record {} (byte {}): {}", file.name, num_rows + block.rows.num_rows() + 1,
-                                     offset + issue->offset, issue->message));
+                                     reader.offset() + issue->offset, issue->message));
         }
         num_rows += block.rows.num_rows();
         if (block.rows.num_rows() > 0) TRY(consume(std::move(block)));
-        bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(whole));
-        offset += whole;
-        size -= whole;
-        if (size > kRecordBytesMax) {
-            return Error(ErrorCode::kResourceLimit, fmt::format("{}, record {} (byte {}): it is longer than {} bytes",
-                                                                file.name, num_rows + 1, offset, kRecordBytesMax));
-        }
     }
     return {};
 }

@@ -178,7 +178,7 @@ LaunchRequest JobRun::MakeLaunchRequest() const {
 
 Result<void> JobRun::Train() {
     TRY(Enter(JobStage::kTraining, "Training image download completed. Training in progress."));
-    // Rounds before a checkpoint are not trained, and told, again.
+    // With a checkpoint the rounds before it are not told again, and those after it are the same points.
     if (!folder_.HasCheckpoints()) TRY(tools_.metrics->Clear(job_.id));
     LogCapture capture = TRY(OpenCapture());
     for (const std::string& member : spec_.unused_members) {
@@ -215,11 +215,8 @@ Result<void> JobRun::Restart(const ExitReport& report, LogCapture& capture) {
     const std::string message = fmt::format("{} The training goes on from {}.", InterruptionOf(report),
                                             folder_.HasCheckpoints() ? "its last checkpoint" : "the beginning");
     TRY(capture.Say("Espalier: " + message));
-    if (folder_.HasCheckpoints()) {
-        capture.ExpectRepeats();
-    } else {
-        TRY(tools_.metrics->Clear(job_.id));
-    }
+    capture.StartAgain();
+    if (!folder_.HasCheckpoints()) TRY(tools_.metrics->Clear(job_.id));
     folder_.ForgetFailures(spec_);
     TRY(Enter(JobStage::kRestarting, message));
     return Enter(JobStage::kTraining, "Training in progress.");
@@ -307,6 +304,7 @@ std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
     if (report.how.find("signal 9") != std::string::npos || report.how.find("signal 6") != std::string::npos) {
         hint = " This is how a process ends that has used up the machine's memory.";
     }
+    if (report.stuck) return fmt::format("AlgorithmError: {} {}. See the log stream {}.", who, report.how, stream);
     return fmt::format("AlgorithmError: {} ended without saying why: {}.{} See the log stream {}.", who, report.how,
                        hint, stream);
 }

@@ -23,6 +23,16 @@ class JobServiceTest : public JobsTest {
         EXPECT_TRUE(members && members->size() == 1 && members->at(0).name == "xgboost-model");
         return members->at(0).bytes;
     }
+    std::vector<double> MetricValues(const std::string& name) {
+        meta::TrainingMetrics metrics(*database_);
+        const auto points =
+            metrics.Points(kScope, name, "train:merror", 0, std::numeric_limits<UnixMillis>::max()).value();
+        std::vector<double> values;
+        for (const meta::MetricPoint& point : points) {
+            values.push_back(point.value);
+        }
+        return values;
+    }
     std::vector<std::string> FilesOf(const std::string& folder) {
         std::vector<std::string> names;
         for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -270,13 +280,18 @@ TEST_F(JobServiceTest, RoundsThatAreTrainedAgainAreNotCountedTwice) {
                              "[1]\ttrain-merror:0.25\n[2]\ttrain-merror:0.125\n[3]\ttrain-merror:0.0625\n");
         Succeed(*second);
         ASSERT_TRUE(Reaches(name, JobStage::kCompleted));
-        meta::TrainingMetrics metrics(*database_);
-        const auto points =
-            metrics.Points(kScope, name, "train:merror", 0, std::numeric_limits<UnixMillis>::max()).value();
-        std::vector<double> values;
-        for (const meta::MetricPoint& point : points) values.push_back(point.value);
-        EXPECT_EQ(values, (std::vector<double>{0.5, 0.25, 0.125, 0.0625})) << name;
+        EXPECT_EQ(MetricValues(name), (std::vector<double>{0.5, 0.25, 0.125, 0.0625})) << name;
     }
+}
+
+/// The folds of a cross-validation each begin with round 0.
+TEST_F(JobServiceTest, RoundsThatBeginAnewAreOtherPoints) {
+    StartService();
+    ASSERT_TRUE(Create(Request("a")));
+    RunOf(0)->Print(1, "[0]\ttrain-merror:0.5\n[1]\ttrain-merror:0.25\n[0]\ttrain-merror:0.125\n");
+    Succeed(*RunOf(0));
+    ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(MetricValues("a"), (std::vector<double>{0.5, 0.25, 0.125}));
 }
 
 TEST_F(JobServiceTest, ATrainingThatIsInterruptedAgainAndAgainFails) {
@@ -295,14 +310,18 @@ TEST_F(JobServiceTest, ATrainingThatIsInterruptedAgainAndAgainFails) {
 TEST_F(JobServiceTest, CheckpointsOutliveTheServer) {
     StartService();
     ASSERT_TRUE(Create(Request("a")));
-    const std::string checkpoint = RunOf(0)->request.instances[0].root + "/checkpoints/xgboost-checkpoint.3";
-    std::ofstream(checkpoint) << "four rounds";
+    const std::string checkpoint = RunOf(0)->request.instances[0].root + "/checkpoints/xgboost-checkpoint.0";
+    std::ofstream(checkpoint) << "one round";
+    RunOf(0)->Print(1, "[0]\ttrain-merror:0.5\n[1]\ttrain-merror:0.25\n");
+    ASSERT_TRUE(Eventually([&] { return MetricValues("a").size() == 2; }));
     service_.reset();
     StartService();
     const auto run = RunOf(1);
     EXPECT_TRUE(std::filesystem::exists(checkpoint));
+    run->Print(1, "[1]\ttrain-merror:0.25\n[2]\ttrain-merror:0.125\n");
     Succeed(*run);
     ASSERT_TRUE(Reaches("a", JobStage::kCompleted));
+    EXPECT_EQ(MetricValues("a"), (std::vector<double>{0.5, 0.25, 0.125})) << "a round told again is the same point";
     EXPECT_EQ(Find("a").transitions[3].message, "The server was restarted. The job goes on from its last checkpoint.");
 }
 

@@ -44,8 +44,10 @@ struct ExitReport {
     int failed_instance = 0;
     /// "ended by signal 9 (Killed)", "exit code 3": how, for a sentence about it. "" when all is well.
     std::string how = {};
-    /// It could not help it: a signal ended it, or it lost another instance. Starting again may go well.
+    /// It could not help it: a signal ended it, it lost another instance, or it was stuck. Starting again may go well.
     bool interrupted = false;
+    /// It did not get on any more and was ended for that: `how` is "was stopped for 10 s".
+    bool stuck = false;
 };
 
 class TrainingRun {

@@ -21,7 +21,8 @@ namespace {
 namespace filesystem = std::filesystem;
 
 constexpr const char* kTokenVariable = "ESPALIER_JOB_TOKEN";
-constexpr int kExitInstanceLost = 75;          // EX_TEMPFAIL, as espalier-train's header says
+constexpr int kExitInstanceLost = 75;  // EX_TEMPFAIL, as espalier-train's header says
+constexpr std::chrono::milliseconds kLookInterval{500};
 constexpr std::chrono::seconds kKillTime{10};  // A killed process is gone in milliseconds unless the disk hangs.
 // A runaway log or model must not fill the disk; models are far below it.
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 30;
@@ -77,10 +78,18 @@ Culprit FindCulprit(const std::vector<LaunchRequest::Instance>& instances) {
     return culprit;
 }
 
+std::string MarkPath(const std::string& scratch_folder, std::size_t instance_idx) {
+    return fmt::format("{}/progress-{}", scratch_folder, instance_idx + 1);
+}
+
 class LocalRun final : public TrainingRun {
   public:
-    LocalRun(ChildProcess child, LaunchRequest request, std::string scratch_folder)
-        : child_(std::move(child)), request_(std::move(request)), scratch_folder_(std::move(scratch_folder)) {}
+    LocalRun(ChildProcess child, LaunchRequest request, std::string scratch_folder, const ProcessWatch::Limits& limits)
+        : child_(std::move(child)),
+          request_(std::move(request)),
+          scratch_folder_(std::move(scratch_folder)),
+          child_watch_(limits),
+          instance_watches_(request_.instances.size(), ProcessWatch(limits)) {}
     ~LocalRun() override {
         Kill();
         RemoveFolder(scratch_folder_);
@@ -88,9 +97,12 @@ class LocalRun final : public TrainingRun {
 
     std::optional<ExitReport> WaitFor(std::chrono::milliseconds timeout) override {
         if (report_) return report_;
-        const std::optional<int> status = child_.WaitFor(timeout);
-        if (!status) return std::nullopt;
-        report_ = Report(*status);
+        if (const std::optional<int> status = child_.WaitFor(timeout)) {
+            report_ = Report(*status);
+        } else if (const auto now = std::chrono::steady_clock::now(); now >= next_look_) {
+            next_look_ = now + kLookInterval;
+            EndStuck(now);
+        }
         return report_;
     }
     void AskToStop() override { child_.Signal(SIGUSR1); }
@@ -112,9 +124,36 @@ class LocalRun final : public TrainingRun {
                 .interrupted = WIFSIGNALED(culprit.status) || WEXITSTATUS(culprit.status) == kExitInstanceLost};
     }
 
+    /// Ends all instances when one of them does not get on any more.
+    void EndStuck(std::chrono::steady_clock::time_point now) {
+        for (std::size_t i = 0; i < instance_watches_.size(); ++i) {
+            const auto seen = ProgressMark::LookAt(MarkPath(scratch_folder_, i));
+            if (!seen || seen->pid == 0) continue;  // Not started yet: its launcher is watched.
+            const auto look = LookAtProcess(seen->pid);
+            if (!look) continue;  // It has ended; that is for its launcher to tell.
+            if (const auto how = instance_watches_[i].Judge(now, *look, seen))
+                return End(static_cast<int>(i) + 1, *how);
+        }
+        const auto look = LookAtProcess(child_.pid());
+        if (!look) return;
+        // Of several instances this is mpirun, which only waits. A single one may be stopped before it has a mark.
+        const int number = request_.instances.size() == 1 ? 1 : 0;
+        if (const auto how = child_watch_.Judge(now, *look, std::nullopt)) End(number, *how);
+    }
+
+    void End(int number, const std::string& how) {
+        LOG_WARN("instance does not get on", {"token", request_.token}, {"instance", number}, {"how", how});
+        Kill();
+        if (!child_.WaitFor(kKillTime)) return;  // The next look finds it dead.
+        report_ = {.failed_instance = number, .how = how, .interrupted = true, .stuck = true};
+    }
+
     ChildProcess child_;
     LaunchRequest request_;
     std::string scratch_folder_;
+    ProcessWatch child_watch_;
+    std::vector<ProcessWatch> instance_watches_;
+    std::chrono::steady_clock::time_point next_look_{};
     std::optional<ExitReport> report_;
     bool swept_ = false;
 };
@@ -137,26 +176,64 @@ std::string LocalLauncher::ScratchFolder(const std::string& token) const {
     return fmt::format("{}/espalier-{}", options_.scratch_parent, token);
 }
 
-std::vector<std::string> LocalLauncher::ProgramArguments(const LaunchRequest& request,
-                                                         const LaunchRequest::Instance& instance) const {
+std::vector<std::string> LocalLauncher::ProgramArguments(const LaunchRequest& request, std::size_t instance_idx) const {
+    const LaunchRequest::Instance& instance = request.instances[instance_idx];
     const int share = std::max(1, options_.num_cores / static_cast<int>(request.instances.size()));
     const int num_threads = request.num_threads > 0 ? request.num_threads : share;
     const bool trains = request.program == Program::kTrainer;
     std::vector<std::string> arguments = {trains ? options_.trainer_path : options_.transformer_path, "--root",
                                           instance.root};
     if (trains) arguments.insert(arguments.end(), {"--image", request.image});
-    arguments.insert(arguments.end(), {"--threads", std::to_string(num_threads), "--log", instance.log_path});
+    arguments.insert(arguments.end(),
+                     {"--threads", std::to_string(num_threads), "--progress",
+                      MarkPath(ScratchFolder(request.token), instance_idx), "--log", instance.log_path});
     return arguments;
 }
 
-Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& request) {
+/// The run's own folder, with the marks of its instances.
+Result<std::string> LocalLauncher::MakeScratchFolder(const LaunchRequest& request) const {
     const std::string scratch_folder = ScratchFolder(request.token);
     std::error_code error;
     filesystem::create_directories(scratch_folder, error);
     if (error) return ErrnoError("make " + scratch_folder, error.value());
     filesystem::permissions(scratch_folder, filesystem::perms::owner_all, error);
+    for (std::size_t i = 0; i < request.instances.size(); ++i) {
+        Result<void> made = ProgressMark::MakeFile(MarkPath(scratch_folder, i));
+        if (made) continue;
+        RemoveFolder(scratch_folder);
+        return std::move(made).error();
+    }
+    return scratch_folder;
+}
 
-    const std::size_t num_instances = request.instances.size();
+/// mpirun's command line for all instances.
+void LocalLauncher::AddRanks(const LaunchRequest& request, std::vector<std::string>& arguments) const {
+    const std::string scratch_folder = ScratchFolder(request.token);
+    arguments = {options_.mpirun_path, "--oversubscribe", "--bind-to", "none"};
+    // yield: a rank that waits must not take a core from another job. Single copy (process_vm_readv) is refused in
+    // many containers, with an error line for each message.
+    const std::pair<const char*, std::string> parameters[] = {{"plm", "isolated"},
+                                                              {"oob_tcp_if_include", "lo"},
+                                                              {"pml", "ob1"},
+                                                              {"btl", "self,vader"},
+                                                              {"btl_vader_single_copy_mechanism", "none"},
+                                                              {"btl_vader_backing_directory", scratch_folder},
+                                                              {"orte_tmpdir_base", scratch_folder},
+                                                              {"mpi_yield_when_idle", "1"}};
+    for (const auto& [name, value] : parameters) arguments.insert(arguments.end(), {"--mca", name, value});
+    for (std::size_t i = 0; i < request.instances.size(); ++i) {
+        if (i > 0) arguments.push_back(":");
+        std::error_code absent;
+        filesystem::remove(StatusPath(request.instances[i]), absent);
+        arguments.insert(arguments.end(),
+                         {"-n", "1", "/bin/sh", "-c", kRankScript, "rank", StatusPath(request.instances[i])});
+        const std::vector<std::string> program = ProgramArguments(request, i);
+        arguments.insert(arguments.end(), program.begin(), program.end());
+    }
+}
+
+Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& request) {
+    const std::string scratch_folder = TRY(MakeScratchFolder(request));
     ChildOptions child = {
         .arguments = {},
         .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + scratch_folder,
@@ -166,39 +243,14 @@ Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& 
         .data_bytes_max = options_.data_bytes_max,
         .file_bytes_max = options_.file_bytes_max};
     child.environment.insert(child.environment.end(), request.environment.begin(), request.environment.end());
-    const auto add_trainer = [&](const LaunchRequest::Instance& instance) {
-        const std::vector<std::string> program = ProgramArguments(request, instance);
-        child.arguments.insert(child.arguments.end(), program.begin(), program.end());
-    };
-    if (num_instances == 1) {
+    if (request.instances.size() == 1) {
         // What goes wrong before --log is obeyed (a missing library, say) belongs into the same log.
         child.output_path = request.instances[0].log_path;
-        add_trainer(request.instances[0]);
+        child.arguments = ProgramArguments(request, 0);
     } else {
         child.environment.insert(child.environment.end(),
                                  {"OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"});
-        child.arguments = {options_.mpirun_path, "--oversubscribe", "--bind-to", "none"};
-        // yield: a rank that waits must not take a core from another job. Single copy (process_vm_readv) is refused in
-        // many containers, with an error line for each message.
-        const std::pair<const char*, std::string> parameters[] = {{"plm", "isolated"},
-                                                                  {"oob_tcp_if_include", "lo"},
-                                                                  {"pml", "ob1"},
-                                                                  {"btl", "self,vader"},
-                                                                  {"btl_vader_single_copy_mechanism", "none"},
-                                                                  {"btl_vader_backing_directory", scratch_folder},
-                                                                  {"orte_tmpdir_base", scratch_folder},
-                                                                  {"mpi_yield_when_idle", "1"}};
-        for (const auto& [name, value] : parameters) {
-            child.arguments.insert(child.arguments.end(), {"--mca", name, value});
-        }
-        for (std::size_t i = 0; i < num_instances; ++i) {
-            if (i > 0) child.arguments.push_back(":");
-            std::error_code absent;
-            filesystem::remove(StatusPath(request.instances[i]), absent);
-            child.arguments.insert(child.arguments.end(),
-                                   {"-n", "1", "/bin/sh", "-c", kRankScript, "rank", StatusPath(request.instances[i])});
-            add_trainer(request.instances[i]);
-        }
+        AddRanks(request, child.arguments);
     }
     auto started = ChildProcess::Start(child);
     if (!started) {
@@ -206,7 +258,7 @@ Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& 
         return std::move(started).error();
     }
     return std::unique_ptr<TrainingRun>(
-        std::make_unique<LocalRun>(std::move(started).value(), request, scratch_folder));
+        std::make_unique<LocalRun>(std::move(started).value(), request, scratch_folder, options_.watch));
 }
 
 void LocalLauncher::KillLeftovers(const std::string& token) {

@@ -3,8 +3,9 @@
 //
 // mpirun is told to stay on this machine: no remote launcher, control messages over the loopback interface, data
 // through shared memory, so that it works without a network. Its temporary files lie in a folder of the run, removed at
-// its end. SIGUSR1 asks the trainers to stop; mpirun forwards it to all ranks. Thread-safe. Source: mpirun(1) of Open
-// MPI 4.1 (MPMD form, signal propagation).
+// its end. SIGUSR1 asks the trainers to stop; mpirun forwards it to all ranks. Each instance gets a mark of progress in
+// the run's folder; one that is stopped, or does not get on, is ended with all others (jobs/process_watch).
+// Thread-safe. Source: mpirun(1) of Open MPI 4.1 (MPMD form, signal propagation).
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "jobs/launcher.h"
+#include "jobs/process_watch.h"
 
 namespace espalier::jobs {
 
@@ -26,6 +28,7 @@ class LocalLauncher final : public Launcher {
         int num_cores = 1;                        ///< shared out among the instances of a job as --threads
         std::uint64_t data_bytes_max = 0;         ///< memory limit of each process; 0 = none
         std::uint64_t file_bytes_max = 0;         ///< size limit of each file they write; 0 = none
+        ProcessWatch::Limits watch = {};          ///< how long an instance may not get on
     };
     explicit LocalLauncher(Options options) : options_(std::move(options)) {}
 
@@ -39,8 +42,9 @@ class LocalLauncher final : public Launcher {
 
   private:
     std::string ScratchFolder(const std::string& token) const;
-    std::vector<std::string> ProgramArguments(const LaunchRequest& request,
-                                              const LaunchRequest::Instance& instance) const;
+    Result<std::string> MakeScratchFolder(const LaunchRequest& request) const;
+    std::vector<std::string> ProgramArguments(const LaunchRequest& request, std::size_t instance_idx) const;
+    void AddRanks(const LaunchRequest& request, std::vector<std::string>& arguments) const;
 
     Options options_;
 };

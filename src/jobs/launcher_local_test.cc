@@ -31,7 +31,8 @@ class LocalLauncherTest : public testing::Test {
     void TearDown() override { std::filesystem::remove_all(folder_); }
 
     /// $1… are the trainer's arguments; "$log" is the log file, "$rank" the instance's number.
-    std::unique_ptr<TrainingRun> Launch(const std::string& script, int num_instances) {
+    std::unique_ptr<TrainingRun> Launch(const std::string& script, int num_instances,
+                                        const ProcessWatch::Limits& watch = {}) {
         const std::string path = folder_ + "/trainer.sh";
         std::ofstream(path) << "#!/bin/bash\nlog=\"${@: -1}\"\nrank=\"${log//[^0-9]/}\"; rank=\"${rank: -1}\"\n"
                             << "exec >> \"$log\" 2>&1\n"
@@ -44,7 +45,7 @@ class LocalLauncherTest : public testing::Test {
             std::filesystem::create_directories(root);
             request.instances.push_back({.root = root, .log_path = fmt::format("{}/log-{}", folder_, number)});
         }
-        auto run = LocalLauncher({.trainer_path = path, .num_cores = 4}).Launch(request);
+        auto run = LocalLauncher({.trainer_path = path, .num_cores = 4, .watch = watch}).Launch(request);
         EXPECT_TRUE(run) << run.error().ToString();
         return run ? std::move(run).value() : nullptr;
     }
@@ -80,7 +81,9 @@ TEST_F(LocalLauncherTest, OneInstanceGetsItsArgumentsAndACleanEnvironment) {
     EXPECT_TRUE(End(*run).succeeded);
     unsetenv("ESPALIER_ROOT_SECRET_ACCESS_KEY");
     const std::string log = Read("log-1");
-    EXPECT_NE(log.find(fmt::format("args --root {}/algo-1 --image xgboost:1 --threads 4 --log", folder_)),
+    EXPECT_NE(log.find(fmt::format("args --root {}/algo-1 --image xgboost:1 --threads 4 --progress "
+                                   "/dev/shm/espalier-{}/progress-1 --log",
+                                   folder_, token_)),
               std::string::npos)
         << log;
     EXPECT_EQ(log.find("planted"), std::string::npos) << "secrets of the server stay in the server";
@@ -94,6 +97,33 @@ TEST_F(LocalLauncherTest, TellsHowAnInstanceEnded) {
     EXPECT_EQ(killed.failed_instance, 1);
     EXPECT_TRUE(killed.interrupted);
     EXPECT_TRUE(End(*Launch("exit 75", 1)).interrupted) << "another instance was lost";
+}
+
+/// What a trainer does with its mark: its process id goes into the 4 bytes after the first 16.
+constexpr const char* kFindMark = R"sh(
+while [ "$1" != --progress ]; do shift; done
+printf "\\x$(printf %02x $(($$ & 255)))\\x$(printf %02x $(($$ >> 8 & 255)))\\x$(printf %02x $(($$ >> 16 & 255)))" |
+    dd of="$2" bs=1 seek=16 conv=notrunc status=none
+)sh";
+
+TEST_F(LocalLauncherTest, OneThatDoesNotGetOnIsEndedAndNamed) {
+    const ProcessWatch::Limits limits = {.stopped = milliseconds(500),
+                                         .asleep = seconds(60),
+                                         .computing = milliseconds(500),
+                                         .computing_max = seconds(60)};
+    for (const int num_instances : {1, 2}) {
+        for (const std::string stuck : {"kill -STOP $$", "while :; do :; done"}) {
+            const auto run = Launch(
+                fmt::format("{} [ $rank = {} ] && {}\nwhile :; do sleep 0.05; done", kFindMark, num_instances, stuck),
+                num_instances, limits);
+            const ExitReport report = End(*run);
+            EXPECT_TRUE(report.stuck && report.interrupted) << report.how;
+            EXPECT_EQ(report.failed_instance, num_instances) << stuck;
+            EXPECT_EQ(report.how, stuck[0] == 'k' ? "was stopped for 1 s"
+                                                  : "has computed for 1 s of processor time without getting on");
+            EXPECT_TRUE(Marked().empty());
+        }
+    }
 }
 
 TEST_F(LocalLauncherTest, AMissingTrainerIsTold) {

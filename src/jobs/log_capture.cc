@@ -14,6 +14,7 @@ namespace {
 // One transaction per so much text: bounds memory when a trainer prints faster than the disk syncs.
 constexpr std::size_t kBytesPerPollMax = 4 << 20;
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::int64_t kStepsPerPass = std::int64_t{1} << 32;
 
 }  // namespace
 
@@ -57,9 +58,12 @@ void LogCapture::TakeMetrics(const std::string& line, UnixMillis now, std::vecto
     const auto found = FindMetrics(line, options_.definitions);
     if (found.empty()) return;
     const std::int64_t round = FindRound(line).value_or(last_round_ + 1);
-    last_round_ = std::max(last_round_, round);
-    if (round <= repeats_to_) return;
-    for (const auto& [name, value] : found) points.push_back({.name = name, .value = value, .time = now});
+    if (round <= last_round_) ++pass_;
+    last_round_ = round;
+    const std::int64_t step = pass_ * kStepsPerPass + round;
+    for (const auto& [name, value] : found) {
+        points.push_back({.name = name, .value = value, .time = now, .step = step});
+    }
 }
 
 Result<void> LogCapture::PollTail(Tail& tail, bool at_end) {

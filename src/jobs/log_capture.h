@@ -43,9 +43,12 @@ class LogCapture {
     /// Stores what is new. An error means that the database failed; what was read is then lost, and so is the job.
     Result<void> Poll();
     Result<void> Finish();
-    /// The processes start again from a checkpoint: rounds that were told already will be told again, with the same
-    /// metrics. Their lines are kept, their points are not stored twice.
-    void ExpectRepeats() { repeats_to_ = last_round_; }
+    /// The processes start again: rounds that were told already may be told again, with the same metrics. Their lines
+    /// are kept, their points are the same ones.
+    void StartAgain() {
+        last_round_ = -1;
+        pass_ = 0;
+    }
     /// Adds a line of the platform's own to the first stream.
     Result<void> Say(const std::string& line);
 
@@ -66,7 +69,7 @@ class LogCapture {
     Options options_;
     std::vector<Tail> tails_;
     std::int64_t last_round_ = -1;  ///< that metrics were told of
-    std::int64_t repeats_to_ = -1;
+    std::int64_t pass_ = 0;         ///< how often rounds have begun anew: with each fold of a cross-validation
 };
 
 }  // namespace espalier::jobs

@@ -86,7 +86,7 @@ Result<std::optional<BinnedJob>> BinnedCache::Read() const {
     return reader.failed() ? std::optional<BinnedJob>() : std::optional<BinnedJob>(std::move(job));
 }
 
-Result<std::optional<BinnedJob>> BinnedCache::Open() {
+Result<std::optional<BinnedJob>> BinnedCache::Open(ProgressMark* mark) {
     if (auto job = TRY(Read()); job.has_value()) return job;
     const std::string lock_path = path_ + ".lock";
     lock_ = Fd(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -94,9 +94,12 @@ Result<std::optional<BinnedJob>> BinnedCache::Open() {
         const int errno_value = errno;
         return ErrnoError(fmt::format("open {}", lock_path), errno_value);
     }
-    while (flock(lock_.get(), LOCK_EX) != 0) {
-        const int errno_value = errno;
-        if (errno_value != EINTR) return ErrnoError(fmt::format("lock {}", lock_path), errno_value);
+    {
+        const ProgressMark::Wait wait(mark);
+        while (flock(lock_.get(), LOCK_EX) != 0) {
+            const int errno_value = errno;
+            if (errno_value != EINTR) return ErrnoError(fmt::format("lock {}", lock_path), errno_value);
+        }
     }
     // Whoever held the lock before has made the file, unless it failed.
     auto job = TRY(Read());

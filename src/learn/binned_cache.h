@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/progress_mark.h"
 #include "base/result.h"
 #include "data/binned_matrix.h"
 #include "data/load_options.h"
@@ -43,8 +44,8 @@ class BinnedCache {
     BinnedCache(std::string folder, const std::string& description);
 
     /// The job when its file is there and whole. Else nothing, and the caller should make it and Keep it: until this
-    /// cache is gone, other processes wait. kIo when the folder cannot be used.
-    Result<std::optional<BinnedJob>> Open();
+    /// cache is gone, other processes wait (`mark`, which may be null, shows that). kIo when the folder cannot be used.
+    Result<std::optional<BinnedJob>> Open(ProgressMark* mark = nullptr);
     /// Writes the file. kIo.
     Result<void> Keep(BinnedJob& job);
     const std::string& path() const { return path_; }

@@ -92,7 +92,8 @@ Result<DataSet> LoadChannel(const ChannelFiles& channel, const ChannelLoadOption
                                     .parquet_columns = channel.parquet_columns,
                                     .memory_bytes_max = how.memory_bytes_max,
                                     .spill_folder = how.scratch_folder,
-                                    .on_progress = how.on_progress};
+                                    .on_progress = how.on_progress,
+                                    .mark = how.mark};
     DataSet set;
     set.name = channel.name;
     Result<data::TrainingRows> loaded = data::LoadRows(channel.files, options, report);

@@ -42,6 +42,7 @@ struct ChannelLoadOptions {
     std::size_t memory_bytes_max = 0;  ///< rows beyond lie in a scratch file in scratch_folder; 0: none do
     std::string scratch_folder = {};
     std::function<void(std::uint64_t bytes_read)> on_progress = {};
+    ProgressMark* mark = nullptr;  ///< moved with each block; borrowed
 };
 
 /// The rows of `channel.files`. Errors are data/load_rows.h's.

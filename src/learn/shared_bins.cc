@@ -37,7 +37,7 @@ bool SharedBins::Find(const InstanceConfig& config, std::span<const ChannelFiles
     });
     if (config.binned_cache_folder.empty() || !all_known) return false;
     cache_.emplace(config.binned_cache_folder, Describe(config, channels, params));
-    Result<std::optional<BinnedJob>> opened = cache_->Open();
+    Result<std::optional<BinnedJob>> opened = cache_->Open(mark_);
     if (!opened.has_value()) {
         log_.Warning("The cache of binned data is not used: " + opened.error().message());
         cache_.reset();

@@ -22,7 +22,8 @@ namespace espalier::learn {
 
 class SharedBins {
   public:
-    explicit SharedBins(TrainingLog& log) : log_(log) {}
+    /// `mark`, which may be null, shows when another process is waited for.
+    SharedBins(TrainingLog& log, ProgressMark* mark) : log_(log), mark_(mark) {}
 
     /// Looks for the bins of the channels; waits while another process makes them. True when they are there: then
     /// `sets` have all but the rows' values, and `reports` what their load had noticed. False: the caller loads.
@@ -38,6 +39,7 @@ class SharedBins {
 
   private:
     TrainingLog& log_;
+    ProgressMark* mark_;
     std::optional<BinnedCache> cache_;
     std::optional<BinnedJob> found_;
     std::vector<BinnedSet> noted_;

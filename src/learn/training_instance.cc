@@ -32,6 +32,10 @@ namespace espalier::learn {
 namespace {
 
 constexpr std::size_t kFailureCharactersMax = 1024;
+// A step without a move takes less than this, by a margin of ten: sorting runs at 20 MB/s of text, and the models of
+// small data are written in seconds.
+constexpr std::chrono::seconds kPatienceMin{60};
+constexpr std::uint64_t kSlowestBytesPerMillisecond = 2000;
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -94,6 +98,7 @@ class Instance {
         const auto begin = SteadyClock::now();
         log_.Raw("Arguments: train");
         Result<void> prepared = Prepare();
+        StatePatience();
         // A rank that cannot go on tells the others, so that all end with the same reason instead of waiting.
         TRY(AgreeOnErrors(prepared.has_value() ? nullptr : &prepared.error(), config_.hosts, comm_));
         std::vector<DataSet> sets;
@@ -106,7 +111,7 @@ class Instance {
         TRY(ShareStart(start_, comm_));
         TRY(OpenCheckpoints());
         BadRow bad_row;
-        WorkerTeam team(num_threads_);
+        WorkerTeam team(num_threads_, options_.mark);
         SpanFile::Stage train(spans_, parameters_.num_folds > 0 ? "cross-validation" : "rounds");
         if (parameters_.num_folds > 0) return CrossValidate(sets, team);
         const TrainContext context{.team = team,
@@ -165,6 +170,15 @@ class Instance {
         if (parameters_.num_folds > 0) from.checkpoint_folder.clear();  // Its trainings write none.
         if (comm_.rank() == 0) start_ = TRY(ReadStart(options_.root, from, parameters_.train.updates(), log_));
         return {};
+    }
+
+    /// What moves no mark, the longest sorts and what is written at the end, is at most some passes over the data.
+    void StatePatience() const {
+        if (options_.mark == nullptr) return;
+        std::uint64_t size_bytes = 0;
+        for (const ChannelFiles& channel : channels_) size_bytes += channel.size_bytes();
+        const std::chrono::milliseconds for_data(size_bytes / kSlowestBytesPerMillisecond);
+        options_.mark->StatePatience(kPatienceMin + for_data);
     }
 
     /// Only rank 0 writes them: all ranks have the same model.
@@ -298,6 +312,7 @@ class Instance {
         std::vector<std::string> warnings;
         if (channel.input_mode == "Pipe") {
             TRY(CheckPipeRule(found.format, options_.profile.pipe_rule));
+            const ProgressMark::Wait wait(options_.mark);  // The platform watches its own end.
             found.files = TRY(SpoolPipe(options_.root, channel.name));
         } else if (std::filesystem::exists(found.paths[0], error)) {
             found.files = TRY(data::FindDataFiles(found.paths, &warnings));
@@ -343,7 +358,8 @@ class Instance {
                                    {.num_threads = num_threads_,
                                     .identities = identities,
                                     .memory_bytes_max = memory_bytes_max() / 2 / channels_.size(),
-                                    .scratch_folder = options_.root},
+                                    .scratch_folder = options_.root,
+                                    .mark = options_.mark},
                                    comm_, report);
             if (set.has_value()) {
                 sets.push_back(std::move(*set));
@@ -478,7 +494,7 @@ class Instance {
     int num_threads_ = 1;
     std::vector<ChannelFiles> channels_;
     std::optional<TrainingStart> start_;
-    SharedBins shared_bins_{log_};
+    SharedBins shared_bins_{log_, options_.mark};
     std::unique_ptr<CheckpointWriter> checkpoints_;
 };
 

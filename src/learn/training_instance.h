@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/progress_mark.h"
 #include "base/result.h"
 #include "base/version_profile.h"
 #include "collective/comm.h"
@@ -24,6 +25,7 @@ struct InstanceOptions {
     VersionProfile profile;
     int num_threads = 0;  ///< 0: as many as the machine has; nthread lowers it
     const std::atomic<bool>* stop = nullptr;
+    ProgressMark* mark = nullptr;  ///< shows that the instance gets on; borrowed
     /// W3C traceparent: the instance's stages are recorded in <root>/output/spans.jsonl (base/span_file.h). "" = not.
     std::string trace_parent = "";
 };

@@ -13,10 +13,10 @@ Result<void> TrainingMetrics::Append(std::int64_t job_id, std::span<const Metric
             soci::use(job_id, "id");
         MetricPoint point;
         soci::statement insert =
-            (sql.prepare << "INSERT INTO training_job_metrics (job_id, position, name, value, time) "
-                            "VALUES (:id, :position, :name, :value, :time)",
+            (sql.prepare << "INSERT OR IGNORE INTO training_job_metrics (job_id, position, name, value, time, step) "
+                            "VALUES (:id, :position, :name, :value, :time, :step)",
              soci::use(job_id, "id"), soci::use(position, "position"), soci::use(point.name, "name"),
-             soci::use(point.value, "value"), soci::use(point.time, "time"));
+             soci::use(point.value, "value"), soci::use(point.time, "time"), soci::use(point.step, "step"));
         soci::statement note =
             (sql.prepare << "INSERT INTO training_metric_names (job_id, name, last_at) VALUES (:id, :name, :time) ON "
                             "CONFLICT (job_id, name) DO UPDATE SET last_at = max(last_at, excluded.last_at)",

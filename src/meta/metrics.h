@@ -18,6 +18,7 @@ struct MetricPoint {
     std::string name;  ///< "validation:merror"
     double value = 0;
     UnixMillis time = 0;
+    std::int64_t step = 0;  ///< the round, or whatever else no other point of the metric in this job has
 };
 
 class TrainingMetrics {
@@ -25,6 +26,8 @@ class TrainingMetrics {
     /// `database` is borrowed.
     explicit TrainingMetrics(Database& database) : database_(database) {}
 
+    /// A point whose step the metric has already is the same point told again, by a training that goes on from a
+    /// checkpoint; the first one stays.
     Result<void> Append(std::int64_t job_id, std::span<const MetricPoint> points);
     /// Forgets the points of a job, whose training starts again.
     Result<void> Clear(std::int64_t job_id);

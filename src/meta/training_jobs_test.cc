@@ -163,13 +163,15 @@ TEST_F(TrainingJobsTest, MetricsKeepTheLastValueOfEachName) {
     const TrainingJob job = Insert("a", kNow);
     TrainingMetrics metrics(*database_);
     ASSERT_TRUE(metrics.Append(job.id, std::vector<MetricPoint>{{"train:merror", 0.5, kNow}, {"x", 1, kNow}}));
-    ASSERT_TRUE(metrics.Append(job.id, std::vector<MetricPoint>{{"train:merror", 0.25, kNow + 5}}));
+    ASSERT_TRUE(metrics.Append(job.id, std::vector<MetricPoint>{{"train:merror", 0.25, kNow + 5, 1}}));
+    ASSERT_TRUE(metrics.Append(job.id, std::vector<MetricPoint>{{"train:merror", 0.25, kNow + 9, 1}})) << "told again";
     const auto final_points = metrics.Final(job.id);
     ASSERT_EQ(final_points->size(), 2u);
     EXPECT_EQ(final_points->at(0).name, "train:merror");
     EXPECT_EQ(final_points->at(0).value, 0.25);
     EXPECT_EQ(metrics.Points(kScope, "a", "train:merror", kNow, kNow + 5)->size(), 1u);
     EXPECT_EQ(metrics.Points(kScope, "a", "train:merror", kNow, kNow + 6)->size(), 2u);
+    EXPECT_EQ(metrics.Points(kScope, "a", "train:merror", kNow, kNow + 60)->size(), 2u);
     EXPECT_TRUE(metrics.Points(kScope, "b", "train:merror", 0, kNow * 2)->empty());
     ASSERT_TRUE(metrics.Clear(job.id));
     EXPECT_TRUE(metrics.Final(job.id)->empty());

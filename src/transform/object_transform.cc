@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "data/recordio.h"
 #include "data/text_blocks.h"
 #include "transform/record_codec.h"
 
@@ -27,7 +28,7 @@ Error Refuse(std::string sentence) {
 /// One payload with its place in the object.
 struct Payload {
     std::uint64_t number = 0;
-    std::uint64_t first_line = 1;
+    std::uint64_t first_line = 1;  ///< or record
     data::TextBlock block;
 
     std::string_view text() const { return block.text.view(); }
@@ -137,7 +138,7 @@ std::size_t FirstBadLine(const LineTransform& transform, std::span<const std::st
 class PayloadReader {
   public:
     PayloadReader(const TransformPlan& plan, const ObjectTask& object)
-        : plan_(plan), object_(object), files_(1), blocks_(files_) {
+        : plan_(plan), object_(object), files_(1), blocks_(files_), records_(files_[0]) {
         std::error_code error;
         files_[0] = {.path = object.input_path,
                      .name = object.name,
@@ -146,13 +147,14 @@ class PayloadReader {
     }
 
     Result<bool> Next(Payload& payload) {
-        if (!TRY(blocks_.Next(payload.block))) return false;
+        if (!TRY(NextBlock(payload.block))) return false;
         payload.number = num_payloads_++;
         payload.first_line = next_line_;
-        if (!plan_.split_lines) TRY(TakeTheRest(payload.block));
+        if (!plan_.split_lines && !plan_.split_records) TRY(TakeTheRest(payload.block));
         if (payload.block.text.size() > plan_.payload_bytes_max) return TooLarge(payload);
         const std::string_view text = payload.text();
-        next_line_ += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+        next_line_ += plan_.split_records ? data::SplitRecords(text).size()
+                                          : static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
         num_bytes_ += text.size();
         return true;
     }
@@ -160,8 +162,21 @@ class PayloadReader {
     std::uint64_t num_payloads() const { return num_payloads_; }
 
   private:
+    Result<bool> NextBlock(data::TextBlock& block) {
+        if (!plan_.split_records) return blocks_.Next(block);
+        const bool more = TRY(records_.Next(block.bytes));
+        const std::size_t size = block.bytes.size();
+        block.bytes.resize(size + kernels::kTextPadding);
+        block.text = {block.bytes.data(), block.bytes.data() + size};
+        return more;
+    }
+
     Error TooLarge(const Payload& payload) const {
         const std::string limit = fmt::format("{} MB (MaxPayloadInMB)", plan_.payload_bytes_max >> 20);
+        if (plan_.split_records) {
+            return Refuse(
+                fmt::format("{}, record {}: the record is larger than {}.", object_.name, payload.first_line, limit));
+        }
         if (!plan_.split_lines) {
             return Refuse(fmt::format("{}: the object is larger than {}. Give SplitType Line, or a larger limit.",
                                       object_.name, limit));
@@ -186,6 +201,7 @@ class PayloadReader {
     const ObjectTask& object_;
     std::vector<data::DataFile> files_;
     data::TextBlockReader blocks_;
+    data::RecordBlockReader records_;
     std::uint64_t num_payloads_ = 0;
     std::uint64_t num_bytes_ = 0;
     std::uint64_t next_line_ = 1;
@@ -195,8 +211,8 @@ class PayloadReader {
 class ObjectRun {
   public:
     ObjectRun(const TransformPlan& plan, const hosting::ServedModel& served, const ObjectTask& object,
-              const std::atomic<bool>& stop)
-        : plan_(plan), served_(served), object_(object), stop_(stop), reader_(plan, object) {}
+              const std::atomic<bool>& stop, ProgressMark& mark)
+        : plan_(plan), served_(served), object_(object), stop_(stop), mark_(mark), reader_(plan, object) {}
 
     Result<ObjectReport> Run(int num_threads) {
         const std::string part_path = object_.output_path + ".part";
@@ -239,15 +255,13 @@ class ObjectRun {
     }
 
     Result<std::string> TransformPayload(const Payload& payload) const {
+        if (plan_.split_records) return TransformRecords(payload);
         if (!plan_.split_lines) return TransformWhole(payload.text());
         const bool lines_matter = plan_.single_record || plan_.has_record_work() || plan_.is_json();
         if (!lines_matter) {
             if (IsBlank(payload.text())) return std::string();
             auto reply = Ask(plan_, served_, payload.text());
-            if (reply) {
-                if (plan_.assemble_lines && !reply->ends_with('\n')) *reply += '\n';
-                return reply;
-            }
+            if (reply) return Assembled(std::move(*reply));
         }
         const std::vector<std::string_view> lines = LinesOf(payload.text());
         const LineTransform transform(plan_, served_);
@@ -259,6 +273,29 @@ class ObjectRun {
         Result<void> again = transform.Append(std::span(lines).first(bad + 1), ignored);
         const Error& error = again ? transformed.error() : again.error();
         return Refuse(fmt::format("{}, line {}: {}", object_.name, payload.first_line + bad, error.ToString()));
+    }
+
+    /// Several records at once, or each alone; a payload that is refused is asked again record by record, to name the
+    /// one.
+    Result<std::string> TransformRecords(const Payload& payload) const {
+        if (!plan_.single_record) {
+            auto reply = Ask(plan_, served_, payload.text());
+            if (reply) return Assembled(std::move(*reply));
+        }
+        std::string output;
+        std::uint64_t number = payload.first_line;
+        for (const std::string_view record : data::SplitRecords(payload.text())) {
+            auto reply = Ask(plan_, served_, record);
+            if (!reply) return Refuse(fmt::format("{}, record {}: {}", object_.name, number, reply.error().ToString()));
+            output += Assembled(std::move(*reply));
+            ++number;
+        }
+        return output;
+    }
+
+    std::string Assembled(std::string reply) const {
+        if (plan_.assemble_lines && !reply.ends_with('\n')) reply += '\n';
+        return reply;
     }
 
     /// The object is one payload, and one record if records are looked into.
@@ -286,6 +323,7 @@ class ObjectRun {
         Result<void> written = fs_.Append(file_, output);
         if (!written) SetError(std::move(written).error(), number);
         bytes_out_ += output.size();
+        mark_.Move();
         ++next_to_write_;
         turn_.notify_all();
         return !error_;
@@ -310,6 +348,7 @@ class ObjectRun {
     const hosting::ServedModel& served_;
     const ObjectTask& object_;
     const std::atomic<bool>& stop_;
+    ProgressMark& mark_;
     RealFs fs_;
     Fd file_;
     std::mutex mutex_;
@@ -324,8 +363,9 @@ class ObjectRun {
 }  // namespace
 
 Result<ObjectReport> TransformObject(const TransformPlan& plan, const hosting::ServedModel& served,
-                                     const ObjectTask& object, int num_threads, const std::atomic<bool>& stop) {
-    ObjectRun run(plan, served, object, stop);
+                                     const ObjectTask& object, int num_threads, const std::atomic<bool>& stop,
+                                     ProgressMark& mark) {
+    ObjectRun run(plan, served, object, stop, mark);
     return run.Run(num_threads);
 }
 

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -17,6 +19,17 @@
 
 namespace espalier::transform {
 namespace {
+
+// A model is loaded and a payload answered in less than this, by a margin of ten.
+constexpr std::chrono::seconds kPatienceMin{60};
+constexpr std::uint64_t kSlowestBytesPerMillisecond = 2000;
+
+void StatePatience(const TransformPlan& plan, ProgressMark& mark) {
+    std::error_code error;
+    const std::uintmax_t model_bytes = std::filesystem::file_size(plan.model_path, error);
+    const std::uint64_t size_bytes = (error ? 0 : model_bytes) + plan.payload_bytes_max;
+    mark.StatePatience(kPatienceMin + std::chrono::milliseconds(size_bytes / kSlowestBytesPerMillisecond));
+}
 
 Result<hosting::ServedModel> LoadServedModel(const TransformPlan& plan) {
     hosting::ServedModel served = TRY(hosting::ServeSettings(plan.image, plan.environment));
@@ -46,13 +59,14 @@ Error JobError(const Error& first, std::size_t num_failed, std::size_t num_objec
 
 }  // namespace
 
-Result<void> RunTransform(const std::string& root, int num_threads, const std::atomic<bool>& stop) {
+Result<void> RunTransform(const std::string& root, int num_threads, const std::atomic<bool>& stop, ProgressMark& mark) {
     const TransformPlan plan = TRY(ReadTransformPlan(root));
+    StatePatience(plan, mark);
     const hosting::ServedModel served = TRY(LoadServedModel(plan));
     std::optional<Error> first;
     std::size_t num_failed = 0;
     for (const ObjectTask& object : plan.objects) {
-        auto report = TransformObject(plan, served, object, num_threads, stop);
+        auto report = TransformObject(plan, served, object, num_threads, stop, mark);
         if (report) {
             fmt::print("{}: {} payloads, {} bytes in, {} bytes out\n", object.name, report->num_payloads,
                        report->bytes_in, report->bytes_out);

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <string>
 
+#include "base/progress_mark.h"
 #include "base/result.h"
 
 namespace espalier::transform {
 
 /// kInvalidArgument with a reason for DescribeTransformJob, beginning with ClientError; kCancelled once `stop` is set.
-Result<void> RunTransform(const std::string& root, int num_threads, const std::atomic<bool>& stop);
+/// `mark` shows that it gets on.
+Result<void> RunTransform(const std::string& root, int num_threads, const std::atomic<bool>& stop, ProgressMark& mark);
 
 /// Leaves the reason in ROOT/output/failure.
 void WriteFailure(const std::string& root, const std::string& reason);

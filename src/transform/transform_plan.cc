@@ -18,6 +18,7 @@ Result<TransformPlan> FromDocument(const json& document, const std::string& root
                        .format = RecordFormat::kOpaque,
                        .gzip = document.at("gzip").get<bool>(),
                        .split_lines = document.at("split_lines").get<bool>(),
+                       .split_records = document.at("split_records").get<bool>(),
                        .single_record = document.at("single_record").get<bool>(),
                        .assemble_lines = document.at("assemble_lines").get<bool>(),
                        .payload_bytes_max = document.at("payload_bytes_max").get<std::uint64_t>(),

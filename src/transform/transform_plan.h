@@ -35,6 +35,7 @@ struct TransformPlan {
     RecordFormat format = RecordFormat::kOpaque;  ///< of the content type
     bool gzip = false;                            ///< the objects are gzip
     bool split_lines = false;                     ///< SplitType Line; else an object is one payload
+    bool split_records = false;                   ///< SplitType RecordIO
     bool single_record = false;                   ///< BatchStrategy SingleRecord
     bool assemble_lines = false;                  ///< AssembleWith Line
     std::uint64_t payload_bytes_max = 0;

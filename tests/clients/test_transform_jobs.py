@@ -1,15 +1,18 @@
 """Batch transform through boto3: every way to split, filter, join and assemble, against stock XGBoost's predictions."""
 
 import gzip
+import io
 import json
 
 import numpy as np
 import pytest
+import sagemaker.amazon.common
 import xgboost
 from botocore.exceptions import ClientError
 from harness import models, transforms
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+RECORDIO = "application/x-recordio-protobuf"
 
 
 @pytest.fixture
@@ -158,6 +161,41 @@ def test_a_filter_that_does_not_fit_a_line_names_it(clients, bucket, unique, ser
     assert f"a.csv, line {line}: " in job["FailureReason"] and words in job["FailureReason"], job["FailureReason"]
 
 
+def recordio(rows: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    sagemaker.amazon.common.write_numpy_to_dense_tensor(out, rows.astype(np.float32))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("strategy", ["MultiRecord", "SingleRecord"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_records_are_split_and_unpacked(clients, bucket, unique, served, strategy, packed):
+    booster, rows = served
+    many = np.tile(rows, (500, 1)) if strategy == "MultiRecord" else rows  # Over a megabyte: several payloads.
+    put(clients, bucket, f"in-{unique}/rows.pb", gzip.compress(recordio(many)) if packed else recordio(many))
+    put(clients, bucket, f"in-{unique}/rows.pb2", gzip.compress(b"") if packed else b"")
+    job = transforms.run(clients, transforms.request(
+        bucket, unique, "m-" + unique, prefix=f"in-{unique}/", split="RecordIO", content_type=RECORDIO,
+        compression="Gzip" if packed else "None", BatchStrategy=strategy, MaxPayloadInMB=1))
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    outputs = transforms.outputs(clients, bucket, unique)
+    assert outputs["rows.pb2.out"] == ""
+    assert outputs["rows.pb.out"].splitlines() == expected_lines(booster, many)
+
+
+@pytest.mark.parametrize("strategy", ["MultiRecord", "SingleRecord"])
+def test_a_bad_record_is_named(clients, bucket, unique, served, strategy):
+    _, rows = served
+    wide = np.ones((1, rows.shape[1] + 3))
+    put(clients, bucket, f"in-{unique}/wide.pb", recordio(rows[:7]) + recordio(wide) + recordio(rows[:2]))
+    put(clients, bucket, f"in-{unique}/zcut.pb", recordio(rows[:3])[:-5])
+    job = transforms.run(clients, transforms.request(
+        bucket, unique, "m-" + unique, prefix=f"in-{unique}/", split="RecordIO", content_type=RECORDIO, BatchStrategy=strategy))
+    assert job["TransformJobStatus"] == "Failed"
+    assert "wide.pb, record 8: " in job["FailureReason"] and "2 of 2 objects failed" in job["FailureReason"], job["FailureReason"]
+    assert any("zcut.pb, record 3: " in line for line in transforms.log_lines(clients, unique))
+
+
 def test_payloads_are_limited(clients, bucket, unique, served):
     _, rows = served
     many = "\n".join(csv_lines(np.tile(rows, (400, 1))))
@@ -172,12 +210,14 @@ def test_payloads_are_limited(clients, bucket, unique, served):
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"split": "RecordIO"}, "SplitType RecordIO is not supported"),
+    ({"split": "RecordIO"}, "SplitType RecordIO needs the ContentType application/x-recordio-protobuf"),
+    ({"split": "RecordIO", "content_type": RECORDIO, "processing": {"JoinSource": "Input"}},
+     "DataProcessing needs a TransformInput.ContentType"),
     ({"split": "TFRecord"}, "SplitType TFRecord is not supported"),
     ({"data_type": "AugmentedManifestFile"}, "S3DataType AugmentedManifestFile is not supported"),
     ({"MaxPayloadInMB": 0}, "MaxPayloadInMB 0"),
     ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, "must be at most 100 MB"),
-    ({"split": "None", "BatchStrategy": "SingleRecord"}, "needs SplitType Line"),
+    ({"split": "None", "BatchStrategy": "SingleRecord"}, "needs SplitType Line or RecordIO"),
     ({"processing": {"InputFilter": "$..x"}}, "DataProcessing.InputFilter: '$..x' is not a JSONPath"),
     ({"processing": {"InputFilter": "$.x"}}, "$.x does not fit CSV"),
     ({"processing": {"JoinSource": "Input"}, "assemble": "None"}, "SplitType and AssembleWith must be the same"),

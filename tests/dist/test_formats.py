@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import threading
 
@@ -107,6 +108,18 @@ def test_parquet_numbers_of_every_kind(tmp_path):
         assert done.code == 0, done.log
         models.append(done.model.read_bytes())
     assert models[0] == models[1]
+
+
+def test_a_program_without_its_parquet_reader_says_so_and_is_not_started_again(rows, tmp_path):
+    """Exit code 75 would mean that another attempt may go well."""
+    alone = tmp_path / "bin" / "espalier-train"
+    alone.parent.mkdir()
+    shutil.copy(program("espalier-train"), alone)
+    root = training.write_root(tmp_path / "job", HYPERPARAMETERS, {"train": in_two(parquet, *rows)}, content_type=PARQUET)
+    done = subprocess.run([alone, *training.command(root)[1:]], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1, done.stderr
+    failure = (root / "output/failure").read_text()
+    assert failure.startswith("AlgorithmError: ") and "cannot read Parquet" in failure and "convert the data to text/csv" in failure
 
 
 def parquet_of(**columns) -> bytes:

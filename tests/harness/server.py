@@ -54,10 +54,13 @@ class Server:
     """Started by the constructor's caller with start(); use it as a context manager to have it stopped and checked."""
 
     def __init__(self, data_dir: pathlib.Path, *, flags: tuple[str, ...] = (),
-                 environment: dict[str, str | None] | None = None, listen: str = "127.0.0.1:0"):
-        """`flags` follow `serve`; an `environment` value of None removes the variable."""
+                 environment: dict[str, str | None] | None = None, listen: str = "127.0.0.1:0",
+                 wrapper: tuple[str, ...] = ()):
+        """`flags` follow `serve`; an `environment` value of None removes the variable; `wrapper` is a command that becomes
+        the server's (exec)."""
         self.data_dir = pathlib.Path(data_dir)
         self.flags = tuple(flags)
+        self.wrapper = tuple(wrapper)
         self.access_key_id = ROOT_ACCESS_KEY_ID
         self.secret_access_key = ROOT_SECRET_ACCESS_KEY
         self.region = REGION
@@ -76,7 +79,7 @@ class Server:
         assert self.process is None, "the server runs already"
         self.endpoint_url = ""
         ready = threading.Event()
-        command = [str(program("espalier")), "serve", "--listen", self._listen, "--data", str(self.data_dir), *self.flags]
+        command = [*self.wrapper, str(program("espalier")), "serve", "--listen", self._listen, "--data", str(self.data_dir), *self.flags]
         self.process = subprocess.Popen(
             command, env=self._process_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True, text=True, errors="replace", bufsize=1,

@@ -164,3 +164,18 @@ def test_a_killed_trainer_goes_on_and_gives_the_undisturbed_model(crashing, inst
     assert small_jobs.model_bytes(clients, "data", "disturbed") == small_jobs.model_bytes(clients, "data", "undisturbed")
     keys = [entry["Key"] for entry in clients.s3.list_objects_v2(Bucket="data", Prefix="checkpoints/")["Contents"]]
     assert "checkpoints/xgboost-checkpoint.1999" in keys
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_stopped_trainer_is_noticed_in_seconds_and_the_job_goes_on(crashing, instances):
+    """Also one that has the machine to itself: nobody waits for it but the platform."""
+    server, clients = crashing
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=2000))
+    small_jobs.wait_for_end(clients, "undisturbed")
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "disturbed", rounds=2000, instances=instances))
+    os.kill(small_jobs.wait_for_trainer(server, instances), signal.SIGSTOP)
+    job = small_jobs.wait_for_end(clients, "disturbed")
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    told = [entry["StatusMessage"] for entry in job["SecondaryStatusTransitions"] if entry["Status"] == "Restarting"]
+    assert len(told) == 1 and told[0].startswith(f"algo-{instances} was stopped for 10 s."), told
+    assert small_jobs.model_bytes(clients, "data", "disturbed") == small_jobs.model_bytes(clients, "data", "undisturbed")

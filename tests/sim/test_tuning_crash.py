@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import pytest
@@ -116,3 +117,20 @@ def test_a_stop_of_a_transform_survives_the_kill(crashing):
     assert transforms.wait_for_end(clients, "long")["TransformJobStatus"] == "Stopped"
     assert transforms.outputs(clients, "data", "long") == {}
     assert not server.children()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_a_transform_process_that_is_lost_is_started_again(crashing, number):
+    server, clients = crashing
+    clients.s3.put_object(Bucket="data", Key="in/rows.csv", Body=b"1,2,3,4,5,6\n" * 400_000)
+    clients.sagemaker.create_transform_job(**transforms.request("data", "some", "m", BatchStrategy="SingleRecord"))
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not (processes := [p for p in server.children() if p.name().startswith("espalier-transf")]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    processes[0].send_signal(number)
+    job = transforms.wait_for_end(clients, "some")
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert len(transforms.outputs(clients, "data", "some")["rows.csv.out"].splitlines()) == 400_000
+    how = "ended by signal 9" if number == signal.SIGKILL else "was stopped for 10 s"
+    assert any(f"Espalier: The transform {how}" in line for line in transforms.log_lines(clients, "some"))

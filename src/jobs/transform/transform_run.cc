@@ -120,6 +120,7 @@ Result<void> TransformRun::WritePlan(const TransformModel& model) const {
                        {"accept", spec_.accept},
                        {"gzip", spec_.gzip},
                        {"split_lines", spec_.split_lines},
+                       {"split_records", spec_.split_records},
                        {"single_record", spec_.single_record},
                        {"assemble_lines", spec_.assemble_lines},
                        {"payload_bytes_max", spec_.payload_bytes_max},
@@ -144,20 +145,36 @@ Result<void> TransformRun::RunProgram() {
          .group = kTransformLogGroup,
          .sources = {{.path = log_path,
                       .stream = fmt::format("{}/i-{:017x}-{}", job_.name, job_.id, job_.created_at / 1000)}}}));
+    while (true) {
+        const ExitReport report = TRY(RunOnce(log_path, capture));
+        if (report.succeeded) return {};
+        if (!report.interrupted || job_.num_launches >= kLaunchesMax) return Judge(report);
+        TRY(capture.Say(fmt::format("Espalier: The transform {}. It starts again.", report.how)));
+    }
+}
+
+/// kCancelled when it was made to stop.
+Result<ExitReport> TransformRun::RunOnce(const std::string& log_path, LogCapture& capture) {
     LaunchRequest request = {.program = Program::kTransformer,
                              .token = NewProcessToken(folder_, job_.num_launches, *tools_.clock),
                              .instances = {{.root = folder_, .log_path = log_path}}};
     request.num_threads = spec_.num_concurrent == 0 ? 0 : std::min(spec_.num_concurrent, tools_.num_cores);
     TRY(tools_.jobs->NoteLaunch(job_.id, request.token, tools_.clock->WallMillis()));
+    ++job_.num_launches;
     const std::unique_ptr<TrainingRun> run = TRY_MSG(tools_.launcher->Launch(request), "launch the transform");
     if (!TRY(Watch(*run, capture))) return Stopped();
-    const std::optional<ExitReport> report = run->WaitFor(kWatchInterval);
-    if (report && report->succeeded) return {};
+    return run->WaitFor(kWatchInterval).value_or(ExitReport{.how = "cannot be seen any more"});
+}
+
+Result<void> TransformRun::Judge(const ExitReport& report) const {
     const std::string reason = ReadFailureFile(folder_ + "/output/failure");
     if (!reason.empty()) return Error(ErrorCode::kInvalidArgument, reason);
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("AlgorithmError: The transform ended without saying why: {}. See the job's log.",
-                             report ? report->how : "it cannot be seen any more"));
+    if (report.stuck) {
+        return Error(ErrorCode::kInvalidArgument, fmt::format("AlgorithmError: The transform {}.", report.how));
+    }
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("AlgorithmError: The transform ended without saying why: {}. See the job's log.", report.how));
 }
 
 /// Until the process has ended: true when by itself.

@@ -3,9 +3,8 @@
 //   InProgress -> Completed | Failed, with a FailureReason          a user's stop: -> Stopping -> Stopped
 // The objects and the model's archive are linked into a folder, one espalier-transform works on it, and the outputs
 // that are whole are stored; an object that failed leaves none. A stop kills the process; outputs it had finished are
-// stored. After a restart of the server a job that was Stopping is ended; any other starts again from the beginning, at
-// most kLaunchesMax times.
-// Confined to its thread.
+// stored. A process that a signal ended is started again, from the beginning. After a restart of the server a job that
+// was Stopping is ended; any other starts again from the beginning, at most kLaunchesMax times. Confined to its thread.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +50,8 @@ class TransformRun {
     Result<void> LinkModel(const TransformModel& model);
     Result<void> WritePlan(const TransformModel& model) const;
     Result<void> RunProgram();
+    Result<ExitReport> RunOnce(const std::string& log_path, LogCapture& capture);
+    Result<void> Judge(const ExitReport& report) const;
     Result<bool> Watch(TrainingRun& run, LogCapture& capture);
     Result<void> Upload();
     void End(Result<void> result);

@@ -29,6 +29,10 @@ Result<store::S3Location> Locate(const std::string& uri, std::string_view member
     return location;
 }
 
+bool IsType(const std::string& content_type, std::string_view type) {
+    return content_type == type || content_type.starts_with(fmt::format("{};", type));
+}
+
 Result<void> ParseInput(const json& input, TransformSpec& spec) {
     const json source = input.at("DataSource").value("S3DataSource", json::object());
     const std::string type = source.value("S3DataType", "");
@@ -41,11 +45,20 @@ Result<void> ParseInput(const json& input, TransformSpec& spec) {
     spec.content_type = input.value("ContentType", "");
     spec.gzip = input.value("CompressionType", "None") == "Gzip";
     const std::string split = input.value("SplitType", "None");
-    if (split != "None" && split != "Line") {
+    if (split == "TFRecord") {
         return Refuse(
-            fmt::format("TransformInput: SplitType {} is not supported: the model reads text. Use Line.", split));
+            "TransformInput: SplitType TFRecord is not supported: the built-in XGBoost reads no TFRecord. Use Line for "
+            "text "
+            "and RecordIO for application/x-recordio-protobuf.");
     }
     spec.split_lines = split == "Line";
+    spec.split_records = split == "RecordIO";
+    if (spec.split_records && !IsType(spec.content_type, "application/x-recordio-protobuf")) {
+        return Refuse(
+            fmt::format("TransformInput: SplitType RecordIO needs the ContentType application/x-recordio-protobuf; the "
+                        "records of \"{}\" are no RecordIO.",
+                        spec.content_type));
+    }
     return {};
 }
 
@@ -70,16 +83,13 @@ Result<void> ParseBatching(const json& request, TransformSpec& spec) {
     if (payload_mb > kPayloadMbMax || payload_mb * std::max<std::int64_t>(concurrent, 1) > kPayloadMbMax) {
         return Refuse("MaxConcurrentTransforms * MaxPayloadInMB must be at most 100 MB. Make one of them smaller.");
     }
-    if (spec.single_record && !spec.split_lines) {
-        return Refuse("BatchStrategy SingleRecord needs SplitType Line: without it an object has no records.");
+    if (spec.single_record && !spec.split_lines && !spec.split_records) {
+        return Refuse(
+            "BatchStrategy SingleRecord needs SplitType Line or RecordIO: without it an object has no records.");
     }
     spec.payload_bytes_max = static_cast<std::uint64_t>(payload_mb) << 20;
     spec.num_concurrent = static_cast<int>(concurrent);
     return {};
-}
-
-bool IsType(const std::string& content_type, std::string_view type) {
-    return content_type == type || content_type.starts_with(fmt::format("{};", type));
 }
 
 /// Filters and joins look into records, which must be of a format that has parts.

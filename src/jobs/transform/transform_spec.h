@@ -37,6 +37,7 @@ struct TransformSpec {
     std::string content_type;
     bool gzip = false;
     bool split_lines = false;
+    bool split_records = false;
     bool single_record = false;
     bool assemble_lines = false;
     std::string accept;
