@@ -93,6 +93,7 @@ WireProtocol ProtocolOf(Route route) {
         case Route::kSageMakerOther:
             return WireProtocol::kRestJson;
         case Route::kIam:
+        case Route::kMetricsQuery:
             return WireProtocol::kQuery;
     }
     return WireProtocol::kRestXml;
@@ -112,6 +113,7 @@ std::string_view SigningName(Route route) {
         case Route::kLogs:
             return "logs";
         case Route::kMetrics:
+        case Route::kMetricsQuery:
             return "monitoring";
         default:
             return {};
@@ -215,6 +217,7 @@ WireFault NobodyHome(Route route, const http::RequestHead& head) {
             return {400, "UnknownOperationException",
                     fmt::format("The requested operation is not supported: {} {}", head.method, head.raw_path())};
         case Route::kIam:
+        case Route::kMetricsQuery:
             return {400, "InvalidAction", "The requested action is not supported."};
         case Route::kConsole:
         case Route::kReserved:
@@ -252,7 +255,7 @@ Route RouteOf(const http::RequestHead& head) {
         return Route::kMetrics;
     }
     if (path == "/" && ((head.method == "POST" && IsForm(head)) || (head.method == "GET" && HasActionQuery(head)))) {
-        return Route::kIam;
+        return scope.service == "monitoring" ? Route::kMetricsQuery : Route::kIam;
     }
     if (scope.service == "sagemaker") return IsInvocation(path) ? Route::kRuntime : Route::kSageMakerOther;
     if (!scope.is_signed && head.method == "POST" && IsInvocation(path)) return Route::kRuntime;

@@ -23,15 +23,16 @@ namespace espalier::api {
 
 enum class ServiceId {
     kS3,
-    kSageMaker,  ///< control plane
-    kRuntime,    ///< InvokeEndpoint and its kin
-    kLogs,       ///< CloudWatch Logs
-    kMetrics,    ///< CloudWatch, json 1.0 and CBOR
-    kIam,        ///< STS and IAM, the query protocol
-    kScaling,    ///< Application Auto Scaling
-    kConsole,    ///< /_espalier/endpoints/
+    kSageMaker,     ///< control plane
+    kRuntime,       ///< InvokeEndpoint and its kin
+    kLogs,          ///< CloudWatch Logs
+    kMetrics,       ///< CloudWatch, json 1.0 and CBOR
+    kIam,           ///< STS and IAM, the query protocol
+    kScaling,       ///< Application Auto Scaling
+    kMetricsQuery,  ///< CloudWatch, the query protocol
+    kConsole,       ///< /_espalier/endpoints/
 };
-inline constexpr std::size_t kNumServices = 8;
+inline constexpr std::size_t kNumServices = 9;
 
 /// What a request is, by its head alone.
 enum class Route {
@@ -42,6 +43,7 @@ enum class Route {
     kMetrics,
     kIam,
     kScaling,
+    kMetricsQuery,
     kConsole,
     kUnknownTarget,   ///< an X-Amz-Target of no service here
     kSageMakerOther,  ///< signed for sagemaker, but no path of the runtime

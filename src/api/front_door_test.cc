@@ -48,6 +48,7 @@ TEST(FrontDoor, TellsRequestsApart) {
          Route::kMetrics},
         {Head("POST", "/", {form, Scope("sts")}), Route::kIam},
         {Head("POST", "/", {form}), Route::kIam},
+        {Head("POST", "/", {form, Scope("monitoring")}), Route::kMetricsQuery},
         {Head("GET", "/?Action=GetCallerIdentity&Version=2011-06-15"), Route::kIam},
         {Head("POST", "/endpoints/e/invocations", {Scope("sagemaker")}), Route::kRuntime},
         {Head("POST", "/endpoints/e/invocations"), Route::kRuntime},

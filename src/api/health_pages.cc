@@ -10,7 +10,8 @@ namespace espalier::api {
 namespace {
 
 constexpr std::string_view kServiceNames[HealthPages::kServices] = {
-    "s3", "sagemaker", "runtime", "logs", "cloudwatch", "iam", "application-autoscaling", "console"};
+    "s3",     "sagemaker", "runtime", "logs", "cloudwatch", "iam", "application-autoscaling", "cloudwatch-query",
+    "console"};
 
 /// Resident memory in bytes; 0 when the kernel does not tell.
 std::uint64_t ResidentBytes() {

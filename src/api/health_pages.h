@@ -20,7 +20,7 @@ namespace espalier::api {
 
 class HealthPages {
   public:
-    static constexpr std::size_t kServices = 8;
+    static constexpr std::size_t kServices = 9;
     static constexpr std::size_t kClasses = 6;
 
     /// `service` is an index of kServiceNames in health_pages.cc, which follows ServiceId; others count as none.

@@ -1,11 +1,9 @@
 // STS and IAM, as much as clients of SageMaker need: GetCallerIdentity, GetRole, SimulatePrincipalPolicy.
 //
-// The query protocol: POST with a form body, or GET with the same parameters in the query; XML answers. Espalier has no
-// roles of its own: every role name exists and everything is allowed to whoever holds a key of this server.
-// Thread-safe: keeps nothing. Source: contracts/api.md 2.8, section 4.
+// The query protocol (api/query_protocol.h). Espalier has no roles of its own: every role name exists and everything is
+// allowed to whoever holds a key of this server. Thread-safe: keeps nothing. Source: contracts/api.md 2.8, section 4.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -13,9 +11,6 @@
 #include "api/service.h"
 
 namespace espalier::api {
-
-/// The decoded parameters of a query-protocol request.
-using QueryForm = std::map<std::string, std::string, std::less<>>;
 
 /// At most so many parameters are read; more is an error.
 inline constexpr std::size_t kQueryParametersMax = 1000;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/json_protocol.h"
+#include "api/metrics/metric_reading.h"
 
 namespace espalier::api::metrics {
 namespace {
@@ -46,7 +47,7 @@ class Writer {
         Head(kMap, map.size());
         for (const auto& [name, member] : map.items()) {
             Text(name);
-            Value(member, name.ends_with("Timestamp") || name == "Timestamps");
+            Value(member, IsTimeMember(name));
         }
     }
     void Text(const std::string& text) {

@@ -34,6 +34,10 @@ json DimensionsJson(const std::map<std::string, std::string>& dimensions) {
     return list;
 }
 
+bool IsTimeMember(std::string_view name) {
+    return name.ends_with("Timestamp") || name == "Timestamps";
+}
+
 UnixMillis MillisOf(const json& value) {
     return static_cast<UnixMillis>(std::llround(value.get<double>() * 1000.0));
 }

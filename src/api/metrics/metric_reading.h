@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "api/json_protocol.h"
@@ -18,6 +19,9 @@ WireError BadCombination(std::string message);
 /// The member Dimensions, each name once.
 std::variant<std::map<std::string, std::string>, WireError> DimensionsOf(const nlohmann::json& owner);
 nlohmann::json DimensionsJson(const std::map<std::string, std::string>& dimensions);
+
+/// Whether the member of that name is a time, or a list of times: what protocols with a form for times must know.
+bool IsTimeMember(std::string_view name);
 
 /// A member that holds epoch seconds, in milliseconds.
 UnixMillis MillisOf(const nlohmann::json& value);

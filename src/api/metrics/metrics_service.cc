@@ -6,7 +6,9 @@
 #include <optional>
 #include <variant>
 
+#include "api/error_answer.h"
 #include "api/metrics/cbor_document.h"
+#include "api/metrics/query_document.h"
 #include "api/sagemaker/validation.h"
 #include "base/check.h"
 #include "base/gzip.h"
@@ -17,6 +19,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kCborPath = "/service/GraniteServiceVersion20100801/operation/";
+constexpr std::string_view kQueryVersion = "2010-08-01";
+constexpr std::string_view kQueryNamespace = "http://monitoring.amazonaws.com/doc/2010-08-01/";
 constexpr std::size_t kUnpackedBytesMax = 8 << 20;
 
 /// The body as sent, or undone when it is gzip, then kept in `unpacked`.
@@ -65,10 +69,11 @@ MetricsService::MetricsService(MetricsOperations operations)
         CHECK(model_.InputOf(name) != nullptr, "operation {} is missing in tools/generate_service_model.py", name);
 }
 
-void MetricsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string) {
+void MetricsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) {
     const meta::Scope scope = {.account = principal.account_id, .region = principal.region};
     const std::string_view path = exchange->head().raw_path();
     const bool cbor = path.starts_with(kCborPath);
+    if (!cbor && !exchange->head().headers.Has("X-Amz-Target")) return HandleQuery(*exchange, scope, request_id);
     std::string unpacked;
     const auto body = BodyOf(*exchange, unpacked);
     const auto answer = [&]() -> Outcome {
@@ -81,6 +86,34 @@ void MetricsService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
     };
     if (cbor) return SendCbor(*exchange, answer());
     SendOutcome(*exchange, kMetricsProtocol, answer());
+}
+
+void MetricsService::HandleQuery(http::Exchange& exchange, const meta::Scope& scope,
+                                 const std::string& request_id) const {
+    const std::optional<QueryForm> form = ReadQueryForm(exchange, kFormParametersMax);
+    const Outcome outcome =
+        form ? AnswerQuery(*form, scope)
+             : Outcome::Fail({.type = "MalformedQueryString", .message = "The request's form cannot be read."});
+    if (const WireError* error = outcome.error()) {
+        return exchange.Send(ErrorAnswer(WireProtocol::kQuery, {error->status, error->type, error->message},
+                                         exchange.head().raw_path(), request_id));
+    }
+    std::optional<std::string> result;
+    if (!outcome.body().empty()) result = ToQueryXml(json::parse(outcome.body()));
+    exchange.Send(QueryAnswer(QueryEnvelope(QueryParameter(*form, "Action"), kQueryNamespace, result, request_id)));
+}
+
+Outcome MetricsService::AnswerQuery(const QueryForm& form, const meta::Scope& scope) const {
+    const std::string_view action = QueryParameter(form, "Action");
+    const sagemaker::Shape* shape = operations_.contains(action) ? model_.InputOf(action) : nullptr;
+    if (shape == nullptr || QueryParameter(form, "Version") != kQueryVersion) {
+        return Outcome::Fail({.type = "InvalidAction",
+                              .message = fmt::format("Could not find operation {} for version {}", action,
+                                                     QueryParameter(form, "Version"))});
+    }
+    auto read = FromQuery(*shape, form);
+    if (auto* error = std::get_if<WireError>(&read)) return Outcome::Fail(std::move(*error));
+    return Answer(action, std::move(std::get<json>(read)), scope);
 }
 
 Outcome MetricsService::AnswerCbor(std::string_view operation, std::string_view body, const meta::Scope& scope) const {

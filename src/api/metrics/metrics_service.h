@@ -13,11 +13,15 @@
 #include <string>
 
 #include "api/json_protocol.h"
+#include "api/query_protocol.h"
 #include "api/sagemaker/service_model.h"
 #include "api/service.h"
 #include "meta/scope.h"
 
 namespace espalier::api::metrics {
+
+/// Parameters in one form of the query protocol: a PutMetricData with all that fits into a body.
+inline constexpr std::size_t kFormParametersMax = 40'000;
 
 inline constexpr JsonProtocol kMetricsProtocol = {.target_prefix = "GraniteServiceVersion20100801",
                                                   .content_type = "application/x-amz-json-1.0",
@@ -38,6 +42,8 @@ class MetricsService final : public Service {
     Outcome Answer(std::string_view operation, nlohmann::json request, const meta::Scope& scope) const;
 
   private:
+    void HandleQuery(http::Exchange& exchange, const meta::Scope& scope, const std::string& request_id) const;
+    Outcome AnswerQuery(const QueryForm& form, const meta::Scope& scope) const;
     Outcome AnswerCbor(std::string_view operation, std::string_view body, const meta::Scope& scope) const;
 
     const sagemaker::ServiceModel model_;
