@@ -23,10 +23,11 @@ import against
 import growth
 import machine
 import results
-from rows import hardware, objects, prediction, ranks, serving, training
+from rows import clients, hardware, objects, overload, prediction, ranks, serving, training, transform, tuning
 from rows.settings import Settings
 
-ROWS = {**hardware.ROWS, **training.ROWS, **ranks.ROWS, **prediction.ROWS, **serving.ROWS, **objects.ROWS}
+ROWS = {**hardware.ROWS, **training.ROWS, **ranks.ROWS, **prediction.ROWS, **serving.ROWS, **objects.ROWS, **overload.ROWS,
+        **transform.ROWS, **clients.ROWS, **tuning.ROWS}
 
 
 def _measured_already(name: str, commit: str) -> bool:
