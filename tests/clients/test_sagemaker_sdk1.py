@@ -37,6 +37,10 @@ def test_deploy_predicts_the_same_from_csv_and_libsvm(seen):
     assert seen["wrong"] < 0.05
 
 
+def test_a_registered_package_is_deployed(seen):
+    assert seen["by_package"] == seen["by_libsvm"]
+
+
 def test_the_transformer_predicts_as_the_endpoint(seen):
     assert [float(v) for v in seen["transformed"]] == [float(v) for v in seen["by_csv"]]
 

@@ -19,14 +19,20 @@ SECONDS_MAX = 240
 
 def run(server: Server, command: list[str | pathlib.Path], *, environment: dict[str, str] | None = None) -> str:
     """Standard output of a program that must end well."""
+    done = finish(server, command, environment=environment)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+def finish(server: Server, command: list[str | pathlib.Path], *,
+           environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+    """A program however it ends, with what it printed."""
     if not (pathlib.Path(command[0]).exists() or pathlib.Path(command[0]).name == str(command[0])):
         raise FileNotFoundError(f"{command[0]} is not there: run ./dev setup")
     values = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
     values |= server.client_environment() | (environment or {})
-    done = subprocess.run([str(word) for word in command], env=values, capture_output=True, text=True, timeout=SECONDS_MAX,
+    return subprocess.run([str(word) for word in command], env=values, capture_output=True, text=True, timeout=SECONDS_MAX,
                           stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
-    return done.stdout
 
 
 def python(environment: str) -> pathlib.Path:

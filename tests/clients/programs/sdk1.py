@@ -65,6 +65,21 @@ def serve(estimator, seen):
     predictor.delete_model()
 
 
+def register(session, estimator, seen):
+    """This SDK deploys from a package; it makes none, so boto3 does."""
+    client = session.sagemaker_client
+    client.create_model_package_group(ModelPackageGroupName="sdk1-digits")
+    package_arn = client.create_model_package(
+        ModelPackageGroupName="sdk1-digits", ModelApprovalStatus="Approved", InferenceSpecification={
+            "Containers": [{"Image": estimator.image_name, "ModelDataUrl": estimator.model_data}],
+            "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]})["ModelPackageArn"]
+    package = sagemaker.ModelPackage(ROLE, model_package_arn=package_arn, sagemaker_session=session)
+    package.deploy(1, "ml.m4.xlarge", endpoint_name="sdk1-from-package")
+    predictor = RealTimePredictor("sdk1-from-package", session, content_type="text/x-libsvm")
+    seen["by_package"] = predictor.predict(small_data.libsvm(ROWS)).decode().split(",")
+    predictor.delete_endpoint()
+
+
 def transform(session, bucket, estimator, inputs, seen):
     transformer = estimator.transformer(1, "ml.m4.xlarge", output_path=f"s3://{bucket}/digits/predicted",
                                         assemble_with="Line", accept="text/csv")
@@ -92,6 +107,7 @@ def main():
         inputs = upload(session, pathlib.Path(folder))
     estimator, channel = fit(session, bucket, inputs, seen)
     serve(estimator, seen)
+    register(session, estimator, seen)
     transform(session, bucket, estimator, inputs, seen)
     tune(session, estimator, channel, seen)
     print(json.dumps(seen))
