@@ -197,6 +197,9 @@ Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const Ro
     const std::string order =
         fmt::format("ORDER BY {} {}, {} {}", ColumnOf(query.sort), direction, table.tie, direction);
     std::string from(table.name);
+    // Of the indexes that begin with a status SQLite may take one whose rows it then has to sort.
+    if (!query.status.empty() && table.has_status_orders && query.sort == RowSort::kStatus)
+        from += fmt::format(" INDEXED BY {}_by_status", table.name);
     if (HasOtherFilters(table, query)) {
         if (std::optional<Driver> driver = FindDriver(sql, table, query)) {
             from = driver->from;
