@@ -42,9 +42,19 @@ Result<void> BindPlaceValue(Conditions& conditions, std::string name, const std:
     return {};
 }
 
+/// The order's index begins with the status that is asked for.
+bool IsOfOneStatus(const ListedTable& table, const RowListQuery& query) {
+    return !query.status.empty() && table.has_status_orders;
+}
+
 /// Rows on one side of a place: `sign` is "<", ">", "<=" or ">=".
 Result<void> AddPlace(Conditions& conditions, const ListedTable& table, const RowListQuery& query,
                       std::string_view sign, std::string_view value_name, const RowPlace& place) {
+    if (IsOfOneStatus(table, query) && query.sort == RowSort::kStatus) {
+        // All of them have the key; SQLite would not seek a row value one part of which is held by an equation.
+        conditions.text += fmt::format(" AND {} {} :{}_tie", table.tie, sign, value_name);
+        return BindPlaceValue(conditions, fmt::format("{}_tie", value_name), place.tie, table.tie == "id");
+    }
     // A row value, which SQLite seeks in an index.
     conditions.text += fmt::format(" AND ({}, {}) {} (:{}_key, :{}_tie)", ColumnOf(query.sort), table.tie, sign,
                                    value_name, value_name);
@@ -60,8 +70,7 @@ Conditions OrderConditions(const ListedTable& table, const RowListQuery& query) 
     if (query.parent && query.parent->empty()) conditions.text += " AND parent = ''";
     if (query.parent && !query.parent->empty()) AddText(conditions, "parent = :parent", "parent", *query.parent);
     if (query.only_with_parent) conditions.text += " AND parent <> ''";
-    if (!query.status.empty() && table.has_status_orders)
-        AddText(conditions, "status = :status", "status", query.status);
+    if (IsOfOneStatus(table, query)) AddText(conditions, "status = :status", "status", query.status);
     if (query.sort == RowSort::kCreationTime)
         AddRange(conditions, "created_at", "created", query.created_after, query.created_before);
     return conditions;
@@ -198,7 +207,7 @@ Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const Ro
         fmt::format("ORDER BY {} {}, {} {}", ColumnOf(query.sort), direction, table.tie, direction);
     std::string from(table.name);
     // Of the indexes that begin with a status SQLite may take one whose rows it then has to sort.
-    if (!query.status.empty() && table.has_status_orders && query.sort == RowSort::kStatus)
+    if (IsOfOneStatus(table, query) && query.sort == RowSort::kStatus)
         from += fmt::format(" INDEXED BY {}_by_status", table.name);
     if (HasOtherFilters(table, query)) {
         if (std::optional<Driver> driver = FindDriver(sql, table, query)) {
