@@ -412,7 +412,7 @@ TEST_F(RowListTest, ARarePartOfANameIsFoundAtOnceAmongManyAndAPageThatLookedLong
     Insert(table, MakeRows(table, 50'000));
     const Lister list = ListerOf(table);
     steps = 0;
-    const Page rare = list({.name_contains = "-31415-"}, {});
+    const Page rare = list({.name_contains = "-57124-"}, {});
     EXPECT_EQ(rare.names.size(), 1U);
     EXPECT_FALSE(rare.next);
     EXPECT_LT(steps.load(), 40'000) << "through the index of names";
