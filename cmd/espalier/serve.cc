@@ -280,6 +280,7 @@ Result<void> Serve(ServeOptions options) {
     api::metrics::AddAlarmOperations(metric_operations, hosted->alarms);
     api::metrics::MetricsService metrics(std::move(metric_operations));
     front_door.Mount(api::ServiceId::kMetrics, metrics);
+    front_door.Mount(api::ServiceId::kMetricsQuery, metrics);
 
     return RunUntilSignal(std::move(options), address, front_door, describe_hold);
 }
