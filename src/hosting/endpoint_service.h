@@ -125,10 +125,6 @@ class EndpointService {
     }
     /// The requests of endpoints whose LiveEndpoint::async is set.
     AsyncQueue& async() { return async_; }
-    InvokeReply InvokeInParts(const PickedVariant& picked, const InvokeRequest& request,
-                              const Invoker::TakePart& take) {
-        return invoker_.InvokeInParts(picked, request, take);
-    }
     /// The models of multi-model variants.
     ModelCache& models() { return models_; }
     InvokeReply FailToLoad(const PickedVariant& picked, std::string_view target_model, const Error& error) {

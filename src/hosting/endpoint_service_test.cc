@@ -320,24 +320,5 @@ TEST_F(EndpointServiceTest, TextsForWhatIsNotThere) {
     EXPECT_EQ(Create("E", "c"), "Cannot create already existing endpoint \"" + arn + "endpoint/e\".");
 }
 
-TEST_F(EndpointServiceTest, AnAnswerInPartsStopsWhenNobodyTakesIt) {
-    CreateConstantModel("m", 4.0F);
-    CreateConfig("c", {{.name = "v", .model_name = "m"}});
-    ASSERT_EQ(Create("e", "c"), "ok");
-    std::string body;
-    for (std::size_t row = 0; row < 3 * StreamedInference::kRowsPerPart; ++row) body += "1,2,3\n";
-    const auto count_parts = [&](std::size_t wanted, std::string_view content_type) {
-        const PickedVariant picked = Invoker::Pick(service_->FindLive(scope_.account, scope_.region, "e"), "");
-        std::size_t num_parts = 0;
-        const InvokeReply answer = service_->InvokeInParts(
-            picked, {.content_type = content_type, .accept = "", .inference_id = "", .body = body},
-            [&](const ContainerReply&) { return ++num_parts < wanted; });
-        return std::pair(num_parts, answer.reply.status);
-    };
-    EXPECT_EQ(count_parts(100, "text/csv"), std::pair(std::size_t{3}, 200));
-    EXPECT_EQ(count_parts(1, "text/csv"), std::pair(std::size_t{1}, 200)) << "the other rows are not predicted";
-    EXPECT_EQ(count_parts(100, "image/png"), std::pair(std::size_t{0}, 415));
-}
-
 }  // namespace
 }  // namespace espalier::hosting

@@ -275,57 +275,7 @@ ContainerReply AnswerRows(const data::FeatureRows& rows, const ServedModel& serv
     return Encode(served, predictions, per_row, accepted->form);
 }
 
-/// What stands around the rows of an answer, and between them.
-struct ReplyFrame {
-    std::string_view opening;
-    std::string_view separator;
-    std::string_view closing;
-};
-
-ReplyFrame FrameOf(const ServedModel& served, std::string_view accept) {
-    const Result<AcceptedReply> accepted = ParseAccept(accept, served.default_accept);
-    const bool by_name = accepted && !accepted->output.empty();
-    if (!HasForms(served) && !by_name) return {"", ",", ""};
-    if (!accepted) return {};
-    if (accepted->form == ReplyForm::kJson) return {"{\"predictions\": [", ", ", "]}"};
-    if (accepted->form == ReplyForm::kCsv && !by_name && !served.selected_keys.empty()) return {"", "\n", ""};
-    return {};
-}
-
-data::FeatureRows Slice(const data::FeatureRows& rows, std::size_t first, std::size_t count) {
-    const auto begin = static_cast<std::ptrdiff_t>(rows.row_offsets[first]);
-    const auto end = static_cast<std::ptrdiff_t>(rows.row_offsets[first + count]);
-    data::FeatureRows slice;
-    slice.row_offsets.clear();
-    for (std::size_t row = first; row <= first + count; ++row)
-        slice.row_offsets.push_back(rows.row_offsets[row] - rows.row_offsets[first]);
-    slice.feature_idx.assign(rows.feature_idx.begin() + begin, rows.feature_idx.begin() + end);
-    slice.values.assign(rows.values.begin() + begin, rows.values.begin() + end);
-    slice.num_features = rows.num_features;
-    slice.feature_types = rows.feature_types;
-    return slice;
-}
-
 }  // namespace
-
-StreamedInference::StreamedInference(const ServedModel& served, std::string_view content_type, std::string_view accept,
-                                     std::string_view body)
-    : served_(served), accept_(accept), refused_(ReadRows(served, content_type, body, rows_)) {}
-
-ContainerReply StreamedInference::Next() {
-    done_ = true;
-    if (refused_) return *std::move(refused_);
-    const data::FeatureRows& rows = rows_.rows;
-    const std::size_t first = next_row_;
-    next_row_ = std::min(first + kRowsPerPart, rows.num_rows());
-    ContainerReply part = AnswerRows(Slice(rows, first, next_row_ - first), served_, accept_);
-    if (part.status >= 300) return part;
-    done_ = next_row_ == rows.num_rows();
-    const ReplyFrame frame = FrameOf(served_, accept_);
-    if (!done_) part.body.resize(part.body.size() - frame.closing.size());
-    if (first > 0) part.body.replace(0, frame.opening.size(), frame.separator);
-    return part;
-}
 
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body) {

@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "base/algorithm_image.h"
-#include "data/feature_rows.h"
 #include "hosting/loaded_model.h"
 
 namespace espalier::hosting {
@@ -47,27 +46,6 @@ struct ContainerReply {
 /// content_type and accept as in the request's headers, "" when absent.
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body);
-
-/// One invocation answered in parts: the payload is read whole, then rows are predicted and written some at a time.
-/// All bodies one after the other are Infer's body; a part that is no 2xx is the last. Not for multi-model containers.
-class StreamedInference {
-  public:
-    static constexpr std::size_t kRowsPerPart = 1024;
-
-    /// All are borrowed.
-    StreamedInference(const ServedModel& served, std::string_view content_type, std::string_view accept,
-                      std::string_view body);
-    bool done() const { return done_; }
-    ContainerReply Next();
-
-  private:
-    const ServedModel& served_;
-    const std::string_view accept_;
-    data::LabeledRows rows_;
-    std::optional<ContainerReply> refused_;  ///< why there are no rows to predict
-    std::size_t next_row_ = 0;
-    bool done_ = false;
-};
 
 /// The sums of trees of each row, which answers of all kinds are made of.
 struct RowMargins {

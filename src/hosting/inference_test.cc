@@ -152,47 +152,5 @@ TEST(InferenceTest, RowsOfRecordIo) {
     EXPECT_EQ(broken.body.substr(0, 45), "Loading recordio-protobuf data failed with Ex");
 }
 
-TEST(InferenceTest, PartsAreTheWholeAnswerCutBetweenRows) {
-    const std::size_t num_rows = 2 * StreamedInference::kRowsPerPart + 5;
-    std::string body;
-    for (std::size_t row = 0; row < num_rows; ++row) body += row % 3 == 0 ? "0.5,5\n" : "3,5\n";
-    auto softmax = Stump("multi:softprob", 1.5F, -2);
-    ServedModel selected = Serve({softmax}, AlgorithmVersion::k1_7_1);
-    selected.selected_keys = {"predicted_label", "probabilities"};
-    const ServedModel cases[] = {Serve({softmax}, AlgorithmVersion::kLegacy),
-                                 Serve({softmax}, AlgorithmVersion::k1_7_1), selected};
-    for (const ServedModel& served : cases) {
-        for (const char* accept : {"", "text/csv", "application/json", "application/jsonlines; output=margin",
-                                   "application/x-recordio-protobuf;output=leaf", "text/csv;output=contributions"}) {
-            StreamedInference inference(served, "text/csv", accept, body);
-            std::string joined;
-            int num_parts = 0;
-            while (!inference.done()) {
-                const ContainerReply part = inference.Next();
-                EXPECT_EQ(part.status, 200) << part.body;
-                joined += part.body;
-                ++num_parts;
-            }
-            EXPECT_EQ(num_parts, 3);
-            EXPECT_EQ(joined, Answer(served, accept, body)) << accept;
-        }
-    }
-}
-
-TEST(InferenceTest, WhatCannotBeAnsweredIsToldByTheFirstPart) {
-    const ServedModel served = Serve({Stump("reg:squarederror", 1.5F, -2)}, AlgorithmVersion::k1_7_1);
-    const auto first = [&](std::string_view accept, std::string_view body) {
-        StreamedInference inference(served, "text/csv", accept, body);
-        const int status = inference.Next().status;
-        EXPECT_TRUE(inference.done());
-        return status;
-    };
-    EXPECT_EQ(first("", "1,2"), 200);
-    EXPECT_EQ(first("", ""), 204);
-    EXPECT_EQ(first("", "a,b"), 415);
-    EXPECT_EQ(first("", "1,2,3"), 400);
-    EXPECT_EQ(first("image/png", "1,2"), 406);
-}
-
 }  // namespace
 }  // namespace espalier::hosting

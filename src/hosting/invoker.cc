@@ -49,33 +49,6 @@ InvokeReply Invoker::Invoke(const PickedVariant& picked, const InvokeRequest& re
     return answer;
 }
 
-InvokeReply Invoker::InvokeInParts(const PickedVariant& picked, const InvokeRequest& request, const TakePart& take) {
-    const CaptureIds capture = CaptureOf(picked);
-    const bool keeps_output = !capture.event_id.empty() && picked.fleet->capture->output;
-    InvokeReply answer;
-    std::chrono::steady_clock::duration took{};
-    const auto timed = [&took](const auto& step) {
-        const auto begin = std::chrono::steady_clock::now();
-        auto result = step();
-        took += std::chrono::steady_clock::now() - begin;
-        return result;
-    };
-    StreamedInference inference =
-        timed([&] { return StreamedInference(picked.served(), request.content_type, request.accept, request.body); });
-    std::string output;
-    for (bool wanted = true; wanted && !inference.done();) {
-        answer.reply = timed([&] { return inference.Next(); });
-        if (answer.reply.status >= 300) break;
-        wanted = take(answer.reply);
-        if (keeps_output) output += answer.reply.body;
-    }
-    if (answer.reply.status < 300) answer.reply.body = std::move(output);
-    answer.model_latency_us = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(took).count());
-    Note(*picked.fleet, *picked.variant, request, capture, answer);
-    MirrorToShadows(picked, answer.model_latency_us, request, capture);
-    return answer;
-}
-
 void Invoker::MirrorToShadows(const PickedVariant& picked, std::uint64_t given_latency_us, const InvokeRequest& request,
                               const CaptureIds& capture) {
     for (const LiveShadow& shadow : picked.fleet->shadows)

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,11 +60,6 @@ class Invoker {
     static PickedVariant Pick(const std::shared_ptr<const LiveEndpoint>& endpoint, std::string_view target_variant);
     /// The answer of a variant that was picked.
     InvokeReply Invoke(const PickedVariant& picked, const InvokeRequest& request);
-    /// The same in parts, each of which is given to `take` as soon as its rows are predicted; `take` says false when
-    /// nobody wants more. In the reply given back the body is the message of a status that is no 2xx, if one came, and
-    /// else of no use.
-    using TakePart = std::function<bool(const ContainerReply& part)>;
-    InvokeReply InvokeInParts(const PickedVariant& picked, const InvokeRequest& request, const TakePart& take);
     /// What the container of a multi-model variant answers when its target model cannot be loaded: 507 when there is
     /// no memory for it, else 500. Counted and logged as an answer.
     InvokeReply FailToLoad(const PickedVariant& picked, std::string_view target_model, const Error& error);
