@@ -173,6 +173,32 @@ def test_the_tuner_fits_tells_the_best_and_its_analytics(sdk, session, estimator
     assert tuner.best_estimator().latest_training_job.name == tuner.best_training_job()
 
 
+def test_a_model_is_registered_approved_and_deployed_from_its_package(sdk, session, estimator):
+    from sagemaker.deserializers import CSVDeserializer
+    from sagemaker.serializers import LibSVMSerializer
+
+    package = estimator.register(
+        content_types=["text/csv", "text/libsvm"], response_types=["text/csv"], inference_instances=["ml.m5.large"],
+        transform_instances=["ml.m5.large"], model_package_group_name="sdk2-digits", approval_status="PendingManualApproval",
+        description="digits by the SDK")
+    assert package.model_package_arn.endswith(":model-package/sdk2-digits/1")
+    described = session.sagemaker_client.describe_model_package(ModelPackageName=package.model_package_arn)
+    (container,) = described["InferenceSpecification"]["Containers"]
+    assert container["ModelDataUrl"] == estimator.model_data and described["ModelApprovalStatus"] == "PendingManualApproval"
+    package.update_approval_status("Approved")
+    assert session.sagemaker_client.describe_model_package(
+        ModelPackageName=package.model_package_arn)["ModelApprovalStatus"] == "Approved"
+
+    deployed = sdk.ModelPackage(role=jobs.ROLE, model_package_arn=package.model_package_arn, sagemaker_session=session)
+    deployed.deploy(initial_instance_count=1, instance_type="ml.m5.large", endpoint_name="sdk2-from-package", wait=False)
+    session.sagemaker_client.get_waiter("endpoint_in_service").wait(EndpointName="sdk2-from-package")
+    predictor = sdk.Predictor("sdk2-from-package", session, LibSVMSerializer(), CSVDeserializer())
+    images, labels = mnist.rows("test", 100)
+    predicted = [float(value) for row in predictor.predict(mnist.libsvm(images, labels).decode()) for value in row if value]
+    assert np.mean(np.array(predicted) != labels) < 0.3
+    predictor.delete_endpoint()
+
+
 def test_delete_endpoint_and_model(predictor, session):
     """Last in the file. The SDK deletes the configuration before the endpoint, and looks at it for delete_model."""
     predictor.delete_model()
