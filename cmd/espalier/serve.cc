@@ -210,6 +210,27 @@ void AddSeries(api::FrontDoor& front_door, hosting::EndpointService& hosting, me
         front_door.AddSeries([exporter] { return api::SpanSeries(exporter->num_exported(), exporter->num_dropped()); });
 }
 
+api::sagemaker::OperationTable SageMakerOperations(hosting::EndpointService& hosting, const JobServices& jobs,
+                                                   meta::Database& database, const Clock& clock,
+                                                   api::sagemaker::DescribeHold& describe_hold) {
+    api::sagemaker::OperationTable operations;
+    api::sagemaker::AddModelOperations(operations, hosting);
+    api::sagemaker::AddModelPackageGroupOperations(operations, hosting);
+    api::sagemaker::AddModelPackageOperations(operations, hosting);
+    api::sagemaker::AddModelCardOperations(operations, hosting);
+    api::sagemaker::AddEndpointConfigOperations(operations, hosting);
+    api::sagemaker::AddEndpointOperations(operations, hosting);
+    api::sagemaker::AddTrainingJobOperations(operations, *jobs.training, describe_hold);
+    api::sagemaker::AddTuningJobOperations(operations, *jobs.tuning, describe_hold);
+    api::sagemaker::AddTransformJobOperations(operations, *jobs.transforms, hosting, describe_hold);
+    api::sagemaker::AddTagOperations(operations, database);
+    api::sagemaker::AddLineageOperations(operations, {.database = &database, .clock = &clock});
+    api::sagemaker::AddAssociationOperations(operations, {.database = &database, .clock = &clock});
+    api::sagemaker::AddSearchOperations(operations, *jobs.training, *jobs.tuning, database);
+    api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
+    return operations;
+}
+
 Result<void> Serve(ServeOptions options) {
     ListenAddress address = TRY(ParseListen(options.listen));
     if (options.open && !address.loopback) {
@@ -245,22 +266,8 @@ Result<void> Serve(ServeOptions options) {
     api::IamService iam;
     front_door.Mount(api::ServiceId::kIam, iam);
 
-    api::sagemaker::OperationTable operations;
-    api::sagemaker::AddModelOperations(operations, hosting);
-    api::sagemaker::AddModelPackageGroupOperations(operations, hosting);
-    api::sagemaker::AddModelPackageOperations(operations, hosting);
-    api::sagemaker::AddModelCardOperations(operations, hosting);
-    api::sagemaker::AddEndpointConfigOperations(operations, hosting);
-    api::sagemaker::AddEndpointOperations(operations, hosting);
     api::sagemaker::DescribeHold describe_hold(options.describe_hold);
-    api::sagemaker::AddTrainingJobOperations(operations, *jobs->training, describe_hold);
-    api::sagemaker::AddTuningJobOperations(operations, *jobs->tuning, describe_hold);
-    api::sagemaker::AddTransformJobOperations(operations, *jobs->transforms, hosting, describe_hold);
-    api::sagemaker::AddTagOperations(operations, *database);
-    api::sagemaker::AddLineageOperations(operations, {.database = database.get(), .clock = &clock});
-    api::sagemaker::AddAssociationOperations(operations, {.database = database.get(), .clock = &clock});
-    api::sagemaker::AddSearchOperations(operations, *jobs->training, *jobs->tuning, *database);
-    api::sagemaker::AddNotebookOperations(operations, "LocalSageMakerRole", clock);
+    api::sagemaker::OperationTable operations = SageMakerOperations(hosting, *jobs, *database, clock, describe_hold);
     api::sagemaker::SageMakerService sagemaker(std::move(operations));
     front_door.Mount(api::ServiceId::kSageMaker, sagemaker);
     api::runtime::RuntimeService runtime(hosting, options.invoke_body_bytes_max);

@@ -216,6 +216,9 @@ class ObjectRun {
 
     Result<ObjectReport> Run(int num_threads) {
         const std::string part_path = object_.output_path + ".part";
+        // A run that was killed may have left one.
+        Result<void> removed = fs_.Remove(part_path);
+        if (!removed && removed.error().code() != ErrorCode::kNotFound) return std::move(removed).error();
         file_ = TRY(fs_.Create(part_path));
         {
             std::vector<std::jthread> threads;

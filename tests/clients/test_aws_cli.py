@@ -129,7 +129,7 @@ def test_cloudwatch(aws, unique):
     (point,) = statistics["Datapoints"]
     assert (point["Sum"], point["Maximum"], point["Unit"]) == (4.0, 2.5, "Count")
     moment = now - datetime.timedelta(minutes=1)  # Of JSON it prints the number, of XML the text.
-    assert point["Timestamp"] in (moment.timestamp(), moment.strftime("%Y-%m-%dT%H:%M:%S+00:00"))
+    assert point["Timestamp"] in (moment.timestamp(), moment.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
     query = [{"Id": "q", "MetricStat": {"Metric": {"Namespace": unique, "MetricName": "m", "Dimensions": [
         {"Name": "d", "Value": "v & w"}]}, "Period": 60, "Stat": "p50"}}]
     (result,) = aws.json("cloudwatch", "get-metric-data", "--metric-data-queries", json.dumps(query), *window)["MetricDataResults"]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from botocore.exceptions import ClientError
-from harness import models, small_disk, small_jobs, transforms, tunings
+from harness import small_disk, small_jobs, tunings
 from harness.clients import Clients
 from harness.polling import poll
 
@@ -63,35 +63,4 @@ def test_a_training_job(cramped):
     assert job["TrainingJobStatus"] in ("Failed", "Stopped")
     if job["TrainingJobStatus"] == "Failed":
         assert NO_ROOM.search(job["FailureReason"]), job["FailureReason"]
-    check_all_is_well_again(server, clients, disk)
-
-
-def test_a_tuning_job(cramped):
-    server, clients, disk = cramped
-    clients.sagemaker.create_hyper_parameter_tuning_job(**tunings.request(
-        "data", "some", trials=30, parallel=2, rounds=60))
-    assert poll(lambda: tunings.trials(clients, "some"))
-    disk.fill(leave=1 << 20)
-    check_the_server_goes_on(server, clients)
-    job = tunings.wait_for_end(clients, "some")
-    assert job["HyperParameterTuningJobStatus"] in ("Failed", "Completed"), job
-    failed = [row for row in tunings.trials(clients, "some") if row["TrainingJobStatus"] == "Failed"]
-    assert failed and all(NO_ROOM.search(row["FailureReason"]) for row in failed), failed[0]["FailureReason"]
-    check_all_is_well_again(server, clients, disk)
-
-
-def test_a_transform_job(cramped):
-    server, clients, disk = cramped
-    archive = models.archive({"xgboost-model": models.model_bytes(models.booster(), "json")})
-    clients.s3.put_object(Bucket="data", Key="model.tar.gz", Body=archive)
-    clients.sagemaker.create_model(ModelName="m", ExecutionRoleArn=models.ROLE, PrimaryContainer={
-        "Image": models.MODERN_IMAGE, "ModelDataUrl": "s3://data/model.tar.gz"})
-    clients.s3.put_object(Bucket="data", Key="in/rows.csv", Body=b"1,2,3,4,5,6\n" * 600_000)
-    disk.fill(leave=6 << 20)  # Its output would take more.
-    clients.sagemaker.create_transform_job(**transforms.request("data", "large", "m"))
-    job = transforms.wait_for_end(clients, "large")
-    assert job["TransformJobStatus"] == "Failed"
-    assert NO_ROOM.search(job["FailureReason"]), job["FailureReason"]
-    assert transforms.outputs(clients, "data", "large") == {}
-    check_the_server_goes_on(server, clients)
     check_all_is_well_again(server, clients, disk)

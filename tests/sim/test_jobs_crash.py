@@ -170,7 +170,7 @@ def test_a_killed_trainer_goes_on_and_gives_the_undisturbed_model(crashing, inst
 def test_a_stopped_trainer_is_noticed_in_seconds_and_the_job_goes_on(crashing, instances):
     """Also one that has the machine to itself: nobody waits for it but the platform."""
     server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=2000))
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=2000, instances=instances))
     small_jobs.wait_for_end(clients, "undisturbed")
     clients.sagemaker.create_training_job(**small_jobs.request("data", "disturbed", rounds=2000, instances=instances))
     os.kill(small_jobs.wait_for_trainer(server, instances), signal.SIGSTOP)
@@ -178,4 +178,5 @@ def test_a_stopped_trainer_is_noticed_in_seconds_and_the_job_goes_on(crashing, i
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     told = [entry["StatusMessage"] for entry in job["SecondaryStatusTransitions"] if entry["Status"] == "Restarting"]
     assert len(told) == 1 and told[0].startswith(f"algo-{instances} was stopped for 10 s."), told
-    assert small_jobs.model_bytes(clients, "data", "disturbed") == small_jobs.model_bytes(clients, "data", "undisturbed")
+    is_same = small_jobs.model_bytes(clients, "data", "disturbed") == small_jobs.model_bytes(clients, "data", "undisturbed")
+    assert is_same  # Not the bytes themselves: telling where megabytes differ takes minutes.
