@@ -22,6 +22,7 @@ constexpr std::size_t kChunkRowsMin = 8192;
 // around them serves the other nodes while it is in the cache. Histograms come and go instead, so they must be small.
 constexpr std::size_t kBlockRows = 32'768;
 constexpr std::size_t kBlockedBytesMax = 8 << 20;
+constexpr std::size_t kBlockedTileBytesMax = 64 << 10;  // of one tile: it is fetched anew for each block
 
 PackedPair MakePair(std::int64_t g, std::int64_t h, PackedPair) {
     return Pack(g, h);
@@ -106,7 +107,8 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
         }
     }
     const std::size_t num_cells = builds.size() * layout_.num_cells();
-    in_blocks_ = num_partial == 0 && num_cells * sizeof(Pair) <= kBlockedBytesMax && matrix_.num_rows() > kBlockRows;
+    in_blocks_ = num_partial == 0 && num_cells * sizeof(Pair) <= kBlockedBytesMax &&
+                 tile_cells_max_ * sizeof(Pair) <= kBlockedTileBytesMax && matrix_.num_rows() > kBlockRows;
     if (in_blocks_) num_partial = num_cells;
     if (partial_.size() < num_partial) partial_.resize(num_partial);
 }
