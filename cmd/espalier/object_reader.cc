@@ -2,21 +2,19 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 
 #include "api/auth/sigv4.h"
 #include "base/digest.h"
 #include "base/encoding.h"
+#include "http/connect.h"
+#include "http/socket_io.h"
 
 namespace espalier::cmd {
 namespace {
@@ -40,52 +38,17 @@ class FolderReader final : public ObjectReader {
     const std::string folder_;
 };
 
-/// A connection that is closed in any case.
-class Socket {
-  public:
-    explicit Socket(int descriptor) : descriptor_(descriptor) {}
-    ~Socket() { ::close(descriptor_); }
-    Socket(const Socket&) = delete;
-    Socket& operator=(const Socket&) = delete;
-    int get() const { return descriptor_; }
+// Before the first byte the server compares the object's checksums, which takes a while for a large one.
+constexpr std::chrono::minutes kPatience{10};
 
-  private:
-    const int descriptor_;
-};
-
-Result<std::unique_ptr<Socket>> Connect(const std::string& host, const std::string& port) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    if (const int failed = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); failed != 0)
-        return Error(ErrorCode::kUnavailable, fmt::format("{}:{}: {}", host, port, ::gai_strerror(failed)));
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
-    int error = 0;
-    for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-        const int descriptor = ::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (descriptor < 0) continue;
-        auto socket = std::make_unique<Socket>(descriptor);
-        if (::connect(descriptor, address->ai_addr, address->ai_addrlen) == 0) return socket;
-        error = errno;
-    }
-    return ErrnoError(fmt::format("connect to {}:{}", host, port), error);
-}
-
-Result<void> SendAll(const Socket& socket, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t sent = ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent < 0) return ErrnoError("send to the server", errno);
-        text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return {};
+std::chrono::steady_clock::time_point Deadline() {
+    return std::chrono::steady_clock::now() + kPatience;
 }
 
 class ServerReader final : public ObjectReader {
   public:
     struct Options {
-        std::string host;
-        std::string port;
+        http::HttpUrl server;
         std::string region;
         std::string access_key_id;
         std::string secret;
@@ -94,13 +57,13 @@ class ServerReader final : public ObjectReader {
 
     Result<void> Read(const std::string& bucket, const std::string& key, const std::string& path) override {
         const std::string target = "/" + bucket + "/" + PercentEncode(key, Slash::kKeep);
-        const std::unique_ptr<Socket> socket = TRY(Connect(options_.host, options_.port));
-        TRY(SendAll(*socket, RequestFor(target)));
-        return Receive(*socket, fmt::format("s3://{}/{}", bucket, key), path);
+        const Fd socket = TRY(http::Connect(options_.server, Deadline()));
+        TRY(http::WriteAll(socket.get(), RequestFor(target), false, kPatience));
+        return Receive(socket.get(), fmt::format("s3://{}/{}", bucket, key), path);
     }
 
   private:
-    std::string Host() const { return options_.host + ":" + options_.port; }
+    std::string Host() const { return fmt::format("{}:{}", options_.server.host, options_.server.port); }
 
     std::string RequestFor(const std::string& target) const {
         const std::string amz_date = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
@@ -128,17 +91,15 @@ class ServerReader final : public ObjectReader {
     }
 
     /// The server closes behind its answer, whose length it tells.
-    static Result<void> Receive(const Socket& socket, const std::string& what, const std::string& path) {
+    static Result<void> Receive(int socket, const std::string& what, const std::string& path) {
         std::string head;
         std::ofstream out;
         std::uint64_t missing = 0;
         std::string piece(1 << 16, '\0');
         while (true) {
-            const ssize_t got = ::recv(socket.get(), piece.data(), piece.size(), 0);
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0) return ErrnoError("receive " + what, errno);
+            const std::size_t got = TRY(http::ReadSome(socket, piece, Deadline()));
             if (got == 0) break;
-            std::string_view bytes(piece.data(), static_cast<std::size_t>(got));
+            std::string_view bytes(piece.data(), got);
             if (!out.is_open()) {
                 head += bytes;
                 const std::size_t end = head.find("\r\n\r\n");
@@ -186,22 +147,17 @@ std::unique_ptr<ObjectReader> ReadFolder(std::string folder) {
 }
 
 Result<std::unique_ptr<ObjectReader>> ReadServer() {
-    constexpr std::string_view kScheme = "http://";
-    std::string address = Variable("AWS_ENDPOINT_URL");
+    Result<http::HttpUrl> server = http::HttpUrl::Parse(Variable("AWS_ENDPOINT_URL"));
     const std::string region = Variable("AWS_DEFAULT_REGION");
-    ServerReader::Options options = {.host = "",
-                                     .port = "80",
-                                     .region = region.empty() ? "us-east-1" : region,
-                                     .access_key_id = Variable("AWS_ACCESS_KEY_ID"),
-                                     .secret = Variable("AWS_SECRET_ACCESS_KEY")};
-    if (!address.starts_with(kScheme) || options.access_key_id.empty() || options.secret.empty())
+    const std::string access_key_id = Variable("AWS_ACCESS_KEY_ID");
+    const std::string secret = Variable("AWS_SECRET_ACCESS_KEY");
+    if (!server || server->path != "/" || access_key_id.empty() || secret.empty())
         return Error(ErrorCode::kInvalidArgument,
                      "no server to read the data from: run eval \"$(espalier env)\" first, or give --data FOLDER");
-    address = address.substr(kScheme.size());
-    while (address.ends_with('/')) address.pop_back();
-    const std::size_t colon = address.rfind(':');
-    options.host = address.substr(0, colon);
-    if (colon != std::string::npos) options.port = address.substr(colon + 1);
+    ServerReader::Options options = {.server = *std::move(server),
+                                     .region = region.empty() ? "us-east-1" : region,
+                                     .access_key_id = access_key_id,
+                                     .secret = secret};
     return std::unique_ptr<ObjectReader>(std::make_unique<ServerReader>(std::move(options)));
 }
 
