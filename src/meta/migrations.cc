@@ -1,5 +1,9 @@
 #include "meta/migrations.h"
 
+#include <fmt/format.h>
+
+#include <string>
+
 namespace espalier::meta {
 namespace {
 
@@ -447,84 +451,27 @@ CREATE TABLE async_requests (
 CREATE INDEX async_requests_by_endpoint ON async_requests (account, region, endpoint);
 )sql";
 
-// Lists of thousands (meta/row_list.h): each order behind each status, and the names of everything that is listed by
-// a part of its name, as trigrams. Names of one or two characters hold no trigram. Every group of log streams has a
-// row, and events know their group, so that a group's events are in order of time. The names of a job's metrics are
-// kept beside its points.
-constexpr std::string_view kLongLists = R"sql(
-CREATE VIRTUAL TABLE listed_names USING fts5 (name, place UNINDEXED, tokenize = 'trigram');
-INSERT INTO listed_names SELECT name, 'training_jobs/' || account || '/' || region FROM training_jobs WHERE length(name) >= 3;
-CREATE TRIGGER training_jobs_name_in AFTER INSERT ON training_jobs WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'training_jobs/' || NEW.account || '/' || NEW.region);
+// Lists of thousands (meta/row_list.h), in three parts. The names of everything that is listed by a part of its name,
+// as trigrams; names of one or two characters hold none.
+constexpr std::string_view kListedNames =
+    "CREATE VIRTUAL TABLE listed_names USING fts5 (name, place UNINDEXED, tokenize = 'trigram');";
+constexpr std::string_view kListedTables[] = {
+    "training_jobs", "transform_jobs",       "tuning_jobs",    "models",     "endpoint_configs",
+    "endpoints",     "model_package_groups", "model_packages", "model_cards"};
+// Of each of those tables, {0}.
+constexpr std::string_view kNamesOfTable = R"sql(
+INSERT INTO listed_names SELECT name, '{0}/' || account || '/' || region FROM {0} WHERE length(name) >= 3;
+CREATE TRIGGER {0}_name_in AFTER INSERT ON {0} WHEN length(NEW.name) >= 3 BEGIN
+    INSERT INTO listed_names VALUES (NEW.name, '{0}/' || NEW.account || '/' || NEW.region);
 END;
-CREATE TRIGGER training_jobs_name_out AFTER DELETE ON training_jobs WHEN length(OLD.name) >= 3 BEGIN
+CREATE TRIGGER {0}_name_out AFTER DELETE ON {0} WHEN length(OLD.name) >= 3 BEGIN
     DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'training_jobs/' || OLD.account || '/' || OLD.region;
+        place = '{0}/' || OLD.account || '/' || OLD.region;
 END;
-INSERT INTO listed_names SELECT name, 'transform_jobs/' || account || '/' || region FROM transform_jobs WHERE length(name) >= 3;
-CREATE TRIGGER transform_jobs_name_in AFTER INSERT ON transform_jobs WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'transform_jobs/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER transform_jobs_name_out AFTER DELETE ON transform_jobs WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'transform_jobs/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'tuning_jobs/' || account || '/' || region FROM tuning_jobs WHERE length(name) >= 3;
-CREATE TRIGGER tuning_jobs_name_in AFTER INSERT ON tuning_jobs WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'tuning_jobs/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER tuning_jobs_name_out AFTER DELETE ON tuning_jobs WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'tuning_jobs/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'models/' || account || '/' || region FROM models WHERE length(name) >= 3;
-CREATE TRIGGER models_name_in AFTER INSERT ON models WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'models/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER models_name_out AFTER DELETE ON models WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'models/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'endpoint_configs/' || account || '/' || region FROM endpoint_configs WHERE length(name) >= 3;
-CREATE TRIGGER endpoint_configs_name_in AFTER INSERT ON endpoint_configs WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'endpoint_configs/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER endpoint_configs_name_out AFTER DELETE ON endpoint_configs WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'endpoint_configs/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'endpoints/' || account || '/' || region FROM endpoints WHERE length(name) >= 3;
-CREATE TRIGGER endpoints_name_in AFTER INSERT ON endpoints WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'endpoints/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER endpoints_name_out AFTER DELETE ON endpoints WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'endpoints/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'model_package_groups/' || account || '/' || region FROM model_package_groups WHERE length(name) >= 3;
-CREATE TRIGGER model_package_groups_name_in AFTER INSERT ON model_package_groups WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'model_package_groups/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER model_package_groups_name_out AFTER DELETE ON model_package_groups WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'model_package_groups/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'model_packages/' || account || '/' || region FROM model_packages WHERE length(name) >= 3;
-CREATE TRIGGER model_packages_name_in AFTER INSERT ON model_packages WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'model_packages/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER model_packages_name_out AFTER DELETE ON model_packages WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'model_packages/' || OLD.account || '/' || OLD.region;
-END;
-INSERT INTO listed_names SELECT name, 'model_cards/' || account || '/' || region FROM model_cards WHERE length(name) >= 3;
-CREATE TRIGGER model_cards_name_in AFTER INSERT ON model_cards WHEN length(NEW.name) >= 3 BEGIN
-    INSERT INTO listed_names VALUES (NEW.name, 'model_cards/' || NEW.account || '/' || NEW.region);
-END;
-CREATE TRIGGER model_cards_name_out AFTER DELETE ON model_cards WHEN length(OLD.name) >= 3 BEGIN
-    DELETE FROM listed_names WHERE listed_names MATCH '"' || OLD.name || '"' AND name = OLD.name AND
-        place = 'model_cards/' || OLD.account || '/' || OLD.region;
-END;
+)sql";
+// Each order behind each status. Every group of log streams has a row, and events know their group, so that a group's
+// events are in order of time. The names of a job's metrics are kept beside its points.
+constexpr std::string_view kLongListOrders = R"sql(
 CREATE INDEX training_jobs_by_status_and_name ON training_jobs (account, region, status, name, id);
 CREATE INDEX training_jobs_by_modification ON training_jobs (account, region, modified_at, id);
 CREATE INDEX transform_jobs_by_status_and_name ON transform_jobs (account, region, status, name, id);
@@ -620,26 +567,31 @@ CREATE TABLE job_traces (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr Migration kMigrations[] = {
-    {"objects", kObjects},
-    {"hosting", kHosting},
-    {"training jobs", kTrainingJobs},
-    {"logs", kLogs},
-    {"transform and tuning jobs", kMoreJobs},
-    {"metrics and alarms", kMonitoring},
-    {"scaling", kScaling},
-    {"log groups", kLogGroups},
-    {"model registry", kRegistry},
-    {"asynchronous invocations", kAsyncRequests},
-    {"long lists", kLongLists},
-    {"lineage", kLineage},
-    {"metric steps", kMetricSteps},
-    {"traces of jobs", kJobTraces},
-};
+std::string LongLists() {
+    std::string sql(kListedNames);
+    for (const std::string_view table : kListedTables) sql += fmt::format(kNamesOfTable, table);
+    return sql.append(kLongListOrders);
+}
 
 }  // namespace
 
 std::span<const Migration> Migrations() {
+    static const Migration kMigrations[] = {
+        {"objects", std::string(kObjects)},
+        {"hosting", std::string(kHosting)},
+        {"training jobs", std::string(kTrainingJobs)},
+        {"logs", std::string(kLogs)},
+        {"transform and tuning jobs", std::string(kMoreJobs)},
+        {"metrics and alarms", std::string(kMonitoring)},
+        {"scaling", std::string(kScaling)},
+        {"log groups", std::string(kLogGroups)},
+        {"model registry", std::string(kRegistry)},
+        {"asynchronous invocations", std::string(kAsyncRequests)},
+        {"long lists", LongLists()},
+        {"lineage", std::string(kLineage)},
+        {"metric steps", std::string(kMetricSteps)},
+        {"traces of jobs", std::string(kJobTraces)},
+    };
     return kMigrations;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace espalier::meta {
@@ -11,7 +12,7 @@ namespace espalier::meta {
 struct Migration {
     std::string_view name;
     /// One or more SQL statements separated by ';'. No semicolons inside string literals.
-    std::string_view sql;
+    std::string sql;
 };
 
 /// All steps, oldest first. The version of a schema is the number of steps it has run.
