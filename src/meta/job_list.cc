@@ -16,19 +16,6 @@ constexpr std::array<std::pair<JobStatus, std::string_view>, 5> kStatusWords = {
     {JobStatus::kStopped, "Stopped"},
 }};
 
-RowSort RowSortOf(JobSort sort) {
-    switch (sort) {
-        case JobSort::kCreationTime:
-            return RowSort::kCreationTime;
-        case JobSort::kName:
-            return RowSort::kName;
-        case JobSort::kStatus:
-            return RowSort::kStatus;
-    }
-    CHECK(false, "job sort {}", static_cast<int>(sort));
-    return RowSort::kName;
-}
-
 }  // namespace
 
 std::string_view ToString(JobStatus status) {
@@ -46,35 +33,35 @@ std::optional<JobStatus> JobStatusOf(std::string_view word) {
     return std::nullopt;
 }
 
-JobCursor MakeCursor(JobSort sort, UnixMillis created_at, const std::string& name, JobStatus status, std::int64_t id) {
+JobCursor MakeCursor(ListSort sort, UnixMillis created_at, const std::string& name, JobStatus status, std::int64_t id) {
     switch (sort) {
-        case JobSort::kCreationTime:
+        case ListSort::kCreationTime:
             return {.key = std::to_string(created_at), .id = id};
-        case JobSort::kName:
+        case ListSort::kName:
             return {.key = name, .id = id};
-        case JobSort::kStatus:
+        case ListSort::kStatus:
             return {.key = std::string(ToString(status)), .id = id};
     }
     CHECK(false, "job sort {}", static_cast<int>(sort));
     return {};
 }
 
-RowListQuery RowListQueryOf(const JobQuery& query) {
-    RowListQuery rows = {.scope = query.scope,
-                         .name_contains = query.name_contains,
-                         .status = query.status ? std::string(ToString(*query.status)) : "",
-                         .created_after = query.created_after,
-                         .created_before = query.created_before,
-                         .modified_after = query.modified_after,
-                         .modified_before = query.modified_before,
-                         .sort = RowSortOf(query.sort),
-                         .descending = query.descending,
-                         .limit = query.limit};
-    if (query.after) rows.after = RowPlace{.key = query.after->key, .tie = std::to_string(query.after->id)};
+ListQuery ListQueryOf(const JobQuery& query) {
+    ListQuery rows = {.scope = query.scope,
+                      .name_contains = query.name_contains,
+                      .status = query.status ? std::string(ToString(*query.status)) : "",
+                      .created_after = query.created_after,
+                      .created_before = query.created_before,
+                      .modified_after = query.modified_after,
+                      .modified_before = query.modified_before,
+                      .sort = query.sort,
+                      .descending = query.descending,
+                      .limit = query.limit};
+    if (query.after) rows.after = ListCursor{.key = query.after->key, .tie = std::to_string(query.after->id)};
     return rows;
 }
 
-Result<JobCursor> JobCursorOf(const RowPlace& place) {
+Result<JobCursor> JobCursorOf(const ListCursor& place) {
     JobCursor cursor = {.key = place.key};
     const char* end = place.tie.data() + place.tie.size();
     const auto [stop, error] = std::from_chars(place.tie.data(), end, cursor.id);

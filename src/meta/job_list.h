@@ -21,9 +21,9 @@
 
 namespace espalier::meta {
 
-RowListQuery RowListQueryOf(const JobQuery& query);
+ListQuery ListQueryOf(const JobQuery& query);
 /// kInvalidArgument for a place whose tie is no id.
-Result<JobCursor> JobCursorOf(const RowPlace& place);
+Result<JobCursor> JobCursorOf(const ListCursor& place);
 
 /// The id for the next job of `table`, inside the transaction that inserts it. Ids of deleted jobs do not come again.
 std::int64_t NextJobId(soci::session& sql, std::string_view table);
@@ -35,7 +35,7 @@ template <typename Job, typename FromRow>
 Result<JobPage<Job>> ListJobs(Database& database, std::string_view table, std::string_view columns,
                               const JobQuery& query, FromRow&& from_row) {
     const ListedTable listed = {.name = table, .tie = "id", .has_status_orders = true, .has_modification_index = true};
-    const RowListQuery rows = RowListQueryOf(query);
+    const ListQuery rows = ListQueryOf(query);
     JobPage<Job> page;
     TRY(database.Read([&](soci::session& sql) -> Result<void> {
         PagePlan plan = TRY(PlanPage(sql, listed, rows));
@@ -43,7 +43,7 @@ Result<JobPage<Job>> ListJobs(Database& database, std::string_view table, std::s
                   [&](const soci::row& row) { page.jobs.push_back(from_row(row)); });
         const auto place_of = [&](const Job& job) {
             const JobCursor cursor = CursorOf(query.sort, job);
-            return RowPlace{.key = cursor.key, .tie = std::to_string(cursor.id)};
+            return ListCursor{.key = cursor.key, .tie = std::to_string(cursor.id)};
         };
         if (const auto place = EndPage(page.jobs, query.limit, plan, place_of)) page.next = TRY(JobCursorOf(*place));
         return {};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "meta/list_query.h"
 #include "meta/scope.h"
 
 namespace espalier::meta {
@@ -22,8 +23,6 @@ std::optional<JobStatus> JobStatusOf(std::string_view word);
 inline bool IsTerminal(JobStatus status) {
     return status != JobStatus::kInProgress && status != JobStatus::kStopping;
 }
-
-enum class JobSort { kCreationTime, kName, kStatus };
 
 /// Where a page of a list ended: the sort key of its last row and its id.
 struct JobCursor {
@@ -39,7 +38,7 @@ struct JobQuery {
     std::optional<UnixMillis> created_before = {};
     std::optional<UnixMillis> modified_after = {};
     std::optional<UnixMillis> modified_before = {};
-    JobSort sort = JobSort::kCreationTime;
+    ListSort sort = ListSort::kCreationTime;
     bool descending = false;
     std::uint32_t limit = 100;
     std::optional<JobCursor> after = {};
@@ -52,10 +51,10 @@ struct JobPage {
 };
 
 /// The cursor of the row with these values.
-JobCursor MakeCursor(JobSort sort, UnixMillis created_at, const std::string& name, JobStatus status, std::int64_t id);
+JobCursor MakeCursor(ListSort sort, UnixMillis created_at, const std::string& name, JobStatus status, std::int64_t id);
 
 template <typename Job>
-JobCursor CursorOf(JobSort sort, const Job& job) {
+JobCursor CursorOf(ListSort sort, const Job& job) {
     return MakeCursor(sort, job.created_at, job.name, job.status, job.id);
 }
 

@@ -106,8 +106,8 @@ TEST_F(JobRowsTest, ListsOfThousandsComeInOrderPageByPage) {
     EXPECT_EQ(Walk({.scope = kScope, .descending = true, .limit = 97}), backwards);
     std::vector<std::string> sorted = names;
     std::sort(sorted.begin(), sorted.end());
-    EXPECT_EQ(Walk({.scope = kScope, .sort = JobSort::kName, .limit = 100}), sorted);
-    EXPECT_EQ(Walk({.scope = kScope, .sort = JobSort::kStatus, .limit = 100}).size(), names.size());
+    EXPECT_EQ(Walk({.scope = kScope, .sort = ListSort::kName, .limit = 100}), sorted);
+    EXPECT_EQ(Walk({.scope = kScope, .sort = ListSort::kStatus, .limit = 100}).size(), names.size());
     EXPECT_EQ(Walk({.scope = kScope, .status = JobStatus::kFailed, .limit = 7}).size(), 240U);
     EXPECT_EQ(Walk({.scope = kScope, .name_contains = "JOB-000"}).size(), 10U);
 }

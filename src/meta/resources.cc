@@ -37,25 +37,13 @@ std::string_view TableOf(ResourceKind kind) {
 
 namespace {
 
-RowSort RowSortOf(ListQuery::SortBy sort_by) {
-    switch (sort_by) {
-        case ListQuery::SortBy::kName:
-            return RowSort::kName;
-        case ListQuery::SortBy::kCreationTime:
-            return RowSort::kCreationTime;
-        case ListQuery::SortBy::kStatus:
-            return RowSort::kStatus;
-    }
-    CHECK(false);
-}
-
-RowPlace PlaceOf(const ResourceRecord& record, ListQuery::SortBy sort_by) {
-    switch (sort_by) {
-        case ListQuery::SortBy::kName:
+ListCursor PlaceOf(const ResourceRecord& record, ListSort sort) {
+    switch (sort) {
+        case ListSort::kName:
             return {record.name, record.name};
-        case ListQuery::SortBy::kCreationTime:
+        case ListSort::kCreationTime:
             return {std::to_string(record.created_at), record.name};
-        case ListQuery::SortBy::kStatus:
+        case ListSort::kStatus:
             return {record.status, record.name};
     }
     CHECK(false);
@@ -86,23 +74,6 @@ std::vector<ResourceRecord> Fetch(soci::session& sql, const std::string& text, B
         row.modified_at = modified_at;
         rows.push_back(row);
     }
-    return rows;
-}
-
-RowListQuery RowListQueryOf(const ListQuery& query) {
-    RowListQuery rows = {.scope = query.scope,
-                         .name_contains = query.name_contains,
-                         .status = query.status,
-                         .parent = query.parent,
-                         .only_with_parent = query.only_versions,
-                         .created_after = query.created_after,
-                         .created_before = query.created_before,
-                         .modified_after = query.modified_after,
-                         .modified_before = query.modified_before,
-                         .sort = RowSortOf(query.sort_by),
-                         .descending = query.descending,
-                         .limit = query.limit};
-    if (query.after) rows.after = RowPlace{.key = query.after->sort_value, .tie = query.after->name};
     return rows;
 }
 
@@ -226,15 +197,12 @@ Result<ResourcePage> Resources::List(const ListQuery& query) const {
                                .tie = "name",
                                .has_status_orders = listed_by_status,
                                .has_modification_index = kind_ == ResourceKind::kEndpoint};
-    const RowListQuery rows = RowListQueryOf(query);
     ResourcePage page;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        PagePlan plan = TRY(PlanPage(sql, table, rows));
+        PagePlan plan = TRY(PlanPage(sql, table, query));
         page.rows = Fetch(sql, fmt::format("SELECT {} {}", kColumns, plan.rows),
                           [&](soci::statement& statement) { BindValues(statement, plan.values); });
-        const auto place =
-            EndPage(page.rows, query.limit, plan, [&](const auto& row) { return PlaceOf(row, query.sort_by); });
-        if (place) page.next = ListCursor{.sort_value = place->key, .name = place->tie};
+        page.next = EndPage(page.rows, query.limit, plan, [&](const auto& row) { return PlaceOf(row, query.sort); });
         return {};
     }));
     return page;

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "meta/database.h"
+#include "meta/list_query.h"
 #include "meta/scope.h"
 #include "meta/tags.h"
 
@@ -41,30 +42,6 @@ struct ResourceRecord {
     UnixMillis modified_at = 0;
     std::string status;    ///< what lists filter by: "InService", "Approved", …; "" for kinds without
     std::string document;  ///< JSON
-};
-
-/// A place in a listing: the sort value and the name of a row.
-struct ListCursor {
-    std::string sort_value;  ///< decimal digits for times
-    std::string name;
-};
-
-struct ListQuery {
-    enum class SortBy { kName, kCreationTime, kStatus };
-    Scope scope;
-    std::string name_contains = {};  ///< without case; "" = all
-    std::string status = {};         ///< "" = all
-    /// For kinds that have versions: those of one parent; "" = rows that are no version.
-    std::optional<std::string> parent = {};
-    bool only_versions = false;
-    std::optional<UnixMillis> created_after = {};
-    std::optional<UnixMillis> created_before = {};
-    std::optional<UnixMillis> modified_after = {};
-    std::optional<UnixMillis> modified_before = {};
-    SortBy sort_by = SortBy::kCreationTime;
-    bool descending = true;
-    std::size_t limit = 100;
-    std::optional<ListCursor> after = {};  ///< rows behind this place
 };
 
 struct ResourcePage {

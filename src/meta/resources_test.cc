@@ -86,9 +86,9 @@ TEST_F(ResourcesTest, ListsByFilterSortAndCursor) {
     EXPECT_EQ(Names(query), "a-one d-two c-two b-One ");
     query.descending = false;
     EXPECT_EQ(Names(query), "b-One c-two d-two a-one ");
-    query.sort_by = ListQuery::SortBy::kName;
+    query.sort = ListSort::kName;
     EXPECT_EQ(Names(query), "a-one b-One c-two d-two ");
-    query.sort_by = ListQuery::SortBy::kStatus;
+    query.sort = ListSort::kStatus;
     EXPECT_EQ(Names(query), "a-one b-One c-two d-two ");
     query.name_contains = "ONE";
     EXPECT_EQ(Names(query), "a-one b-One ");
@@ -107,9 +107,9 @@ TEST_F(ResourcesTest, PagesMeetEveryRowOnceInEachOrder) {
     for (int i = 0; i < 23; ++i)
         ASSERT_TRUE(
             endpoints.Insert(Endpoint("e" + std::to_string(i), i / 4, i % 3 ? "InService" : "Failed"), {}).has_value());
-    for (auto sort_by : {ListQuery::SortBy::kName, ListQuery::SortBy::kCreationTime, ListQuery::SortBy::kStatus}) {
+    for (auto sort_by : {ListSort::kName, ListSort::kCreationTime, ListSort::kStatus}) {
         for (bool descending : {false, true}) {
-            ListQuery query{.scope = scope_, .sort_by = sort_by, .descending = descending};
+            ListQuery query{.scope = scope_, .sort = sort_by, .descending = descending};
             std::string at_once = Names(query);
             query.limit = 4;
             std::string paged;

@@ -43,14 +43,14 @@ Result<void> BindPlaceValue(Conditions& conditions, std::string name, const std:
 }
 
 /// The order's index begins with the status that is asked for.
-bool IsOfOneStatus(const ListedTable& table, const RowListQuery& query) {
+bool IsOfOneStatus(const ListedTable& table, const ListQuery& query) {
     return !query.status.empty() && table.has_status_orders;
 }
 
 /// Rows on one side of a place: `sign` is "<", ">", "<=" or ">=".
-Result<void> AddPlace(Conditions& conditions, const ListedTable& table, const RowListQuery& query,
-                      std::string_view sign, std::string_view value_name, const RowPlace& place) {
-    if (IsOfOneStatus(table, query) && query.sort == RowSort::kStatus) {
+Result<void> AddPlace(Conditions& conditions, const ListedTable& table, const ListQuery& query, std::string_view sign,
+                      std::string_view value_name, const ListCursor& place) {
+    if (IsOfOneStatus(table, query) && query.sort == ListSort::kStatus) {
         // All of them have the key; SQLite would not seek a row value one part of which is held by an equation.
         conditions.text += fmt::format(" AND {} {} :{}_tie", table.tie, sign, value_name);
         return BindPlaceValue(conditions, fmt::format("{}_tie", value_name), place.tie, table.tie == "id");
@@ -58,12 +58,13 @@ Result<void> AddPlace(Conditions& conditions, const ListedTable& table, const Ro
     // A row value, which SQLite seeks in an index.
     conditions.text += fmt::format(" AND ({}, {}) {} (:{}_key, :{}_tie)", ColumnOf(query.sort), table.tie, sign,
                                    value_name, value_name);
-    TRY(BindPlaceValue(conditions, fmt::format("{}_key", value_name), place.key, query.sort == RowSort::kCreationTime));
+    TRY(BindPlaceValue(conditions, fmt::format("{}_key", value_name), place.key,
+                       query.sort == ListSort::kCreationTime));
     return BindPlaceValue(conditions, fmt::format("{}_tie", value_name), place.tie, table.tie == "id");
 }
 
 /// What the index of the order covers: scope, parent, status, a range of times when they are the order.
-Conditions OrderConditions(const ListedTable& table, const RowListQuery& query) {
+Conditions OrderConditions(const ListedTable& table, const ListQuery& query) {
     Conditions conditions = {.text = "account = :account AND region = :region",
                              .texts = {{"account", query.scope.account}, {"region", query.scope.region}}};
     // Spelt as in the partial indexes, or SQLite does not use them.
@@ -71,25 +72,25 @@ Conditions OrderConditions(const ListedTable& table, const RowListQuery& query) 
     if (query.parent && !query.parent->empty()) AddText(conditions, "parent = :parent", "parent", *query.parent);
     if (query.only_with_parent) conditions.text += " AND parent <> ''";
     if (IsOfOneStatus(table, query)) AddText(conditions, "status = :status", "status", query.status);
-    if (query.sort == RowSort::kCreationTime)
+    if (query.sort == ListSort::kCreationTime)
         AddRange(conditions, "created_at", "created", query.created_after, query.created_before);
     return conditions;
 }
 
-bool HasModificationRange(const RowListQuery& query) {
+bool HasModificationRange(const ListQuery& query) {
     return query.modified_after.has_value() || query.modified_before.has_value();
 }
 
-bool HasOtherCreationRange(const RowListQuery& query) {
-    return query.sort != RowSort::kCreationTime && (query.created_after || query.created_before);
+bool HasOtherCreationRange(const ListQuery& query) {
+    return query.sort != ListSort::kCreationTime && (query.created_after || query.created_before);
 }
 
-bool HasOtherStatus(const ListedTable& table, const RowListQuery& query) {
+bool HasOtherStatus(const ListedTable& table, const ListQuery& query) {
     return !query.status.empty() && !table.has_status_orders;
 }
 
 /// The filters beside the order's index.
-void AddOtherFilters(Conditions& conditions, const ListedTable& table, const RowListQuery& query) {
+void AddOtherFilters(Conditions& conditions, const ListedTable& table, const ListQuery& query) {
     if (!query.name_contains.empty())
         AddText(conditions, "instr(lower(name), :contains) > 0", "contains", FoldCase(query.name_contains));
     if (HasOtherStatus(table, query)) AddText(conditions, "+status = :status", "status", query.status);
@@ -98,7 +99,7 @@ void AddOtherFilters(Conditions& conditions, const ListedTable& table, const Row
     AddRange(conditions, "+modified_at", "modified", query.modified_after, query.modified_before);
 }
 
-bool HasOtherFilters(const ListedTable& table, const RowListQuery& query) {
+bool HasOtherFilters(const ListedTable& table, const ListQuery& query) {
     return !query.name_contains.empty() || HasOtherStatus(table, query) || HasOtherCreationRange(query) ||
            HasModificationRange(query);
 }
@@ -123,7 +124,7 @@ struct Driver {
 };
 
 std::optional<Driver> FindRangeDriver(soci::session& sql, std::string_view table, std::string_view index,
-                                      std::string_view column, const RowListQuery& query,
+                                      std::string_view column, const ListQuery& query,
                                       const std::optional<UnixMillis>& after, const std::optional<UnixMillis>& before) {
     Driver driver = {.from = fmt::format("{} INDEXED BY {}_{}", table, table, index), .condition = {}};
     AddRange(driver.condition, column, "driver", after, before);
@@ -134,7 +135,7 @@ std::optional<Driver> FindRangeDriver(soci::session& sql, std::string_view table
     return AreFew(sql, rows, std::move(asked)) ? std::optional(std::move(driver)) : std::nullopt;
 }
 
-std::optional<Driver> FindNameDriver(soci::session& sql, std::string_view table, const RowListQuery& query) {
+std::optional<Driver> FindNameDriver(soci::session& sql, std::string_view table, const ListQuery& query) {
     if (query.name_contains.size() < kTrigram) return std::nullopt;
     std::string phrase = "\"";
     for (const char c : query.name_contains) phrase += c == '"' ? "\"\"" : std::string(1, c);
@@ -151,7 +152,7 @@ std::optional<Driver> FindNameDriver(soci::session& sql, std::string_view table,
     return driver;
 }
 
-std::optional<Driver> FindDriver(soci::session& sql, const ListedTable& table, const RowListQuery& query) {
+std::optional<Driver> FindDriver(soci::session& sql, const ListedTable& table, const ListQuery& query) {
     std::optional<Driver> driver = FindNameDriver(sql, table.name, query);
     if (!driver && HasModificationRange(query) && table.has_modification_index)
         driver = FindRangeDriver(sql, table.name, "by_modification", "modified_at", query, query.modified_after,
@@ -163,9 +164,9 @@ std::optional<Driver> FindDriver(soci::session& sql, const ListedTable& table, c
 }
 
 /// The place of the last row of the order that one page looks at; nullopt when the list ends before.
-std::optional<RowPlace> FindEnd(soci::session& sql, const ListedTable& table, const RowListQuery& query,
-                                std::string_view order, Conditions values) {
-    RowPlace place;
+std::optional<ListCursor> FindEnd(soci::session& sql, const ListedTable& table, const ListQuery& query,
+                                  std::string_view order, Conditions values) {
+    ListCursor place;
     soci::statement statement(sql);
     BindValues(statement, values);
     statement.exchange(soci::into(place.key));
@@ -186,20 +187,20 @@ void Append(Conditions& conditions, Conditions more) {
 
 }  // namespace
 
-std::string_view ColumnOf(RowSort sort) {
+std::string_view ColumnOf(ListSort sort) {
     switch (sort) {
-        case RowSort::kCreationTime:
+        case ListSort::kCreationTime:
             return "created_at";
-        case RowSort::kName:
+        case ListSort::kName:
             return "name";
-        case RowSort::kStatus:
+        case ListSort::kStatus:
             return "status";
     }
     CHECK(false, "row sort {}", static_cast<int>(sort));
     return "";
 }
 
-Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const RowListQuery& query) {
+Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const ListQuery& query) {
     PagePlan plan = {.rows = "", .values = OrderConditions(table, query)};
     if (query.after) TRY(AddPlace(plan.values, table, query, query.descending ? "<" : ">", "after", *query.after));
     const std::string_view direction = query.descending ? "DESC" : "ASC";
@@ -207,7 +208,7 @@ Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const Ro
         fmt::format("ORDER BY {} {}, {} {}", ColumnOf(query.sort), direction, table.tie, direction);
     std::string from(table.name);
     // Of the indexes that begin with a status SQLite may take one whose rows it then has to sort.
-    if (IsOfOneStatus(table, query) && query.sort == RowSort::kStatus)
+    if (IsOfOneStatus(table, query) && query.sort == ListSort::kStatus)
         from += fmt::format(" INDEXED BY {}_by_status", table.name);
     if (HasOtherFilters(table, query)) {
         if (std::optional<Driver> driver = FindDriver(sql, table, query)) {

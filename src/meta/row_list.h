@@ -1,6 +1,6 @@
 // One page of a list of named rows: jobs, models, endpoints, packages, …
 //
-// Nouns: ListedTable, RowListQuery, RowPlace (where a page ended), PagePlan (which rows SQLite is to read, and in what
+// Nouns: ListedTable, ListQuery, ListCursor (where a page ended), PagePlan (which rows SQLite is to read, and in what
 // way). A page costs what it shows, not what the table holds:
 //   - scope, parent, status and the order are one index, which a page enters behind the place of the page before;
 //   - a filter beside them (a part of the name, a range of times in another order) is first asked for its rows, up to
@@ -19,10 +19,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/result.h"
+#include "meta/list_query.h"
 #include "meta/read_rows.h"
-#include "meta/scope.h"
 
 namespace espalier::meta {
 
@@ -38,45 +37,21 @@ struct ListedTable {
     bool has_modification_index;  ///< <table>_by_modification
 };
 
-enum class RowSort { kCreationTime, kName, kStatus };
-
-struct RowPlace {
-    std::string key;  ///< the sort value; decimal digits for times
-    std::string tie;
-};
-
-struct RowListQuery {
-    Scope scope;
-    std::string name_contains = {};  ///< without case; "" = any
-    std::string status = {};         ///< "" = any
-    /// For tables with a column `parent`: rows of one parent; "" = rows without.
-    std::optional<std::string> parent = {};
-    bool only_with_parent = false;
-    std::optional<UnixMillis> created_after = {};  ///< exclusive, as are the other three
-    std::optional<UnixMillis> created_before = {};
-    std::optional<UnixMillis> modified_after = {};
-    std::optional<UnixMillis> modified_before = {};
-    RowSort sort = RowSort::kCreationTime;
-    bool descending = false;
-    std::size_t limit = 100;
-    std::optional<RowPlace> after = {};
-};
-
-std::string_view ColumnOf(RowSort sort);
+std::string_view ColumnOf(ListSort sort);
 
 struct PagePlan {
     /// What follows "SELECT <columns>", ordered; gives one row more than the limit when there is one.
     std::string rows;
     Conditions values;
-    std::optional<RowPlace> end = {};  ///< the last place looked at, when rows behind it were not looked at
+    std::optional<ListCursor> end = {};  ///< the last place looked at, when rows behind it were not looked at
 };
 
 /// kInvalidArgument for a place that is none of this list.
-Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const RowListQuery& query);
+Result<PagePlan> PlanPage(soci::session& sql, const ListedTable& table, const ListQuery& query);
 
-/// Cuts `rows` to the limit and gives the place to go on from. `place_of` makes a RowPlace of a row.
+/// Cuts `rows` to the limit and gives the place to go on from. `place_of` makes a ListCursor of a row.
 template <typename Row, typename PlaceOf>
-std::optional<RowPlace> EndPage(std::vector<Row>& rows, std::size_t limit, const PagePlan& plan, PlaceOf&& place_of) {
+std::optional<ListCursor> EndPage(std::vector<Row>& rows, std::size_t limit, const PagePlan& plan, PlaceOf&& place_of) {
     if (rows.size() <= limit) return plan.end;
     rows.resize(limit);
     if (rows.empty()) return std::nullopt;

@@ -52,7 +52,7 @@ struct Question {
     std::optional<UnixMillis> created_before = {};
     std::optional<UnixMillis> modified_after = {};
     std::optional<UnixMillis> modified_before = {};
-    RowSort sort = RowSort::kCreationTime;
+    ListSort sort = ListSort::kCreationTime;
     bool descending = false;
     std::size_t limit = 100;
 
@@ -66,9 +66,9 @@ struct Question {
 
 struct Page {
     std::vector<std::string> names;
-    std::optional<RowPlace> next = {};
+    std::optional<ListCursor> next = {};
 };
-using Lister = std::function<Page(const Question&, const std::optional<RowPlace>&)>;
+using Lister = std::function<Page(const Question&, const std::optional<ListCursor>&)>;
 
 struct TableUnderTest {
     const char* name;
@@ -183,33 +183,30 @@ class RowListTest : public testing::Test {
         ADD_FAILURE() << table;
         return ResourceKind::kModel;
     }
-    Page ListResources(ResourceKind kind, const Question& question, const std::optional<RowPlace>& after) {
-        using SortBy = ListQuery::SortBy;
+    Page ListResources(ResourceKind kind, const Question& question, const std::optional<ListCursor>& after) {
         ListQuery query = {.scope = kScope,
                            .name_contains = question.name_contains,
                            .status = question.status,
                            .parent = question.parent,
-                           .only_versions = question.only_with_parent,
+                           .only_with_parent = question.only_with_parent,
                            .created_after = question.created_after,
                            .created_before = question.created_before,
                            .modified_after = question.modified_after,
                            .modified_before = question.modified_before,
-                           .sort_by = question.sort == RowSort::kName     ? SortBy::kName
-                                      : question.sort == RowSort::kStatus ? SortBy::kStatus
-                                                                          : SortBy::kCreationTime,
+                           .sort = question.sort,
                            .descending = question.descending,
-                           .limit = question.limit};
-        if (after) query.after = ListCursor{.sort_value = after->key, .name = after->tie};
+                           .limit = question.limit,
+                           .after = after};
         auto listed = Resources(*database_, kind).List(query);
         EXPECT_TRUE(listed) << listed.error().ToString();
         Page page;
         if (!listed) return page;
         for (const ResourceRecord& row : listed->rows) page.names.push_back(row.name);
-        if (listed->next) page.next = RowPlace{.key = listed->next->sort_value, .tie = listed->next->name};
+        page.next = listed->next;
         return page;
     }
     template <typename Jobs>
-    Page ListJobs(Jobs jobs, const Question& question, const std::optional<RowPlace>& after) {
+    Page ListJobs(Jobs jobs, const Question& question, const std::optional<ListCursor>& after) {
         JobQuery query = {.scope = kScope,
                           .name_contains = question.name_contains,
                           .status = JobStatusOf(question.status),
@@ -217,9 +214,7 @@ class RowListTest : public testing::Test {
                           .created_before = question.created_before,
                           .modified_after = question.modified_after,
                           .modified_before = question.modified_before,
-                          .sort = question.sort == RowSort::kName     ? JobSort::kName
-                                  : question.sort == RowSort::kStatus ? JobSort::kStatus
-                                                                      : JobSort::kCreationTime,
+                          .sort = question.sort,
                           .descending = question.descending,
                           .limit = static_cast<std::uint32_t>(question.limit)};
         if (after) query.after = JobCursor{.key = after->key, .id = std::stoll(after->tie)};
@@ -228,7 +223,7 @@ class RowListTest : public testing::Test {
         Page page;
         if (!listed) return page;
         for (const auto& job : listed->jobs) page.names.push_back(job.name);
-        if (listed->next) page.next = RowPlace{.key = listed->next->key, .tie = std::to_string(listed->next->id)};
+        if (listed->next) page.next = ListCursor{.key = listed->next->key, .tie = std::to_string(listed->next->id)};
         return page;
     }
 
@@ -269,9 +264,9 @@ bool Matches(const TestRow& row, const Question& question) {
 std::vector<std::string> Expected(const TableUnderTest& table, std::vector<TestRow> rows, const Question& question) {
     std::erase_if(rows, [&](const TestRow& row) { return !Matches(row, question); });
     const auto key = [&](const TestRow& row) {
-        const std::string text = question.sort == RowSort::kName     ? row.name
-                                 : question.sort == RowSort::kStatus ? row.status
-                                                                     : fmt::format("{:020}", row.created_at);
+        const std::string text = question.sort == ListSort::kName     ? row.name
+                                 : question.sort == ListSort::kStatus ? row.status
+                                                                      : fmt::format("{:020}", row.created_at);
         return std::pair(text, table.is_of_jobs ? fmt::format("{:020}", row.id) : row.name);
     };
     std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
@@ -283,7 +278,7 @@ std::vector<std::string> Expected(const TableUnderTest& table, std::vector<TestR
 
 std::vector<std::string> Walk(const Lister& list, const Question& question) {
     std::vector<std::string> names;
-    std::optional<RowPlace> after;
+    std::optional<ListCursor> after;
     do {
         const Page page = list(question, after);
         EXPECT_LE(page.names.size(), question.limit);
@@ -324,8 +319,8 @@ std::vector<Question> Filters(const TableUnderTest& table) {
 /// Every filter in every order.
 std::vector<Question> Questions(const TableUnderTest& table) {
     std::vector<Question> questions;
-    for (const RowSort sort : {RowSort::kCreationTime, RowSort::kName, RowSort::kStatus}) {
-        if (sort == RowSort::kStatus && !table.sorts_by_status) continue;
+    for (const ListSort sort : {ListSort::kCreationTime, ListSort::kName, ListSort::kStatus}) {
+        if (sort == ListSort::kStatus && !table.sorts_by_status) continue;
         for (const bool descending : {false, true}) {
             for (Question question : Filters(table)) {
                 question.sort = sort;
@@ -363,7 +358,7 @@ TEST_F(RowListTest, RowsThatComeAndGoBetweenPagesDisturbNoOthers) {
             if (idx++ % 3 != 0) continue;  // Each write is a commit.
             std::set<std::string> gone;
             std::vector<std::string> met;
-            std::optional<RowPlace> after;
+            std::optional<ListCursor> after;
             do {
                 const Page page = list(question, after);
                 met.insert(met.end(), page.names.begin(), page.names.end());
@@ -398,7 +393,7 @@ TEST_F(RowListTest, APageOfALongListCostsWhatItShows) {
         for (const Question& question : Questions(table)) {
             const bool in_order =
                 question.name_contains.empty() && !question.modified_after && !question.modified_before &&
-                (question.sort == RowSort::kCreationTime || (!question.created_after && !question.created_before));
+                (question.sort == ListSort::kCreationTime || (!question.created_after && !question.created_before));
             const Page first = list(question, {});
             steps = 0;
             list(question, first.next);

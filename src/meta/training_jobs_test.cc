@@ -116,8 +116,8 @@ TEST_F(TrainingJobsTest, ListsSortFilterAndPage) {
     using List = std::vector<std::string>;
     EXPECT_EQ(Names({.scope = kScope}), (List{"Beta", "alpha", "gamma"}));
     EXPECT_EQ(Names({.scope = kScope, .descending = true}), (List{"gamma", "alpha", "Beta"}));
-    EXPECT_EQ(Names({.scope = kScope, .sort = JobSort::kName}), (List{"Beta", "alpha", "gamma"})) << "bytewise";
-    EXPECT_EQ(Names({.scope = kScope, .sort = JobSort::kStatus}), (List{"gamma", "Beta", "alpha"}));
+    EXPECT_EQ(Names({.scope = kScope, .sort = ListSort::kName}), (List{"Beta", "alpha", "gamma"})) << "bytewise";
+    EXPECT_EQ(Names({.scope = kScope, .sort = ListSort::kStatus}), (List{"gamma", "Beta", "alpha"}));
     EXPECT_EQ(Names({.scope = kScope, .name_contains = "ETA"}), (List{"Beta"}));
     EXPECT_EQ(Names({.scope = kScope, .name_contains = "%"}), List{}) << "no wildcards";
     EXPECT_EQ(Names({.scope = kScope, .status = JobStatus::kFailed}), (List{"gamma"}));
@@ -125,7 +125,7 @@ TEST_F(TrainingJobsTest, ListsSortFilterAndPage) {
     EXPECT_EQ(Names({.scope = kScope, .created_before = kNow + 2}), (List{"Beta"}));
     EXPECT_EQ(Names({.scope = kScope, .modified_after = kNow + 8}), (List{"gamma"}));
     EXPECT_EQ(Names({.scope = kScope, .modified_before = kNow + 9}), (List{"Beta", "alpha"}));
-    for (const JobSort sort : {JobSort::kCreationTime, JobSort::kName, JobSort::kStatus}) {
+    for (const ListSort sort : {ListSort::kCreationTime, ListSort::kName, ListSort::kStatus}) {
         for (const bool descending : {false, true}) {
             JobQuery query = {.scope = kScope, .sort = sort, .descending = descending};
             const List whole = Names(query);

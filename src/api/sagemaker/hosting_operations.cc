@@ -8,16 +8,6 @@
 #include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
-namespace {
-
-meta::ListQuery::SortBy SortByOf(const nlohmann::json& request) {
-    const std::string sort_by = request.value("SortBy", "CreationTime");
-    if (sort_by == "Name") return meta::ListQuery::SortBy::kName;
-    if (sort_by == "Status") return meta::ListQuery::SortBy::kStatus;
-    return meta::ListQuery::SortBy::kCreationTime;
-}
-
-}  // namespace
 
 std::string ArnOf(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) {
     return meta::SageMakerArn(scope, meta::ArnKind(kind), name);
@@ -64,7 +54,7 @@ Outcome ListResources(const ListShape& shape, const nlohmann::json& request, con
                           .created_before = TimeMember(request, "CreationTimeBefore"),
                           .modified_after = TimeMember(request, "LastModifiedTimeAfter"),
                           .modified_before = TimeMember(request, "LastModifiedTimeBefore"),
-                          .sort_by = SortByOf(request),
+                          .sort = SortOf(request.value("SortBy", "CreationTime")),
                           .descending = request.value("SortOrder", shape.default_order) == "Descending",
                           .limit = request.value("MaxResults", shape.default_max_results),
                           .after = std::nullopt};
@@ -76,7 +66,7 @@ Outcome ListResources(const ListShape& shape, const nlohmann::json& request, con
     for (const meta::ResourceRecord& row : page->rows) summaries.push_back(summary(row));
     if (page->next) {
         answer["NextToken"] = MakeListToken(shape.operation, context.scope, request,
-                                            {.sort_value = page->next->sort_value, .row = page->next->name});
+                                            {.sort_value = page->next->key, .row = page->next->tie});
     }
     return Outcome::Ok(answer);
 }

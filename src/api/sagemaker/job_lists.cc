@@ -3,17 +3,8 @@
 #include <charconv>
 
 namespace espalier::api::sagemaker {
-namespace {
 
 using nlohmann::json;
-
-meta::JobSort SortOf(const std::string& sort) {
-    if (sort == "Name") return meta::JobSort::kName;
-    if (sort == "Status") return meta::JobSort::kStatus;
-    return meta::JobSort::kCreationTime;
-}
-
-}  // namespace
 
 std::optional<meta::JobCursor> JobCursorOf(const ListPlace& place) {
     meta::JobCursor cursor = {.key = place.sort_value};

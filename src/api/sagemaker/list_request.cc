@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 namespace espalier::api::sagemaker {
+
 std::variant<std::optional<ListPlace>, WireError> ReadNextToken(std::string_view operation, const meta::Scope& scope,
                                                                 const nlohmann::json& request) {
     if (!request.contains("NextToken")) return std::optional<ListPlace>();
@@ -12,6 +13,12 @@ std::variant<std::optional<ListPlace>, WireError> ReadNextToken(std::string_view
     if (place) return place;
     return WireError{.type = "ValidationException",
                      .message = "Invalid NextToken: it was not returned by the same request."};
+}
+
+meta::ListSort SortOf(std::string_view sort_by) {
+    if (sort_by == "Name") return meta::ListSort::kName;
+    if (sort_by == "Status") return meta::ListSort::kStatus;
+    return meta::ListSort::kCreationTime;
 }
 
 std::optional<UnixMillis> TimeMember(const nlohmann::json& request, const char* name) {

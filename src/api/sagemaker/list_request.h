@@ -11,6 +11,7 @@
 #include "api/json_protocol.h"
 #include "api/list_token.h"
 #include "base/clock.h"
+#include "meta/list_query.h"
 #include "meta/scope.h"
 
 namespace espalier::api::sagemaker {
@@ -19,6 +20,9 @@ namespace espalier::api::sagemaker {
 /// very list.
 std::variant<std::optional<ListPlace>, WireError> ReadNextToken(std::string_view operation, const meta::Scope& scope,
                                                                 const nlohmann::json& request);
+
+/// The order of a request's SortBy, whose word was checked.
+meta::ListSort SortOf(std::string_view sort_by);
 
 /// A timestamp member (epoch seconds after validation) in milliseconds, nullopt when absent.
 std::optional<UnixMillis> TimeMember(const nlohmann::json& request, const char* name);

@@ -186,7 +186,7 @@ Outcome List(hosting::EndpointService& hosting, const json& request, const Reque
             query.status = request.value("ModelApprovalStatus", "");
             if (!group.empty()) query.parent = group;
             if (group.empty() && type == "Unversioned") query.parent = "";
-            query.only_versions = group.empty() && type == "Versioned";
+            query.only_with_parent = group.empty() && type == "Versioned";
             // No version of a group is unversioned.
             if (!group.empty() && type == "Unversioned") return Result<meta::ResourcePage>({});
             return hosting.registry().List(kKind, query);
