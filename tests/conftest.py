@@ -6,7 +6,7 @@ import pathlib
 import uuid
 
 import pytest
-from harness import mnist
+from harness import mnist, sagemaker_sdk
 from harness.clients import Clients, make_session
 from harness.recorder import RECORDER
 from harness.server import Server, build_folder
@@ -88,15 +88,9 @@ def bucket(clients, unique) -> str:
 
 @pytest.fixture
 def sdk_session(server, monkeypatch, tmp_path):
-    """A session of the SageMaker SDK 2, pointed at the server by the environment."""
-    config = tmp_path / "sdk.yaml"
-    config.write_text("SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")
-    for name, value in {**server.client_environment(), "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config),
-                        "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config), "SAGEMAKER_SUPPRESS_V2_WARNING": "1"}.items():
-        monkeypatch.setenv(name, value)
-    import sagemaker
-
-    return sagemaker.Session(boto_session=make_session(server), default_bucket="sdk-default")
+    """A session of the SageMaker SDK 2; see harness/sagemaker_sdk.py."""
+    sdk = sagemaker_sdk.point_at(server, tmp_path, monkeypatch)
+    return sdk.Session(boto_session=make_session(server), default_bucket="sdk-default")
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,13 @@ import os
 import time
 from unittest import mock
 
-from harness import jobs, mnist
+from harness import jobs, mnist, sagemaker_sdk
 from harness.clients import Clients
 from harness.server import Server
 from results import RowResult, Series
 from rows.settings import Settings
 
 ROUNDS = 20  # A job of about three seconds.
-SDK_CONFIG = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 INSTANCE = {"initial_instance_count": 1, "instance_type": "ml.m5.large"}
 
 
@@ -26,12 +25,9 @@ def _timed(seconds: dict[str, float], stage: str, call):
 
 
 def sdk2(settings: Settings) -> RowResult:
-    config = settings.work / "sdk.yaml"
-    config.write_text(SDK_CONFIG)
     rows = 2000 if settings.quick else 50_000
     seconds: dict[str, float] = {}
-    told = {"SAGEMAKER_USER_CONFIG_OVERRIDE": str(config), "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config)}
-    with Server(settings.work / "data") as server, mock.patch.dict(os.environ, server.client_environment() | told):
+    with Server(settings.work / "data") as server, mock.patch.dict(os.environ, sagemaker_sdk.environment(server, settings.work)):
         from sagemaker import Session, image_uris
         from sagemaker.deserializers import CSVDeserializer
         from sagemaker.estimator import Estimator

@@ -5,7 +5,6 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 from harness import models
-from harness.clients import make_session
 from harness.polling import poll
 
 
@@ -230,14 +229,7 @@ def test_asynchronous_endpoints_may_scale_to_nothing(clients, endpoint):
     clients.application_autoscaling.deregister_scalable_target(**which)
 
 
-def test_the_sdks_asynchronous_predictor(clients, shared_server, bucket, unique, tmp_path, monkeypatch):
-    (tmp_path / "config.yaml").write_text(
-        "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")
-    for name, value in shared_server.client_environment().items():
-        monkeypatch.setenv(name, value)
-    for name in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        monkeypatch.setenv(name, str(tmp_path / "config.yaml"))
-    import sagemaker
+def test_the_sdks_asynchronous_predictor(clients, shared_server, bucket, unique, sdk_session):
     from sagemaker.async_inference import AsyncInferenceConfig
     from sagemaker.deserializers import CSVDeserializer
     from sagemaker.exceptions import AsyncInferenceModelError, ObjectNotExistedError
@@ -245,9 +237,8 @@ def test_the_sdks_asynchronous_predictor(clients, shared_server, bucket, unique,
     from sagemaker.predictor import Predictor
     from sagemaker.serializers import CSVSerializer
 
-    session = sagemaker.Session(boto_session=make_session(shared_server), default_bucket=bucket)
     url = models.Hosting(clients, bucket, unique).put(unique, models.constant_archive(4.0))
-    model = Model(models.LEGACY_IMAGE, url, role=models.ROLE, predictor_cls=Predictor, sagemaker_session=session)
+    model = Model(models.LEGACY_IMAGE, url, role=models.ROLE, predictor_cls=Predictor, sagemaker_session=sdk_session)
     predictor = model.deploy(
         initial_instance_count=1, instance_type="ml.m5.large", endpoint_name=unique, wait=False,
         async_inference_config=AsyncInferenceConfig(max_concurrent_invocations_per_instance=4))

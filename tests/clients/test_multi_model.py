@@ -7,7 +7,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 from harness import models
-from harness.clients import Clients, make_session
+from harness.clients import Clients
 from harness.models import LEGACY_IMAGE, MODERN_IMAGE, ROLE
 from harness.polling import poll
 
@@ -221,27 +221,16 @@ def test_more_models_than_memory_with_many_clients_and_kills(server_factory, tmp
     assert not list((server.data_dir / "hosting" / "archives").iterdir()), "models of a prefix leave nothing on disk"
 
 
-def test_the_sdk_deploys_adds_lists_and_predicts(server, clients, bucket, unique, tmp_path, monkeypatch):
-    (tmp_path / "config.yaml").write_text(
-        "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")
-    for name, value in server.client_environment().items():
-        monkeypatch.setenv(name, value)
-    for name in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        monkeypatch.setenv(name, str(tmp_path / "config.yaml"))
-    import sagemaker
+def test_the_sdk_deploys_adds_lists_and_predicts(server, clients, bucket, unique, sdk_session, tmp_path):
     from sagemaker.deserializers import CSVDeserializer
     from sagemaker.multidatamodel import MultiDataModel
     from sagemaker.predictor import Predictor
     from sagemaker.serializers import CSVSerializer
-    from sagemaker.session import time as sdk_time
 
-    sleep = time.sleep
-    monkeypatch.setattr(sdk_time, "sleep", lambda seconds: sleep(min(seconds, 0.1)))
-    session = sagemaker.Session(boto_session=make_session(server), default_bucket=bucket)
     for value in (1, 2):
         (tmp_path / f"model{value}.tar.gz").write_bytes(ARCHIVES[value])
     everything = MultiDataModel(name=unique, model_data_prefix=f"s3://{bucket}/{unique}/", image_uri=MODERN_IMAGE, role=ROLE,
-                                sagemaker_session=session, predictor_cls=Predictor)
+                                sagemaker_session=sdk_session, predictor_cls=Predictor)
     everything.add_model(str(tmp_path / "model1.tar.gz"))
     predictor = everything.deploy(initial_instance_count=1, instance_type="ml.m5.xlarge", serializer=CSVSerializer(),
                                   deserializer=CSVDeserializer(), endpoint_name=unique)

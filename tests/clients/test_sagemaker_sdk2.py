@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
-from harness import jobs, mnist
+from harness import jobs, mnist, sagemaker_sdk
 from harness.clients import make_session
 
 TRAIN_ROWS = 1500
-SDK_CONFIG = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 
 
 @pytest.fixture(scope="module")
 def sdk(shared_server, tmp_path_factory):
-    """The SDK, pointed at the server by the environment alone. Its polls (30 s and more) are made short."""
     with pytest.MonkeyPatch.context() as patch:
-        config = tmp_path_factory.mktemp("sdk") / "config.yaml"
-        config.write_text(SDK_CONFIG)
-        for name, value in shared_server.client_environment().items():
-            patch.setenv(name, value)
-        patch.setenv("SAGEMAKER_USER_CONFIG_OVERRIDE", str(config))
-        patch.setenv("SAGEMAKER_ADMIN_CONFIG_OVERRIDE", str(config))
-        patch.setenv("SAGEMAKER_SUPPRESS_V2_WARNING", "1")
-        import sagemaker
-        from sagemaker.session import time as sdk_time
-
-        sleep = time.sleep
-        patch.setattr(sdk_time, "sleep", lambda seconds: sleep(min(seconds, 0.1)))
-        yield sagemaker
+        yield sagemaker_sdk.point_at(shared_server, tmp_path_factory.mktemp("sdk"), patch)
 
 
 @pytest.fixture(scope="module")

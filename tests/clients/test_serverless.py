@@ -1,12 +1,11 @@
 """Serverless variants through boto3 and the SageMaker SDK: limits, concurrency, updates, what they do not go with."""
 
 import concurrent.futures
-import time
 
 import pytest
 from botocore.exceptions import ClientError
 from harness import models
-from harness.clients import Clients, make_session
+from harness.clients import Clients
 from harness.models import MODERN_IMAGE, ROLE, variant
 
 MODEL = models.constant_archive(1.0)
@@ -146,26 +145,15 @@ def test_max_concurrency_bounds_what_runs_at_once(hosting, clients):
         assert set(pool.map(invoke, range(24))) == {"100000 rows"}, "eight may run for eight clients"
 
 
-def test_the_sdk_deploys_serverless(server, clients, bucket, unique, tmp_path, monkeypatch):
-    (tmp_path / "config.yaml").write_text(
-        "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n")
-    for name, value in server.client_environment().items():
-        monkeypatch.setenv(name, value)
-    for name in ("SAGEMAKER_USER_CONFIG_OVERRIDE", "SAGEMAKER_ADMIN_CONFIG_OVERRIDE"):
-        monkeypatch.setenv(name, str(tmp_path / "config.yaml"))
-    import sagemaker
+def test_the_sdk_deploys_serverless(server, clients, bucket, unique, sdk_session):
     from sagemaker.model import Model
     from sagemaker.predictor import Predictor
     from sagemaker.serializers import CSVSerializer
     from sagemaker.serverless import ServerlessInferenceConfig
-    from sagemaker.session import time as sdk_time
 
-    sleep = time.sleep
-    monkeypatch.setattr(sdk_time, "sleep", lambda seconds: sleep(min(seconds, 0.1)))
     clients.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=MODEL)
-    session = sagemaker.Session(boto_session=make_session(server), default_bucket=bucket)
     model = Model(image_uri=MODERN_IMAGE, model_data=f"s3://{bucket}/model.tar.gz", role=ROLE, name=unique,
-                  sagemaker_session=session, predictor_cls=Predictor)
+                  sagemaker_session=sdk_session, predictor_cls=Predictor)
     predictor = model.deploy(serverless_inference_config=ServerlessInferenceConfig(memory_size_in_mb=4096, max_concurrency=10),
                              endpoint_name=unique, serializer=CSVSerializer())
     assert predictor.predict([[1, 2], [3, 4]]) == b"1.0\n1.0\n"
