@@ -18,9 +18,8 @@ using kernels::WidePair;
 
 // A chunk of rows worth a task of its own: adding it up takes longer than clearing and adding one more tile.
 constexpr std::size_t kChunkRowsMin = 8192;
-// All nodes add up their rows of one block before any goes on to the next: a node's rows lie apart, and what is read
-// around them serves the other nodes while it is in the cache. Histograms come and go instead, so they must be small.
-constexpr std::size_t kBlockRows = 32'768;
+// Nodes take turns over blocks of rows (RowPartition::kTurnRows). Histograms come and go instead, so they must be
+// small.
 constexpr std::size_t kBlockedBytesMax = 8 << 20;
 constexpr std::size_t kBlockedTileBytesMax = 64 << 10;  // of one tile: it is fetched anew for each block
 
@@ -108,7 +107,7 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
     }
     const std::size_t num_cells = builds.size() * layout_.num_cells();
     in_blocks_ = num_partial == 0 && num_cells * sizeof(Pair) <= kBlockedBytesMax &&
-                 tile_cells_max_ * sizeof(Pair) <= kBlockedTileBytesMax && matrix_.num_rows() > kBlockRows;
+                 tile_cells_max_ * sizeof(Pair) <= kBlockedTileBytesMax && matrix_.num_rows() > RowPartition::kTurnRows;
     if (in_blocks_) num_partial = num_cells;
     if (partial_.size() < num_partial) partial_.resize(num_partial);
 }
@@ -256,7 +255,7 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     PlanTasks(builds);
     PlanTargets(builds);
     const bool alone = comm_.size() == 1;
-    const std::size_t block_rows = in_blocks_ ? kBlockRows : std::max<std::size_t>(matrix_.num_rows(), 1);
+    const std::size_t block_rows = in_blocks_ ? RowPartition::kTurnRows : std::max<std::size_t>(matrix_.num_rows(), 1);
     for (std::size_t rows_end = block_rows; rows_end < matrix_.num_rows() + block_rows; rows_end += block_rows) {
         team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
             Task& task = tasks_[i];

@@ -61,8 +61,8 @@ class RowPartition {
                                           std::size_t end) const;
     std::size_t num_rows() const { return num_rows_; }
 
-    /// Work on all leaves that reads arrays over rows goes block by block of as many rows: a leaf's rows lie apart, and
-    /// what is read around them serves the other leaves while it is in the cache.
+    /// Work on many nodes that reads arrays over rows goes block by block of as many rows: a node's rows lie apart, and
+    /// what is read around them serves the other nodes while it is in the cache.
     static constexpr std::size_t kTurnRows = 32'768;
 
   private:
