@@ -312,6 +312,7 @@ Result<void> EndpointService::Publish(meta::ResourceRecord record, std::string s
     TRY(endpoints_.Update(record));
     if (record.status == kInService)
         NoteEndpointLineage(*options_.database, record.scope, record.name, spec, options_.clock->WallMillis());
+    NoteStatus(record, spec);
     {
         std::lock_guard lock(table_mutex_);
         if (live != nullptr)
@@ -321,6 +322,16 @@ Result<void> EndpointService::Publish(meta::ResourceRecord record, std::string s
     }
     async_.Wake();
     return {};
+}
+
+void EndpointService::NoteStatus(const meta::ResourceRecord& record, const EndpointSpec& spec) {
+    if (record.status == kFailed) Note(record, "The endpoint failed. {}", spec.failure_reason);
+    if (record.status != kInService) return;
+    for (const std::vector<DeployedVariant>* variants : {&spec.production, &spec.shadow})
+        for (const DeployedVariant& variant : *variants)
+            log_.Add(record.scope, record.name, variant.spec.name,
+                     fmt::format("In service: {}, weight {}, configuration {}.", variant.model_data_url,
+                                 variant.spec.weight, spec.config_name));
 }
 
 Result<void> EndpointService::Create(const meta::Scope& scope, const std::string& name, const std::string& config_name,

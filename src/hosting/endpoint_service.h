@@ -197,6 +197,9 @@ class EndpointService {
     /// Writes the row with that status and spec, then puts the endpoint into the table, or takes it out.
     Result<void> Publish(meta::ResourceRecord record, std::string status, const EndpointSpec& spec,
                          std::shared_ptr<const LiveEndpoint> live);
+    /// Says in the endpoint's log that it is in service, variant by variant, or why it is not. The SDK's
+    /// deploy(endpoint_logging=True) waits until there is a log.
+    void NoteStatus(const meta::ResourceRecord& record, const EndpointSpec& spec);
     /// How `next` is to be rolled out. kInvalidArgument for a DeploymentConfig that cannot be honoured.
     Result<RolloutPlan> PlanFor(const meta::Scope& scope, const EndpointSpec& next) const;
     Result<void> BeginRollout(Endpoint running, EndpointSpec next, const RolloutPlan& plan);

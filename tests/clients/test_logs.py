@@ -53,12 +53,22 @@ def test_events_that_were_put_are_found_over_streams(clients, unique):
     assert code_of(logs.put_log_events, logGroupName=group, logStreamName="a", logEvents=backwards) == "InvalidParameterException"
 
 
+def test_an_endpoint_says_that_it_is_in_service(clients, bucket, unique):
+    """SDK 2's deploy(endpoint_logging=True) waits for this log group, for ever."""
+    hosting = models.Hosting(clients, bucket, unique)
+    endpoint = hosting.serve(models.constant_archive(1.0))
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    assert poll(lambda: clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+    (event,) = clients.logs.filter_log_events(logGroupName=group, logStreamNamePrefix="AllTraffic/")["events"]
+    assert event["message"].startswith("In service: s3://")
+
+
 def test_an_endpoint_says_what_its_model_refused(clients, bucket, unique):
     hosting = models.Hosting(clients, bucket, unique)
     endpoint = hosting.serve(models.constant_archive(1.0))
     with pytest.raises(ClientError):
         hosting.invoke(endpoint, b"1,x")
     group = f"/aws/sagemaker/Endpoints/{endpoint}"
-    assert poll(lambda: clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
-    (event,) = clients.logs.filter_log_events(logGroupName=group, filterPattern="invocations 415")["events"]
+    (event,) = poll(lambda: clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] and clients.logs.filter_log_events(
+        logGroupName=group, filterPattern="invocations 415")["events"])
     assert event["logStreamName"].startswith("AllTraffic/") and "csv" in event["message"]
