@@ -91,7 +91,7 @@ void BinBuilder::FindStats() {
     team_.ForEach(rows_.num_blocks(), [&](std::size_t b, int worker) {
         FeatureStats* stats = of_worker[static_cast<std::size_t>(worker)].data();
         if (rows_.has_columns(b)) {
-            FindStatsOfColumns(decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b), stats);
+            AddRanges(decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b), stats);
             return;
         }
         const BlockView block = Decode(b, worker).rows;
@@ -127,24 +127,14 @@ void BinBuilder::FindStats() {
     }
 }
 
-void BinBuilder::FindStatsOfColumns(const ColumnsView& block, FeatureStats* stats) {
+void BinBuilder::AddRanges(const ColumnsView& block, FeatureStats* stats) {
     for (std::size_t f = 0; f < block.num_features; ++f) {
-        FeatureStats& of_feature = stats[f];
-        std::uint64_t num_entries = 0;
-        std::int64_t num_zeros = 0;
-        float lowest = of_feature.lowest;
-        float highest = of_feature.highest;
-        for (const float value : block.column(f)) {
-            lowest = value < lowest ? value : lowest;
-            highest = value > highest ? value : highest;
-            num_entries += (value > 0.0F) | (value < 0.0F) ? 1U : 0U;
-            num_zeros += value == 0.0F ? 1 : 0;
-        }
-        of_feature.num_entries += num_entries;
-        of_feature.num_zeros += num_zeros;
-        stats[f + 1].num_zeros -= num_zeros;
-        of_feature.lowest = lowest;
-        of_feature.highest = highest;
+        const kernels::ValueRange& range = block.ranges[f];
+        stats[f].num_entries += block.num_rows - range.num_zeros - range.num_missing;
+        stats[f].num_zeros += range.num_zeros;
+        stats[f + 1].num_zeros -= range.num_zeros;
+        stats[f].lowest = std::min(stats[f].lowest, range.lowest);
+        stats[f].highest = std::max(stats[f].highest, range.highest);
     }
 }
 

@@ -73,7 +73,7 @@ class BinBuilder {
     enum class Source { kFound, kTable8, kTable16, kFinder };
 
     void FindStats();
-    static void FindStatsOfColumns(const ColumnsView& block, FeatureStats* stats);
+    static void AddRanges(const ColumnsView& block, FeatureStats* stats);
     void MakeGrids();
     bool IsDoneByColumns(std::size_t block) const { return !grids_.empty() && rows_.has_columns(block); }
     void DoColumns(const ColumnsView& block, std::size_t first_row, std::vector<BinnedTile>& tiles) const;

@@ -11,10 +11,11 @@ BinLayout PlanBins(const CompactRows& rows, std::span<const std::int64_t> weight
                    int max_bin, WorkerTeam& team) {
     std::vector<FeatureCuts> cuts(num_features);
     std::vector<BinLayout::Shape> shapes(num_features);
-    ForEachSummary(rows, weight_units, num_features, team, [&](std::size_t f, const ValueSummary& summary, int) {
-        cuts[f] = CutFeature(summary, max_bin);
+    const auto visit = [&](std::size_t f, const ValueSummary& summary, const SketchPlan* plan) {
+        cuts[f] = CutFeature(summary, max_bin, false, {.plan = plan});
         shapes[f] = BinLayout::ShapeOf(summary, cuts[f].values, rows.num_rows());
-    });
+    };
+    ForEachSummary(rows, weight_units, num_features, team, visit, static_cast<std::size_t>(max_bin));
     return BinLayout::Create(shapes, JoinCuts(cuts));
 }
 

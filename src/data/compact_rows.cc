@@ -32,7 +32,8 @@ Places PlacesOf(const CompactBlock& block) {
     const std::size_t offsets_bytes = 4 * (std::size_t{block.num_rows} + 1);
     Places places;
     if (block.form == Form::kColumns) {
-        places.end = sizeof(float) * std::size_t{block.num_rows} * block.num_features;
+        places.values = sizeof(kernels::ValueRange) * block.num_features;
+        places.end = places.values + sizeof(float) * std::size_t{block.num_rows} * block.num_features;
         return places;
     }
     const bool first_ones = block.form == Form::kFirstOnes;
@@ -109,14 +110,20 @@ bool CompactEncoder::EncodeValues(const RowBlock& rows) {
 }
 
 CompactBlock CompactEncoder::EncodeColumns(const RowBlock& rows, CompactBlock block) {
-    block.size_bytes = PlacesOf(block).end;
+    const Places places = PlacesOf(block);
+    block.size_bytes = places.end;
     block.bytes.resize(block.size_bytes);
-    auto* columns = reinterpret_cast<float*>(block.bytes.data());
+    auto* columns = reinterpret_cast<float*>(block.bytes.data() + places.values);
+    const std::size_t num_rows = block.num_rows;
     if (block.has_holes) {
-        std::fill_n(columns, block.size_bytes / sizeof(float), std::numeric_limits<float>::quiet_NaN());
+        std::fill_n(columns, num_rows * block.num_features, std::numeric_limits<float>::quiet_NaN());
         WriteColumns(rows, columns);
     } else {
         WriteFullColumns(rows, columns);
+    }
+    for (std::size_t f = 0; f < block.num_features; ++f) {
+        const kernels::ValueRange range = kernels::RangeOf({columns + f * num_rows, num_rows});
+        Put(block, f * sizeof(range), &range, 1);
     }
     return block;
 }
@@ -211,7 +218,7 @@ BlockView BlockDecoder::Decode(const CompactRows& rows, std::size_t block_idx) {
     view.num_rows = block.num_rows;
     view.num_present = block.num_present;
     if (block.form == Form::kColumns) {
-        ViewColumnsAsRows(block, reinterpret_cast<const float*>(bytes), view);
+        ViewColumnsAsRows(block, reinterpret_cast<const float*>(bytes + places.values), view);
         return view;
     }
     if (block.form == Form::kFirstOnes) {
@@ -283,8 +290,9 @@ void BlockDecoder::ViewColumnsAsRows(const CompactBlock& block, const float* col
 ColumnsView BlockDecoder::DecodeColumns(const CompactRows& rows, std::size_t block_idx) {
     const CompactBlock& block = rows.blocks_[block_idx];
     CHECK(block.form == Form::kColumns);
-    const auto* values = reinterpret_cast<const float*>(BytesOf(rows, block));
-    return {block.num_rows, block.num_features, block.has_holes, values};
+    const std::byte* const bytes = BytesOf(rows, block);
+    return {block.num_rows, block.num_features, block.has_holes, reinterpret_cast<const kernels::ValueRange*>(bytes),
+            reinterpret_cast<const float*>(bytes + PlacesOf(block).values)};
 }
 
 RowBlock MakeRowBlock(const LabeledRows& labeled) {

@@ -22,12 +22,13 @@
 #include "data/feature_rows.h"
 #include "data/row_block.h"
 #include "data/value_dictionary.h"
+#include "kernels/value_range.h"
 
 namespace espalier::data {
 
 /// One block as bytes: entry offsets, run offsets, runs, features, values or codes, one after the other.
 struct CompactBlock {
-    /// kFirstOnes: every row has the features 0 … n-1. kColumns: floats [features x rows], nothing else.
+    /// kFirstOnes: every row has the features 0 … n-1. kColumns: ranges [features], floats [features x rows], no more.
     enum class FeatureForm : std::uint8_t { kFirstOnes, kColumns, k16, k32 };
 
     std::uint32_t num_rows = 0;
@@ -59,8 +60,9 @@ struct BlockView {
 struct ColumnsView {
     std::size_t num_rows = 0;
     std::size_t num_features = 0;
-    bool has_holes = false;         ///< there are zeros or missing values
-    const float* values = nullptr;  ///< [features x rows], NaN: missing
+    bool has_holes = false;                       ///< there are zeros or missing values
+    const kernels::ValueRange* ranges = nullptr;  ///< [features]
+    const float* values = nullptr;                ///< [features x rows], NaN: missing
 
     std::span<const float> column(std::size_t feature) const { return {values + feature * num_rows, num_rows}; }
 };

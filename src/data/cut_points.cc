@@ -15,15 +15,18 @@ constexpr std::size_t kBlockFeatures = 4;
 // XGBoost adds the float 1e-5 in double arithmetic (std::fabs of a double) and rounds once.
 constexpr double kMargin = 1e-5F;
 
+std::vector<SketchEntry> Sketched(const ValueSummary& summary, std::size_t bins_max, const CutRule& rule) {
+    if (rule.sketch == CutRule::Sketch::kSorted) return PickByWeight(summary, bins_max, rule.weight_unit);
+    return rule.plan != nullptr ? PruneForBins(summary, *rule.plan) : PruneForBins(summary, bins_max);
+}
+
 FeatureCuts CutsOf(const ValueSummary& summary, int max_bin, const CutRule& rule) {
     FeatureCuts cuts;
     cuts.min_value = 1e-5F;
     float highest = cuts.min_value;
     if (!summary.values.empty()) {
         const auto bins_max = static_cast<std::size_t>(max_bin);
-        const std::vector<SketchEntry> kept = rule.sketch == CutRule::Sketch::kRows
-                                                  ? PruneForBins(summary, bins_max)
-                                                  : PickByWeight(summary, bins_max, rule.weight_unit);
+        const std::vector<SketchEntry> kept = Sketched(summary, bins_max, rule);
         const float lowest = kept.front().value;
         cuts.min_value = static_cast<float>(lowest - (std::fabs(double{lowest}) + kMargin));
         const std::size_t num_bins = std::clamp<std::size_t>(summary.num_entries, 1, bins_max);

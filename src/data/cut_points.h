@@ -60,6 +60,8 @@ struct CutPoints {
     }
 };
 
+struct SketchPlan;
+
 /// How a feature's values become cuts: see data/quantile_sketch.h.
 struct CutRule {
     enum class Sketch {
@@ -68,6 +70,8 @@ struct CutRule {
     };
     Sketch sketch = Sketch::kRows;
     double weight_unit = 1;  ///< kSorted: what a unit of the summaries' weights stands for
+    /// kRows: what of the summary is listed, when that is not all. Borrowed, may be null.
+    const SketchPlan* plan = nullptr;
 };
 
 /// The cuts of one feature; a part of CutPoints.

@@ -1,7 +1,9 @@
 #include "data/quantile_sketch.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <ranges>
 #include <utility>
 
 #include "base/check.h"
@@ -128,17 +130,22 @@ class NearestPicker {
     std::size_t last_ = 0;
 };
 
+/// The goals that a pruning to size_max entries has.
+auto AllGoals(std::size_t size_max) {
+    return std::views::iota(std::size_t{1}, std::max<std::size_t>(size_max, 2) - 1);
+}
+
 /// WQSummary::SetPrune: the first and last entry and, for each of the goals evenly spaced in rank between them, the
 /// nearest one. The source has more than size_max entries.
-template <typename Source>
-Summary PickNearest(const Source& source, std::size_t size_max) {
+template <typename Source, typename Goals>
+Summary PickNearest(const Source& source, std::size_t size_max, const Goals& goals) {
     const std::size_t last = source.size() - 1;
     const float begin = source.front().rank_max;
     const float range = source.back().rank_min - begin;
     const auto num_goals = static_cast<float>(size_max - 1);
     NearestPicker picker(source);
     std::size_t at = 1;
-    for (std::size_t goal = 1; goal + 1 < size_max; ++goal) {
+    for (const std::size_t goal : goals) {
         if (!picker.Pick(2 * (static_cast<float>(goal) * range / num_goals + begin), at, last)) break;
     }
     picker.Keep(last);
@@ -146,11 +153,11 @@ Summary PickNearest(const Source& source, std::size_t size_max) {
 }
 
 Summary Prune(Summary source, std::size_t size_max) {
-    return source.size() <= size_max ? source : PickNearest(source, size_max);
+    return source.size() <= size_max ? source : PickNearest(source, size_max, AllGoals(size_max));
 }
 
 Summary Prune(const RankedSummary& source, std::size_t size_max) {
-    return source.size() <= size_max ? source.All() : PickNearest(source, size_max);
+    return source.size() <= size_max ? source.All() : PickNearest(source, size_max, AllGoals(size_max));
 }
 
 /// WXQSummary::SetPrune: entries of great weight stay; the others' goals are spread over what they leave.
@@ -194,18 +201,85 @@ Summary PruneKeepingLarge(Summary source, std::size_t size_max) {
     return picker.Take();
 }
 
+/// How many entries each pruning leaves at most. Never below two: the first and the last entry stay.
+std::array<std::size_t, 3> PruningSizes(std::size_t num_entries, std::size_t max_bin) {
+    const std::size_t num_bins = std::min(num_entries, max_bin);
+    const double eps = 1.0 / static_cast<double>(num_bins * kEntriesPerBin);
+    const auto at_least_two = [](std::size_t size) { return std::max<std::size_t>(size, 2); };
+    return {at_least_two(LimitSize(num_entries, eps)), at_least_two(std::min(num_entries, kEntriesPerBin * max_bin)),
+            at_least_two(num_bins + 1)};
+}
+
+/// Ranks from goal to goal of a pruning.
+double Spacing(std::uint64_t num_entries, std::size_t size_max) {
+    return static_cast<double>(num_entries) / static_cast<double>(size_max - 1);
+}
+
+/// The goals of a pruning to size_max entries that lie within `reach` ranks of one of the later pruning's.
+std::vector<std::size_t> GoalsNear(const SketchPlan::Pruning& later, std::uint64_t num_entries, std::size_t size_max,
+                                   double reach) {
+    const double spacing = Spacing(num_entries, size_max);
+    const double later_spacing = Spacing(num_entries, later.size_max);
+    std::vector<std::size_t> goals;
+    std::size_t next = 1;
+    for (const std::size_t goal : later.goals) {
+        const double rank = static_cast<double>(goal) * later_spacing;
+        const double first = std::max(std::ceil((rank - reach) / spacing), 1.0);
+        const double last = std::min(std::floor((rank + reach) / spacing), static_cast<double>(size_max - 2));
+        next = std::max(next, static_cast<std::size_t>(first));
+        for (; static_cast<double>(next) <= last; ++next) goals.push_back(next);
+    }
+    return goals;
+}
+
+// Exact integers in float32.
+constexpr std::uint64_t kExactRanksMax = std::uint64_t{1} << 24;
+
 }  // namespace
+
+std::optional<SketchPlan> SketchPlan::Create(std::uint64_t num_entries, std::size_t max_bin, std::uint64_t num_lowest,
+                                             std::uint64_t num_highest, std::uint64_t num_equal) {
+    const auto [first, second, third] = PruningSizes(num_entries, max_bin);
+    // With it there are more distinct values than the first pruning keeps. It keeps one for every other goal at least,
+    // which must be more than the second keeps, whose goals in turn each find an entry of their own.
+    const bool prunes = num_equal * first < num_entries && first > 2 * second + 2 && second > third;
+    if (!prunes || num_entries > kExactRanksMax) return std::nullopt;
+    // Where goals lie is known but for the ends' weights and the float arithmetic that places them.
+    const double slack = static_cast<double>(num_lowest + num_highest) + 4;
+    const auto equal = static_cast<double>(num_equal);
+    const double first_spacing = Spacing(num_entries, first);
+    // A goal of the first pruning keeps the entry that it lies in; a goal of the second keeps one whose middle is so
+    // near; and the entry before or behind a rank is that of a goal one spacing further at most.
+    const double first_reach = equal / 2 + first_spacing + slack;
+    const double second_reach = (first_spacing + equal) / 2 + Spacing(num_entries, second) + slack;
+    SketchPlan plan;
+    plan.prunings.resize(3);
+    const auto last_goals = AllGoals(third);
+    plan.prunings[2] = {third, {last_goals.begin(), last_goals.end()}};
+    plan.prunings[1] = {second, GoalsNear(plan.prunings[2], num_entries, second, second_reach)};
+    plan.prunings[0] = {first, GoalsNear(plan.prunings[1], num_entries, first, first_reach)};
+    for (const std::size_t goal : plan.prunings[0].goals) {
+        const double rank = static_cast<double>(goal) * first_spacing;
+        plan.spans.push_back({rank - slack, rank + slack});
+    }
+    return plan;
+}
+
+std::vector<SketchEntry> PruneForBins(const ValueSummary& summary, const SketchPlan& plan) {
+    const SketchPlan::Pruning& first = plan.prunings[0];
+    Summary kept = PickNearest(RankedSummary(summary), first.size_max, first.goals);
+    for (std::size_t i = 1; i < plan.prunings.size(); ++i) {
+        kept = PickNearest(kept, plan.prunings[i].size_max, plan.prunings[i].goals);
+    }
+    return kept;
+}
 
 std::vector<SketchEntry> PruneForBins(const ValueSummary& summary, std::size_t max_bin) {
     CHECK(!summary.values.empty());
-    const std::size_t num_entries = std::max<std::size_t>(summary.num_entries, 1);
-    const std::size_t num_bins = std::min(num_entries, max_bin);
-    const double eps = 1.0 / static_cast<double>(num_bins * kEntriesPerBin);
-    // Never below two: the first and the last entry stay.
-    const auto at_least_two = [](std::size_t size) { return std::max<std::size_t>(size, 2); };
-    Summary kept = Prune(RankedSummary(summary), at_least_two(LimitSize(num_entries, eps)));
-    kept = Prune(std::move(kept), at_least_two(std::min(num_entries, kEntriesPerBin * max_bin)));
-    return Prune(std::move(kept), at_least_two(num_bins + 1));
+    const auto [first, second, third] = PruningSizes(std::max<std::size_t>(summary.num_entries, 1), max_bin);
+    Summary kept = Prune(RankedSummary(summary), first);
+    kept = Prune(std::move(kept), second);
+    return Prune(std::move(kept), third);
 }
 
 std::vector<SketchEntry> PickByWeight(const ValueSummary& summary, std::size_t max_bin, double weight_unit) {

@@ -8,8 +8,10 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "data/partial_summary.h"
 #include "data/stored_array.h"
 #include "kernels/key_sort.h"
+#include "kernels/value_range.h"
 
 namespace espalier::data {
 
@@ -22,6 +24,9 @@ constexpr std::size_t kCountedFeaturesMax = 32'768;
 constexpr std::size_t kNewRowsMax = 0xFFFF;
 // Columns of floats are gathered while they have no more than this many values together: 64 MB, with weights 128 MB.
 constexpr std::uint64_t kGatheredMax = std::uint64_t{16} << 20;
+
+// Shorter columns are sorted as fast as they are looked through twice.
+constexpr std::size_t kPartialMin = std::size_t{1} << 16;
 
 /// What one worker has seen.
 struct Counts {
@@ -36,18 +41,17 @@ struct Counts {
     std::vector<std::uint64_t> float_count;  ///< [features]
 };
 
-using Visit = std::function<void(std::size_t, const ValueSummary&, int)>;
-
 class Summarizer {
   public:
     Summarizer(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
-               WorkerTeam& team, const Visit& visit)
+               WorkerTeam& team, const VisitSummary& visit, std::size_t max_bin)
         : rows_(rows),
           weight_units_(weight_units),
           num_features_(num_features),
           counts_codes_(rows.has_codes() && num_features <= kCountedFeaturesMax),
           team_(team),
           visit_(visit),
+          max_bin_(max_bin),
           decoders_(static_cast<std::size_t>(team.num_threads())),
           floats_(decoders_.size()),
           code_order_(kCodes) {
@@ -66,7 +70,7 @@ class Summarizer {
             }
             if (gathered == 0) {
                 team_.ForEach(end - begin,
-                              [&](std::size_t f, int worker) { visit_(begin + f, CountedSummary(begin + f), worker); });
+                              [&](std::size_t f, int) { visit_(begin + f, CountedSummary(begin + f), nullptr); });
             } else if (weight_units_.empty()) {
                 AddFloats<std::uint32_t>(begin, end);
             } else {
@@ -120,19 +124,21 @@ class Summarizer {
 
     void CountColumns(const ColumnsView& block, std::size_t first_row, Counts& counts) const {
         for (std::size_t f = 0; f < block.num_features; ++f) {
-            counts.float_count[f] += block.num_rows;
-            if (!block.has_holes) continue;
-            const std::span<const float> values = block.column(f);
-            for (std::size_t row = 0; row < values.size(); ++row) {
-                if (IsFloat(values[row])) continue;
-                --counts.float_count[f];
-                if (std::isnan(values[row])) continue;
-                const std::int64_t weight = WeightOf(first_row + row);
-                ++counts.zero_count[f];
-                --counts.zero_count[f + 1];
-                counts.zero_weight[f] += weight;
-                counts.zero_weight[f + 1] -= weight;
+            const kernels::ValueRange& range = block.ranges[f];
+            counts.float_count[f] += block.num_rows - range.num_zeros - range.num_missing;
+            if (range.num_zeros == 0) continue;
+            std::int64_t weight = range.num_zeros;
+            if (!weight_units_.empty()) {
+                weight = 0;
+                const std::span<const float> values = block.column(f);
+                for (std::size_t row = 0; row < values.size(); ++row) {
+                    if (values[row] == 0) weight += WeightOf(first_row + row);
+                }
             }
+            counts.zero_count[f] += range.num_zeros;
+            counts.zero_count[f + 1] -= range.num_zeros;
+            counts.zero_weight[f] += weight;
+            counts.zero_weight[f + 1] -= weight;
         }
     }
 
@@ -217,15 +223,20 @@ class Summarizer {
         struct Workplace {
             StoredArray<Key> keys;
             StoredArray<Key> scratch;
+            PartialSummarizer summarizer;
         };
         std::vector<Workplace> workplaces(decoders_.size());
         ArrayStore store;
         for (Workplace& own : workplaces) {
-            own = {store.Make<Key>(column_by_column ? most : 0), store.Make<Key>(most)};
+            own.keys = store.Make<Key>(column_by_column ? most : 0);
+            own.scratch = store.Make<Key>(most);
         }
         team_.ForEach(end - begin, [&](std::size_t f, int worker) {
             Workplace& own = workplaces[static_cast<std::size_t>(worker)];
             const std::size_t size = offsets[f + 1] - offsets[f];
+            if constexpr (sizeof(Key) == 4) {
+                if (column_by_column && VisitPartly(begin + f, own, worker)) return;
+            }
             std::span<Key> column(keys.data() + (column_by_column ? 0 : offsets[f]), column_by_column ? 0 : size);
             if (column_by_column) column = GatherColumn(begin + f, std::span<Key>(own.keys.data(), size), worker);
             kernels::SortKeys(column, std::span<Key>(own.scratch.data(), own.scratch.size()));
@@ -233,12 +244,37 @@ class Summarizer {
             Fold(std::span<const Key>(column), floats);
             ValueSummary counted = CountedSummary(begin + f);
             if (counted.num_entries == 0) {
-                visit_(begin + f, floats, worker);
+                visit_(begin + f, floats, nullptr);
             } else {
                 counted.Merge(floats);
-                visit_(begin + f, counted, worker);
+                visit_(begin + f, counted, nullptr);
             }
         });
+    }
+
+    /// Visits with a partial summary, if the column is long, full, and not of few values.
+    template <typename Workplace>
+    bool VisitPartly(std::size_t feature, Workplace& own, int worker) {
+        if (max_bin_ == 0 || rows_.num_rows() < kPartialMin) return false;
+        PartialSummarizer::Column column;
+        kernels::ValueRange range;
+        for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
+            const ColumnsView block = decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b);
+            if (feature >= block.num_features) return false;
+            const kernels::ValueRange& part = block.ranges[feature];
+            if (part.num_zeros > 0 || part.num_missing > 0) return false;
+            range.lowest = std::min(range.lowest, part.lowest);
+            range.highest = std::max(range.highest, part.highest);
+            column.parts.push_back(block.column(feature));
+        }
+        column.lowest = range.lowest;
+        column.highest = range.highest;
+        const std::size_t size = rows_.num_rows();
+        ValueSummary& summary = floats_[static_cast<std::size_t>(worker)];
+        const auto plan =
+            own.summarizer.Summarize(column, max_bin_, {own.keys.data(), size}, {own.scratch.data(), size}, summary);
+        if (plan.has_value()) visit_(feature, summary, &*plan);
+        return plan.has_value();
     }
 
     /// Whether a column can be copied together from the blocks' columns.
@@ -330,7 +366,8 @@ class Summarizer {
     const std::size_t num_features_;
     const bool counts_codes_;
     WorkerTeam& team_;
-    const Visit& visit_;
+    const VisitSummary& visit_;
+    const std::size_t max_bin_;
     std::vector<BlockDecoder> decoders_;
     std::vector<ValueSummary> floats_;  ///< [workers]
     std::vector<std::size_t> code_order_;
@@ -340,16 +377,16 @@ class Summarizer {
 }  // namespace
 
 void ForEachSummary(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
-                    WorkerTeam& team, const Visit& visit) {
+                    WorkerTeam& team, const VisitSummary& visit, std::size_t max_bin) {
     CHECK(rows.num_features <= num_features);
-    Summarizer(rows, weight_units, num_features, team, visit).Run();
+    Summarizer(rows, weight_units, num_features, team, visit, max_bin).Run();
 }
 
 std::vector<ValueSummary> SummarizeValues(const CompactRows& rows, std::span<const std::int64_t> weight_units,
                                           std::size_t num_features, WorkerTeam& team) {
     std::vector<ValueSummary> summaries(num_features);
     ForEachSummary(rows, weight_units, num_features, team,
-                   [&](std::size_t feature, const ValueSummary& summary, int) { summaries[feature] = summary; });
+                   [&](std::size_t f, const ValueSummary& summary, const SketchPlan*) { summaries[f] = summary; });
     return summaries;
 }
 

@@ -14,13 +14,18 @@
 #include "base/worker_team.h"
 #include "data/compact_rows.h"
 #include "data/cut_points.h"
+#include "data/quantile_sketch.h"
 
 namespace espalier::data {
 
-/// visit(feature, summary, worker) for each feature, on any thread of the team; the summary is borrowed for the call.
-/// Shapes as of SummarizeValues.
+/// (feature, summary, plan), on any thread of the team; summary and plan are borrowed for the call.
+using VisitSummary = std::function<void(std::size_t, const ValueSummary&, const SketchPlan*)>;
+
+/// Visits each feature. Where it is worth it, the summaries of long columns list only what cuts into max_bin bins
+/// depend on, and how much lies between (data/partial_summary.h): then there is a plan. max_bin 0: never. Shapes as of
+/// SummarizeValues.
 void ForEachSummary(const CompactRows& rows, std::span<const std::int64_t> weight_units, std::size_t num_features,
-                    WorkerTeam& team, const std::function<void(std::size_t, const ValueSummary&, int)>& visit);
+                    WorkerTeam& team, const VisitSummary& visit, std::size_t max_bin = 0);
 
 /// One summary per feature, num_features in all (at least rows.num_features). weight_units: [rows], or empty for 1
 /// each.
