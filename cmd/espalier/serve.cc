@@ -270,8 +270,8 @@ Result<void> Serve(ServeOptions options) {
     api::sagemaker::OperationTable operations = SageMakerOperations(hosting, *jobs, *database, clock, describe_hold);
     api::sagemaker::SageMakerService sagemaker(std::move(operations));
     front_door.Mount(api::ServiceId::kSageMaker, sagemaker);
-    api::runtime::RuntimeService runtime(hosting, options.invoke_body_bytes_max);
-    front_door.Mount(api::ServiceId::kRuntime, runtime);
+    const auto runtime = api::runtime::RuntimeService::Create(hosting, options.invocation);
+    front_door.Mount(api::ServiceId::kRuntime, *runtime);
 
     api::scaling::ScalingService scaling(*hosted->autoscaler);
     front_door.Mount(api::ServiceId::kScaling, scaling);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "api/runtime/runtime_service.h"
 #include "api/sagemaker/describe_hold.h"
 #include "base/result.h"
 #include "hosting/endpoint_service.h"
@@ -20,8 +21,7 @@ struct ServeOptions {
     std::string account = "123456789012";
     std::string region = "us-east-1";  ///< of requests whose signature names none
     std::int64_t drain_seconds = 20;   ///< how long requests in flight may take after SIGTERM
-    /// Largest InvokeEndpoint payload; the published model's limit.
-    std::size_t invoke_body_bytes_max = 6 * 1024 * 1024;
+    api::runtime::RuntimeService::Limits invocation;
     hosting::Concurrency concurrency = hosting::Concurrency::OfThisMachine();
     std::uint64_t multi_model_bytes_max = std::uint64_t{1} << 30;
     api::sagemaker::DescribeHold::Options describe_hold;  ///< how long a DescribeTrainingJob may wait for news

@@ -147,6 +147,24 @@ struct AnswerNotes {
     std::unique_ptr<RequestTrace> trace = nullptr;
 };
 
+/// Ends the request's span with the last part of its answer.
+class TracedStream final : public http::ResponseStream {
+  public:
+    TracedStream(std::unique_ptr<http::ResponseStream> inner, std::unique_ptr<RequestTrace> trace, int status)
+        : inner_(std::move(inner)), trace_(std::move(trace)), status_(status) {}
+    ~TracedStream() override { trace_->End(status_); }
+
+    Taken Write(std::string part, std::function<void()> resume) override {
+        return inner_->Write(std::move(part), std::move(resume));
+    }
+    void End() override { inner_->End(); }
+
+  private:
+    const std::unique_ptr<http::ResponseStream> inner_;
+    const std::unique_ptr<RequestTrace> trace_;
+    const int status_;
+};
+
 /// Adds the request id to the answer, counts it, ends its span, and logs it where it should be found again.
 class IdentifiedExchange final : public http::Exchange {
   public:
@@ -160,26 +178,38 @@ class IdentifiedExchange final : public http::Exchange {
     bool body_too_large() const override { return inner_->body_too_large(); }
     Result<std::size_t> ReadBody(std::span<char> out) override { return inner_->ReadBody(out); }
     void Send(http::Response response) override {
-        Note(response);
+        NoteWhole(response);
         inner_->Send(std::move(response));
     }
     Result<void> SendFile(http::Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) override {
-        Note(response);
+        NoteWhole(response);
         return inner_->SendFile(std::move(response), fd, offset, size_bytes);
     }
 
+    std::unique_ptr<http::ResponseStream> BeginStream(http::Response head) override {
+        const int status = head.status;
+        Note(head);
+        std::unique_ptr<http::ResponseStream> stream = inner_->BeginStream(std::move(head));
+        if (notes_.trace == nullptr) return stream;
+        return std::make_unique<TracedStream>(std::move(stream), std::move(notes_.trace), status);
+    }
+
   private:
+    void NoteWhole(http::Response& response) {
+        Note(response);
+        if (notes_.trace != nullptr) notes_.trace->End(response.status);
+    }
+
     void Note(http::Response& response) {
-        const auto& [s3, request_id, health, service, log_answers, trace] = notes_;
-        health->CountAnswer(service, response.status);
-        if (s3) {
+        notes_.health->CountAnswer(notes_.service, response.status);
+        const std::string& request_id = notes_.request_id;
+        if (notes_.s3) {
             if (!response.headers.Has("x-amz-request-id")) response.headers.Add("x-amz-request-id", request_id);
             if (!response.headers.Has("x-amz-id-2")) response.headers.Add("x-amz-id-2", request_id);
         } else if (!response.headers.Has("x-amzn-RequestId")) {
             response.headers.Add("x-amzn-RequestId", request_id);
         }
-        if (trace != nullptr) trace->End(response.status);
-        if (log_answers || response.status >= 500) Log(response.status);
+        if (notes_.log_answers || response.status >= 500) Log(response.status);
     }
 
     void Log(int status) const {

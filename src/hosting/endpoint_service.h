@@ -123,6 +123,8 @@ class EndpointService {
     InvokeReply Invoke(const PickedVariant& picked, const InvokeRequest& request) {
         return invoker_.Invoke(picked, request);
     }
+    /// For answers in slices (sliced_invocation.h).
+    Invoker& invoker() { return invoker_; }
     /// The requests of endpoints whose LiveEndpoint::async is set.
     AsyncQueue& async() { return async_; }
     /// The models of multi-model variants.

@@ -68,43 +68,43 @@ void AppendRow(std::string& out, const ServedModel& served, std::optional<ReplyF
 
 /// Plain predictions. Without a form: as images up to 1.2-1 and batch transforms answer, whatever Accept says.
 ContainerReply Encode(const ServedModel& served, std::span<const float> predictions, std::size_t per_row,
-                      std::optional<ReplyForm> form) {
+                      std::optional<ReplyForm> form, Slice slice) {
     // A class takes 4 characters with its separator, a probability about 20.
     constexpr std::size_t kTypicalNumberBytes = 20;
     ContainerReply reply{.status = 200, .content_type = ContentTypeOf(form.value_or(ReplyForm::kCsv)), .body = {}};
     reply.body.reserve(predictions.size() * (per_row == 1 ? kTypicalNumberBytes / 2 : kTypicalNumberBytes));
-    if (form == ReplyForm::kJson) reply.body += "{\"predictions\": [";
+    if (form == ReplyForm::kJson && slice.is_first) reply.body += "{\"predictions\": [";
     for (std::size_t begin = 0; begin < predictions.size(); begin += per_row)
-        AppendRow(reply.body, served, form, predictions.subspan(begin, per_row), begin == 0);
-    if (form == ReplyForm::kJson) reply.body += "]}";
+        AppendRow(reply.body, served, form, predictions.subspan(begin, per_row), begin == 0 && slice.is_first);
+    if (form == ReplyForm::kJson && slice.is_last) reply.body += "]}";
     return reply;
 }
 
 ContainerReply EncodeSelected(const ServedModel& served, std::span<const float> predictions, std::size_t per_row,
-                              ReplyForm form) {
+                              ReplyForm form, Slice slice) {
     const model::TreeEnsemble& ensemble = served.model->predictors[0]->ensemble();
     if (Result<void> checked = CheckSelectable(ensemble.objective); !checked)
         return Fail(500, checked.error().message());
-    RecordReply reply(form);
+    RecordReply reply(form, slice);
     for (std::size_t begin = 0; begin < predictions.size(); begin += per_row) {
         reply.Add(SelectFields(served.selected_keys, ensemble.objective, static_cast<std::size_t>(ensemble.num_class),
                                predictions.subspan(begin, per_row)));
     }
     std::string body = reply.Take();
-    if (served.is_batch && form == ReplyForm::kCsv) body += '\n';
+    if (served.is_batch && slice.is_last && form == ReplyForm::kCsv) body += '\n';
     return {.status = 200, .content_type = ContentTypeOf(form), .body = std::move(body)};
 }
 
 ContainerReply EncodeOutput(const ServedModel& served, const model::RowOutputs& outputs, std::span<const float> values,
-                            std::string_view name, ReplyForm form) {
+                            const AcceptedReply& accepted, Slice slice) {
     std::size_t per_row = outputs.per_row();
-    if (form == ReplyForm::kCsv) return Encode(served, values, per_row, form);
-    RecordReply reply(form);
+    if (accepted.form == ReplyForm::kCsv) return Encode(served, values, per_row, accepted.form, slice);
+    RecordReply reply(accepted.form, slice);
     for (std::size_t begin = 0; begin < values.size(); begin += per_row) {
         std::span<const float> row = values.subspan(begin, per_row);
-        reply.Add(std::vector<ReplyField>{{name, {row.begin(), row.end()}, per_row > 1}});
+        reply.Add(std::vector<ReplyField>{{accepted.output, {row.begin(), row.end()}, per_row > 1}});
     }
-    return {.status = 200, .content_type = ContentTypeOf(form), .body = reply.Take()};
+    return {.status = 200, .content_type = ContentTypeOf(accepted.form), .body = reply.Take()};
 }
 
 /// The models that answer.
@@ -143,7 +143,8 @@ std::vector<float> PredictAll(const ServedModel& served, const data::FeatureRows
 }
 
 /// `output=NAME` of the Accept header.
-ContainerReply InferOutput(const ServedModel& served, const data::FeatureRows& rows, const AcceptedReply& accepted) {
+ContainerReply InferOutput(const ServedModel& served, const data::FeatureRows& rows, const AcceptedReply& accepted,
+                           Slice slice) {
     auto models = Answering(served);
     std::vector<std::vector<float>> answers(models.size());
     Result<model::RowOutputs> outputs = model::RowOutputs::Create(models[0], accepted.output);
@@ -158,7 +159,7 @@ ContainerReply InferOutput(const ServedModel& served, const data::FeatureRows& r
     if (!outputs) return Fail(406, fmt::format("Accept parameter output: {}", outputs.error().message()));
     std::vector<float> values =
         models.size() == 1 ? std::move(answers[0]) : Combine(answers, outputs->output() == model::Output::kLabel);
-    return EncodeOutput(served, *outputs, values, accepted.output, accepted.form);
+    return EncodeOutput(served, *outputs, values, accepted, slice);
 }
 
 bool IsRecordIo(std::string_view content_type) {
@@ -216,20 +217,21 @@ std::optional<ContainerReply> ReadPayload(std::string_view content_type, std::st
 
 /// Plain predictions of a multi-model container.
 ContainerReply InferMultiModel(const ServedModel& served, const data::FeatureRows& rows, std::string_view accept,
-                               const Result<AcceptedReply>& accepted) {
+                               const Result<AcceptedReply>& accepted, Slice slice) {
     const std::vector<float> predictions = PredictAll(served, rows);
     const std::size_t per_row = served.model->predictors[0]->outputs_per_row();
-    if (accepted && accepted->form == ReplyForm::kCsv) return Encode(served, predictions, per_row, std::nullopt);
+    if (accepted && accepted->form == ReplyForm::kCsv) return Encode(served, predictions, per_row, std::nullopt, slice);
     if (!accepted || accepted->form != ReplyForm::kJson)
         return Fail(415, fmt::format("Encoding to accept type {} failed with exception: {} is not an accepted Accept "
                                      "type. Please choose one of the following: ['text/csv', 'application/json'].",
                                      accept, accept));
-    std::string body = "[";
+    std::string body = slice.is_first ? "[" : "";
     for (std::size_t begin = 0; begin < predictions.size(); begin += per_row) {
-        if (begin > 0) body += ", ";
+        if (begin > 0 || !slice.is_first) body += ", ";
         AppendPythonValue(body, std::span<const float>(predictions).subspan(begin, per_row), AppendPythonJsonFloat);
     }
-    return {.status = 200, .content_type = ContentTypeOf(ReplyForm::kJson), .body = std::move(body += ']')};
+    if (slice.is_last) body += ']';
+    return {.status = 200, .content_type = ContentTypeOf(ReplyForm::kJson), .body = std::move(body)};
 }
 
 /// The payload's rows, or the answer to one that has none to predict from.
@@ -255,24 +257,40 @@ bool HasForms(const ServedModel& served) {
            !served.selected_keys.empty();
 }
 
-ContainerReply AnswerRows(const data::FeatureRows& rows, const ServedModel& served, std::string_view accept) {
+ContainerReply AnswerRows(const data::FeatureRows& rows, const ServedModel& served, std::string_view accept,
+                          Slice slice) {
     const bool forms = HasForms(served);
     if (!forms && accept.find("output") == std::string_view::npos)
-        return Encode(served, PredictAll(served, rows), served.model->predictors[0]->outputs_per_row(), std::nullopt);
+        return Encode(served, PredictAll(served, rows), served.model->predictors[0]->outputs_per_row(), std::nullopt,
+                      slice);
     Result<AcceptedReply> accepted = ParseAccept(accept, served.default_accept);
-    if (accepted && !accepted->output.empty()) return InferOutput(served, rows, *accepted);
-    if (served.multi_model) return InferMultiModel(served, rows, accept, accepted);
+    if (accepted && !accepted->output.empty()) return InferOutput(served, rows, *accepted, slice);
+    if (served.multi_model) return InferMultiModel(served, rows, accept, accepted, slice);
     const std::vector<float> predictions = PredictAll(served, rows);
     const std::size_t per_row = served.model->predictors[0]->outputs_per_row();
-    if (!forms) return Encode(served, predictions, per_row, std::nullopt);
+    if (!forms) return Encode(served, predictions, per_row, std::nullopt, slice);
     if (!accepted) return Fail(406, accepted.error().message());
-    if (!served.selected_keys.empty()) return EncodeSelected(served, predictions, per_row, accepted->form);
+    if (!served.selected_keys.empty()) return EncodeSelected(served, predictions, per_row, accepted->form, slice);
     if (accepted->form == ReplyForm::kRecordIo || accepted->form == ReplyForm::kJsonLines) {
         return Fail(500, fmt::format("Accept type {} cannot be produced without selectable inference: set "
                                      "SAGEMAKER_INFERENCE_OUTPUT in the model's environment, or ask for output=NAME.",
                                      ContentTypeOf(accepted->form)));
     }
-    return Encode(served, predictions, per_row, accepted->form);
+    return Encode(served, predictions, per_row, accepted->form, slice);
+}
+
+/// Rows [begin, begin + count) of `rows`, in the memory of `slice`.
+void CopyRows(const data::FeatureRows& rows, std::size_t begin, std::size_t count, data::FeatureRows& slice) {
+    const std::uint64_t first = rows.row_offsets[begin];
+    const auto from = static_cast<std::ptrdiff_t>(first);
+    const auto to = static_cast<std::ptrdiff_t>(rows.row_offsets[begin + count]);
+    slice.Clear();
+    for (std::size_t row = begin; row < begin + count; ++row)
+        slice.row_offsets.push_back(rows.row_offsets[row + 1] - first);
+    slice.feature_idx.assign(rows.feature_idx.begin() + from, rows.feature_idx.begin() + to);
+    slice.values.assign(rows.values.begin() + from, rows.values.begin() + to);
+    slice.num_features = rows.num_features;
+    slice.feature_types = rows.feature_types;
 }
 
 }  // namespace
@@ -281,9 +299,41 @@ ContainerReply Infer(const ServedModel& served, std::string_view content_type, s
                      std::string_view body) {
     thread_local data::LabeledRows rows;
     std::optional<ContainerReply> refused = ReadRows(served, content_type, body, rows);
-    ContainerReply reply = refused ? *std::move(refused) : AnswerRows(rows.rows, served, accept);
+    ContainerReply reply = refused ? *std::move(refused) : AnswerRows(rows.rows, served, accept, {});
     if (rows.rows.values.capacity() > kKeptEntriesMax || rows.rows.row_offsets.capacity() > kKeptEntriesMax)
         rows = data::LabeledRows();
+    return reply;
+}
+
+SlicedInference::SlicedInference(const ServedModel& served, std::string_view content_type, std::string_view accept,
+                                 std::string_view body)
+    : served_(served), accept_(accept), refused_(ReadRows(served, content_type, body, rows_)) {
+    if (!refused_) slice_rows_ = SliceRows();
+}
+
+/// How many rows have about kSliceValuesMax values together.
+std::size_t SlicedInference::SliceRows() const {
+    const std::shared_ptr<const model::Predictor>& predictor = served_.model->predictors[0];
+    std::size_t per_row = predictor->outputs_per_row();
+    const Result<AcceptedReply> accepted = ParseAccept(accept_, served_.default_accept);
+    if (accepted && !accepted->output.empty()) {
+        const auto outputs = model::RowOutputs::Create(predictor, accepted->output);
+        if (outputs) per_row = outputs->per_row();
+    }
+    return std::clamp<std::size_t>(kSliceValuesMax / per_row, 1, kSliceRowsMax);
+}
+
+ContainerReply SlicedInference::Next() {
+    done_ = true;
+    if (refused_) return *std::exchange(refused_, std::nullopt);
+    const std::size_t num_rows = rows_.rows.num_rows();
+    const std::size_t count = std::min(slice_rows_, num_rows - num_answered_);
+    const Slice slice{.is_first = num_answered_ == 0, .is_last = num_answered_ + count == num_rows};
+    if (slice.is_first && slice.is_last) return AnswerRows(rows_.rows, served_, accept_, slice);
+    CopyRows(rows_.rows, num_answered_, count, slice_);
+    num_answered_ += count;
+    ContainerReply reply = AnswerRows(slice_, served_, accept_, slice);
+    done_ = slice.is_last || reply.status >= 300;
     return reply;
 }
 

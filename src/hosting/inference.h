@@ -5,7 +5,8 @@
 // ModelError. An archive with several models (k-fold) answers with their mean, or with the class that most of them
 // give. `Accept: TYPE; output=NAME` asks any image for one of model/row_outputs.h (docs/guide.md). Multi-model
 // containers have another handler: all rows on a line or in one JSON array, other Accept types refused (415). A warm
-// plain call allocates the reply and nothing else of size: rows are decoded into a buffer of the thread. Source:
+// plain call allocates the reply and nothing else of size: rows are decoded into a buffer of the thread. A large answer
+// can be had in slices of rows, which together are the same bytes. Source:
 // contracts/xgboost.md section 6 (aws/sagemaker-xgboost-container); pinned by tests/clients/test_invoke.py.
 // Thread-safe.
 #pragma once
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "base/algorithm_image.h"
+#include "data/feature_rows.h"
 #include "hosting/loaded_model.h"
 
 namespace espalier::hosting {
@@ -46,6 +48,33 @@ struct ContainerReply {
 /// content_type and accept as in the request's headers, "" when absent.
 ContainerReply Infer(const ServedModel& served, std::string_view content_type, std::string_view accept,
                      std::string_view body);
+
+/// The same answer, made some rows at a time. Thread-compatible.
+class SlicedInference {
+  public:
+    static constexpr std::size_t kSliceRowsMax = 1024;
+    /// A slice of rows that have many values each is shorter.
+    static constexpr std::size_t kSliceValuesMax = 64 << 10;
+
+    /// Reads the payload; the arguments are those of Infer. `served` and `accept` are borrowed until the last Next.
+    SlicedInference(const ServedModel& served, std::string_view content_type, std::string_view accept,
+                    std::string_view body);
+    /// The next rows' answer. What Infer refuses the first Next refuses; after a refusal there is no other.
+    ContainerReply Next();
+    bool done() const { return done_; }
+
+  private:
+    std::size_t SliceRows() const;
+
+    const ServedModel& served_;
+    const std::string_view accept_;
+    data::LabeledRows rows_;
+    data::FeatureRows slice_;
+    std::optional<ContainerReply> refused_;
+    std::size_t slice_rows_ = 0;
+    std::size_t num_answered_ = 0;
+    bool done_ = false;
+};
 
 /// The sums of trees of each row, which answers of all kinds are made of.
 struct RowMargins {

@@ -152,5 +152,53 @@ TEST(InferenceTest, RowsOfRecordIo) {
     EXPECT_EQ(broken.body.substr(0, 45), "Loading recordio-protobuf data failed with Ex");
 }
 
+/// The slices' bodies joined.
+std::string SlicedAnswer(const ServedModel& served, std::string_view accept, std::string_view body, int& num_slices) {
+    SlicedInference slices(served, "text/csv", accept, body);
+    std::string all;
+    for (num_slices = 0; !slices.done(); ++num_slices) {
+        ContainerReply reply = slices.Next();
+        if (reply.status != 200) return std::to_string(reply.status) + " " + reply.body;
+        all += reply.body;
+    }
+    return all;
+}
+
+TEST(InferenceTest, SlicesTogetherAreTheAnswer) {
+    ServedModel old = Serve({Stump("binary:logistic", -1.5F, 2)}, AlgorithmVersion::kLegacy);
+    ServedModel modern = Serve({Stump("multi:softprob", -1.5F, 2)}, AlgorithmVersion::k1_7_1);
+    ServedModel several = Serve({Stump("multi:softmax", 1, 2), Stump("multi:softmax", 2, 0)}, AlgorithmVersion::k1_7_1);
+    ServedModel selecting = Serve({Stump("binary:logistic", -1.5F, 0)}, AlgorithmVersion::k1_2_1);
+    selecting.selected_keys = {"predicted_label", "probabilities"};
+    ServedModel multi_model = modern;
+    multi_model.multi_model = true;
+    ServedModel batch = old;
+    batch.is_batch = true;
+    ServedModel selecting_batch = selecting;
+    selecting_batch.is_batch = true;
+    for (const std::size_t num_rows : {1, 1024, 1025, 4000}) {
+        std::string body;
+        for (std::size_t row = 0; row < num_rows; ++row) body += row % 3 == 0 ? ",5\n" : "3.5,\n";
+        for (const ServedModel& served : {old, modern, several, selecting, multi_model, batch, selecting_batch}) {
+            for (const std::string_view accept :
+                 {"", "text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf",
+                  "text/csv; output=contributions", "application/json; output=interactions", "text/csv; output=leaf",
+                  "image/png", "text/csv; output=nonsense"}) {
+                int num_slices = 0;
+                EXPECT_EQ(SlicedAnswer(served, accept, body, num_slices), Answer(served, accept, body))
+                    << num_rows << " rows as " << accept;
+                EXPECT_EQ(num_slices > 1 || num_rows <= 1024 || Answer(served, accept, body).substr(3, 1) == " ", true);
+            }
+        }
+    }
+}
+
+TEST(InferenceTest, WhatIsRefusedIsRefusedByTheFirstSlice) {
+    ServedModel served = Serve({Stump("reg:squarederror", 1.5F, -2)}, AlgorithmVersion::k1_7_1);
+    int num_slices = 0;
+    for (const std::string_view body : {"", "  ", "a,b", "1,2,3"})
+        EXPECT_EQ(SlicedAnswer(served, "", body, num_slices), Answer(served, "", body)) << body;
+}
+
 }  // namespace
 }  // namespace espalier::hosting

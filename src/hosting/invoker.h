@@ -1,4 +1,5 @@
-// One invocation of an endpoint from end to end: pick the variant, infer, count, mirror, capture.
+// One invocation of an endpoint from end to end: pick the variant, infer, count, mirror, capture. Answers that are made
+// in slices are sliced_invocation.h.
 //
 // The invoke path takes no lock that a writer holds, touches no disk and no SQL. Mirrored copies go to shadow variants
 // through a bounded queue and one worker; their answers are counted, captured and compared with the given one
@@ -48,6 +49,8 @@ struct InvokeReply {
     std::uint64_t model_latency_us = 0;
 };
 
+class SlicedInvocation;
+
 class Invoker {
   public:
     static constexpr std::size_t kMirroredBytesMax = 64 << 20;
@@ -69,6 +72,7 @@ class Invoker {
     void Stop() { mirror_pool_.Stop(); }
 
   private:
+    friend class SlicedInvocation;
     struct CaptureIds {
         std::string event_id;  ///< "" = this request is not captured
         UnixMillis time = 0;

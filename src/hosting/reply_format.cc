@@ -142,8 +142,8 @@ void AppendRecord(std::string& out, ReplyForm form, std::span<const ReplyField> 
     if (!csv) out += '}';
 }
 
-RecordReply::RecordReply(ReplyForm form) : form_(form) {
-    if (form == ReplyForm::kJson) body_ = "{\"predictions\": [";
+RecordReply::RecordReply(ReplyForm form, Slice slice) : form_(form), slice_(slice), first_(slice.is_first) {
+    if (form == ReplyForm::kJson && slice.is_first) body_ = "{\"predictions\": [";
 }
 
 void RecordReply::Add(std::span<const ReplyField> fields) {
@@ -155,7 +155,7 @@ void RecordReply::Add(std::span<const ReplyField> fields) {
 }
 
 std::string RecordReply::Take() {
-    if (form_ == ReplyForm::kJson) body_ += "]}";
+    if (form_ == ReplyForm::kJson && slice_.is_last) body_ += "]}";
     return std::move(body_);
 }
 

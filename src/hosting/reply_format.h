@@ -40,17 +40,24 @@ struct ReplyField {
 /// RecordIO a frame of a Record whose label holds each key.
 void AppendRecord(std::string& out, ReplyForm form, std::span<const ReplyField> fields);
 
+/// Where the rows at hand stand in the whole answer, which may be made in slices.
+struct Slice {
+    bool is_first = true;
+    bool is_last = true;
+};
+
 /// All rows: JSON in {"predictions": […]}, JSON lines each with a line end, CSV with line ends between them.
 class RecordReply {
   public:
-    explicit RecordReply(ReplyForm form);
+    RecordReply(ReplyForm form, Slice slice);
     void Add(std::span<const ReplyField> fields);
     std::string Take();
 
   private:
     ReplyForm form_;
+    Slice slice_;
     std::string body_;
-    bool first_ = true;
+    bool first_;
 };
 
 }  // namespace espalier::hosting

@@ -19,11 +19,13 @@ void VariantLine::SetBounds(const Bounds& bounds) {
 VariantLine::Entry VariantLine::Enter(Length length, const std::function<std::function<void()>()>& make_task) {
     std::lock_guard lock(mutex_);
     const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
-    if (starts_at_once && length != Length::kUnattended && (running_ == 0 || length == Length::kShort)) {
+    const bool by_pool = length == Length::kUnattended || length == Length::kContinued;
+    if (starts_at_once && !by_pool && (running_ == 0 || length == Length::kShort)) {
         ++running_;
         return Entry::kRun;
     }
-    if (!starts_at_once && static_cast<int>(waiting_.size()) >= bounds_.waiting_max) return Entry::kFull;
+    const bool is_full = !starts_at_once && static_cast<int>(waiting_.size()) >= bounds_.waiting_max;
+    if (is_full && length != Length::kContinued) return Entry::kFull;
     waiting_.push_back(make_task());
     StartWaiting();
     return Entry::kQueued;

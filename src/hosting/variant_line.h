@@ -37,6 +37,7 @@ class VariantLine {
         kShort,  ///< answered about as fast as it is handed to another thread
         kLong,
         kUnattended,  ///< nobody waits for the answer: always run by the pool
+        kContinued,   ///< goes on with what was let in before: never refused, always run by the pool
     };
     /// `make_task` is called only when the request has to wait.
     Entry Enter(Length length, const std::function<std::function<void()>()>& make_task);

@@ -121,5 +121,25 @@ TEST(VariantLine, NothingIsLostUnderLoad) {
     EXPECT_LE(most, 2);
 }
 
+TEST(VariantLine, WhatWasLetInBeforeGoesOnHoweverLongTheLine) {
+    ThreadPool pool({.num_threads = 1, .queued_tasks_max = 100});
+    auto line = std::make_shared<VariantLine>(pool);
+    line->SetBounds({.running_max = 1, .waiting_max = 0});
+    ASSERT_EQ(line->Enter(Length::kLong, [] { return [] {}; }), Entry::kRun);
+    EXPECT_EQ(line->Enter(Length::kLong, [] { return [] {}; }), Entry::kFull);
+    std::promise<void> gone_on;
+    EXPECT_EQ(line->Enter(Length::kContinued,
+                          [&] {
+                              return [&] {
+                                  line->Leave(std::chrono::microseconds(1));
+                                  gone_on.set_value();
+                              };
+                          }),
+              Entry::kQueued);
+    line->Leave(std::chrono::microseconds(1));
+    gone_on.get_future().wait();
+    EXPECT_EQ(line->Enter(Length::kShort, [] { return [] {}; }), Entry::kRun);
+}
+
 }  // namespace
 }  // namespace espalier::hosting

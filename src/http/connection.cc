@@ -78,6 +78,7 @@ void Connection::Advance() {
                 return ReadIntoBuffer();
             case State::kHandling:
             case State::kWriting:
+            case State::kWritingPart:
             case State::kClosed:
                 return;
         }
@@ -243,6 +244,7 @@ void Connection::Close() {
         loop_->connections.erase(self);
         shared_->Closed();
     }
+    Resume();
 }
 
 void Connection::OnSweep() {

@@ -3,9 +3,11 @@
 // Nouns: Loop, an I/O thread with its connections; ServerShared, what outlives the server for late answers; Request,
 // the head and body of the request being handled; BodyState, how much of the body has been taken from the socket.
 // Confined to its loop, except between Dispatch and the answer: then the socket, the input buffer and body_ belong to
-// whoever holds the exchange (the loop touches nothing but the registry), and Send, SendFile and ReadBody are called by
-// that thread. Posting to the loop hands them back.
-// Three files: connection.cc, the states from head to end; connection_body.cc; connection_answer.cc.
+// whoever holds the exchange (the loop touches nothing but the registry), and Send, SendFile, ReadBody and those of a
+// stream are called by that thread. Posting to the loop hands them back; a stream's part that the socket does not take
+// lends them to it until the part is gone.
+// Four files: connection.cc, the states from head to end; connection_body.cc; connection_answer.cc;
+// connection_stream.cc, answers in parts.
 #pragma once
 
 #include <atomic>
@@ -15,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -131,13 +134,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Result<std::size_t> ReadBody(std::span<char> out);
     void Send(Response response);
     Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes);
+    void BeginStream(Response head);
+    ResponseStream::Taken WritePart(std::string part, std::function<void()> resume);
+    void EndStream();
+    /// Ends a stream that is not whole.
+    void BreakStream();
     /// Takes a finished request back to use its memory again. From any thread.
     void Recycle(std::unique_ptr<Request> request);
 
   private:
     static constexpr std::size_t kInputBytes = kHeadBytesMax;
 
-    enum class State { kIdle, kHead, kBody, kHandling, kWriting, kDraining, kLingering, kClosed };
+    enum class State { kIdle, kHead, kBody, kHandling, kWriting, kWritingPart, kDraining, kLingering, kClosed };
     enum class Taken { kAll, kNeedMore, kAnswered };
 
     void Advance();
@@ -156,8 +164,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void OnRead(std::size_t num_bytes);
     void NoteProgress(std::size_t num_bytes);
     void Refuse(int status, std::string_view message, bool linger);
-    void BuildAnswer(Response& response, std::uint64_t body_bytes);
+    void BuildAnswer(Response& response, std::optional<std::uint64_t> body_bytes);
     bool WriteSome();
+    bool AllWritten() const { return out_written_ == out_head_.size() + out_body_.size(); }
+    void WriteWhenReady(State state, void (Connection::*then)());
+    void AfterPart();
+    void Resume();
     void Answered();
     void AfterAnswer();
     void FinishAnswer();
@@ -204,6 +216,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::size_t out_noted_ = 0;     // out_written_ when deadline_ was set
     bool broken_ = false;           // a write failed
     bool answered_inline_ = false;  // the handler answered before Handle returned to the loop
+
+    // Of an answer in parts.
+    bool part_framed_ = false;      // parts are sent as chunks
+    bool part_dropped_ = false;     // the request wants no body, so parts go nowhere
+    std::function<void()> resume_;  // for the holder, when the loop has sent the part
 };
 
 }  // namespace espalier::http

@@ -22,7 +22,7 @@ constexpr std::chrono::seconds kLingerTimeout{5};
 
 // ---- by the holder of the exchange ---------------------------------------------------------------------------------
 
-void Connection::BuildAnswer(Response& response, std::uint64_t body_bytes) {
+void Connection::BuildAnswer(Response& response, std::optional<std::uint64_t> body_bytes) {
     // The rest of a body is dropped if that is cheap and the client surely sends it; a client that waits for "100
     // Continue" may or may not, so only closing is safe.
     bool can_drain = !body_.failed && !body_.wants_continue && (body_.chunked || body_.bytes_left <= kDrainBytesMax);
@@ -99,18 +99,23 @@ bool Connection::WriteSome() {
 
 void Connection::AfterAnswer() {
     if (broken_) return Close();
-    if (out_written_ == out_head_.size() + out_body_.size()) return FinishAnswer();
-    if (state_ != State::kWriting || out_written_ - out_noted_ >= kBodyProgressBytesMin) {
+    if (AllWritten()) return FinishAnswer();
+    WriteWhenReady(State::kWriting, &Connection::AfterAnswer);
+}
+
+/// Writes on, in that state, when the peer takes more; then calls `then`. Closes when it takes too little for too long.
+void Connection::WriteWhenReady(State state, void (Connection::*then)()) {
+    if (state_ != state || out_written_ - out_noted_ >= kBodyProgressBytesMin) {
         out_noted_ = out_written_;
         deadline_ = loop_->now + shared_->options.write_stall_timeout;
     }
-    state_ = State::kWriting;
+    state_ = state;
     socket_.async_wait(boost::asio::socket_base::wait_write,
-                       [self = shared_from_this()](const boost::system::error_code& error) {
-                           if (self->state_ != State::kWriting) return;
+                       [self = shared_from_this(), state, then](const boost::system::error_code& error) {
+                           if (self->state_ != state) return;
                            if (error) return self->Close();
                            self->WriteSome();
-                           self->AfterAnswer();
+                           (self.get()->*then)();
                            self->Advance();
                        });
 }

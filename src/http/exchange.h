@@ -1,14 +1,15 @@
 // One HTTP request and its response, as handlers see them. Knows no product noun.
 //
-// Nouns: Headers, RequestHead, Response, Exchange, Handler, BodyPlan.
+// Nouns: Headers, RequestHead, Response, Exchange, ResponseStream, Handler, BodyPlan.
 // Life of a request: the listener reads the head -> Handler::Plan says how the body is to be had -> Handler::Handle is
-// called once with the Exchange -> somebody calls Send or SendFile once, at once or later, from any thread. An Exchange
-// that is destroyed unanswered answers 500 by itself, so no client is left hanging.
+// called once with the Exchange -> somebody calls Send, SendFile or BeginStream once, at once or later, from any
+// thread. An Exchange that is destroyed unanswered answers 500 by itself, so no client is left hanging.
 // Nothing outside http/ sees Beast or Asio.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,6 +78,26 @@ struct BodyPlan {
     std::size_t max_body_bytes = 1 << 20;  ///< not used by kStreamed
 };
 
+/// An answer given part by part, whose length nobody knows before its end: chunked, or to an HTTP/1.0 client up to the
+/// close of the connection. One thread at a time.
+class ResponseStream {
+  public:
+    /// Without End before it, cuts the connection: the client sees that the answer is not whole.
+    virtual ~ResponseStream() = default;
+
+    enum class Taken {
+        kAll,    ///< by the socket: go on with the next part
+        kLater,  ///< the client is slow: go on when `resume` is called
+        kGone,   ///< nobody reads any more: stop
+    };
+    /// Never waits. After kLater the stream is the server's until it calls `resume`, once, from an I/O thread, so it
+    /// must not block; whether the client is still there the next Write says. An empty part is nothing.
+    virtual Taken Write(std::string part, std::function<void()> resume) = 0;
+
+    /// The answer is whole. Nothing may follow.
+    virtual void End() = 0;
+};
+
 class Exchange {
   public:
     virtual ~Exchange() = default;
@@ -104,6 +125,10 @@ class Exchange {
     /// Answers with `response`'s head and `size_bytes` bytes of the open file `fd` from `offset` (sendfile). Blocks;
     /// only from a worker. Does not close fd.
     virtual Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) = 0;
+
+    /// Answers with `head`, whose body is not looked at, and the parts that are written to the stream. From any thread;
+    /// the head goes out with the first part. The request stays valid as long as the exchange is held.
+    virtual std::unique_ptr<ResponseStream> BeginStream(Response head) = 0;
 };
 
 class Handler {

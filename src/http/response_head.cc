@@ -95,7 +95,8 @@ bool StatusHasBody(int status) {
     return status >= 200 && status != 204 && status != 304;
 }
 
-void AppendResponseHead(const Response& response, std::uint64_t body_bytes, ResponseFraming framing, std::string& out) {
+void AppendResponseHead(const Response& response, std::optional<std::uint64_t> body_bytes, ResponseFraming framing,
+                        std::string& out) {
     AppendStatusLine(response.status, out);
     const bool keeps_own_length = framing.head_request || response.status == 304;
     bool has_length = !StatusHasBody(response.status);
@@ -114,10 +115,12 @@ void AppendResponseHead(const Response& response, std::uint64_t body_bytes, Resp
         }
         AppendField(name, value, out);
     }
-    if (!has_length) {
+    if (!has_length && body_bytes) {
         out.append("Content-Length: ");
-        AppendNumber(body_bytes, out);
+        AppendNumber(*body_bytes, out);
         out.append("\r\n");
+    } else if (!has_length && !framing.http_1_0) {
+        out.append("Transfer-Encoding: chunked\r\n");
     }
     if (!has_date) out.append(DateField());
     if (!has_server) out.append("Server: Espalier\r\n");

@@ -6,6 +6,28 @@
 #include "http/connection.h"
 
 namespace espalier::http {
+namespace {
+
+class ServerStream final : public ResponseStream {
+  public:
+    explicit ServerStream(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+    ~ServerStream() override {
+        if (connection_ != nullptr) connection_->BreakStream();
+    }
+
+    Taken Write(std::string part, std::function<void()> resume) override {
+        if (connection_ == nullptr) return Taken::kGone;
+        return connection_->WritePart(std::move(part), std::move(resume));
+    }
+    void End() override {
+        if (auto connection = std::exchange(connection_, nullptr)) connection->EndStream();
+    }
+
+  private:
+    std::shared_ptr<Connection> connection_;  // nullptr: nothing may be written any more
+};
+
+}  // namespace
 
 ServerExchange::ServerExchange(std::shared_ptr<Connection> connection, std::unique_ptr<Request> request)
     : connection_(std::move(connection)), request_(std::move(request)) {}
@@ -49,6 +71,15 @@ void ServerExchange::Send(Response response) {
         return;
     }
     connection_->Send(std::move(response));
+}
+
+std::unique_ptr<ResponseStream> ServerExchange::BeginStream(Response head) {
+    if (answered_.exchange(true)) {
+        LOG_ERROR("a request was answered twice; the second answer is dropped", {"path", this->head().raw_path()});
+        return std::make_unique<ServerStream>(nullptr);
+    }
+    connection_->BeginStream(std::move(head));
+    return std::make_unique<ServerStream>(connection_);
 }
 
 Result<void> ServerExchange::SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) {

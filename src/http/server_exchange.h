@@ -23,6 +23,7 @@ class ServerExchange final : public Exchange {
     Result<std::size_t> ReadBody(std::span<char> out) override;
     void Send(Response response) override;
     Result<void> SendFile(Response response, int fd, std::uint64_t offset, std::uint64_t size_bytes) override;
+    std::unique_ptr<ResponseStream> BeginStream(Response head) override;
 
   private:
     std::shared_ptr<Connection> connection_;

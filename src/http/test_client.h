@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <functional>
@@ -96,6 +97,16 @@ class TestClient {
         answer.body = received_.substr(0, size);
         received_.erase(0, size);
         return answer;
+    }
+
+    /// The next bytes, `min` at least (or all there are before the end) and `max` at most; max 0 = min.
+    std::string ReceiveBytes(std::size_t min, std::size_t max = 0) {
+        max = std::max(min, max);
+        while (received_.size() < std::max<std::size_t>(min, 1) && More()) {
+        }
+        std::string taken = received_.substr(0, max);
+        received_.erase(0, max);
+        return taken;
     }
 
     /// True when the peer closes without sending another byte.

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "api/runtime/async_invocation.h"
+#include "api/runtime/model_answer.h"
+#include "api/runtime/streamed_answer.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/log_context.h"
@@ -19,17 +21,10 @@ namespace {
 
 constexpr std::string_view kPathPrefix = "/endpoints/";
 constexpr std::string_view kAsyncAction = "async-invocations";
+constexpr std::string_view kStreamAction = "invocations-response-stream";
 constexpr std::size_t kInferenceIdBytesMax = 64;
 constexpr std::size_t kTargetModelBytesMax = 1024;
 constexpr std::string_view kTargetModelHeader = "X-Amzn-SageMaker-Target-Model";
-
-void SendJson(http::Exchange& exchange, int status, std::string_view error_type, const nlohmann::json& body) {
-    http::Response response{.status = status, .headers = {}, .body = {}};
-    response.headers.Add("Content-Type", "application/json");
-    response.headers.Add("x-amzn-ErrorType", std::string(error_type));
-    response.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    exchange.Send(std::move(response));
-}
 
 void SendValidationError(http::Exchange& exchange, std::string message) {
     SendJson(exchange, 400, "ValidationError", {{"Message", std::move(message)}});
@@ -82,6 +77,16 @@ std::string_view TargetModelOf(const http::Headers& headers) {
     return name.substr(std::min(name.find_first_not_of('/'), name.size()));
 }
 
+hosting::InvokeRequest RequestOf(const http::Exchange& exchange, const hosting::PickedVariant& picked,
+                                 std::string_view accept_header) {
+    const http::Headers& headers = exchange.head().headers;
+    return {.content_type = headers.Get("Content-Type"),
+            .accept = headers.Get(accept_header),
+            .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
+            .body = exchange.body(),
+            .target_model = picked.target != nullptr ? TargetModelOf(headers) : ""};
+}
+
 /// Empty, or why a name is none of an archive below a multi-model endpoint's prefix.
 std::string TargetModelIssue(std::string_view name) {
     if (name.size() > kTargetModelBytesMax)
@@ -124,46 +129,6 @@ bool RefuseTargetModel(http::Exchange& exchange, const hosting::PickedVariant& p
     return true;
 }
 
-/// What this server added to the model's part, up to the answer.
-void BookOverhead(const http::RequestHead& head, const hosting::LiveVariant& variant,
-                  const hosting::InvokeReply& answer) {
-    const auto since = std::chrono::steady_clock::now() - head.received_at;
-    const auto took_us = std::chrono::duration_cast<std::chrono::microseconds>(since).count();
-    const auto model_us = static_cast<std::int64_t>(answer.model_latency_us);
-    variant.stats->RecordOverhead(static_cast<std::uint64_t>(std::max<std::int64_t>(took_us - model_us, 0)));
-}
-
-/// The model's part of a request, as a span inside the request's.
-void TraceInvocation(const ActiveTrace& trace, std::chrono::steady_clock::time_point begin,
-                     const hosting::PickedVariant& picked, const hosting::InvokeReply& answer) {
-    Span span{.context = trace.context.Child(),
-              .parent_id = trace.context.span_id,
-              .name = "invocation",
-              .begin = WallNanosAt(begin),
-              .failed = answer.reply.status >= 300};
-    span.end = span.begin + static_cast<UnixNanos>(answer.model_latency_us) * 1000;
-    if (span.failed) span.message = fmt::format("the model answered {}", answer.reply.status);
-    span.texts = {{"aws.sagemaker.endpoint", picked.fleet->name}, {"aws.sagemaker.variant", picked.variant->name}};
-    trace.sink->Add(std::move(span));
-}
-
-void SendModelError(http::Exchange& exchange, const Principal& principal, std::string_view endpoint_name,
-                    const hosting::ContainerReply& reply) {
-    const std::string_view side = reply.status >= 500 ? "server" : "client";
-    const std::string_view region = principal.region;
-    SendJson(exchange, 424, "ModelError",
-             {{"ErrorCode", reply.status >= 500 ? "SERVER_ERROR_FROM_MODEL" : "CLIENT_ERROR_FROM_MODEL"},
-              {"LogStreamArn", fmt::format("arn:{}:logs:{}:{}:log-group:/aws/sagemaker/Endpoints/{}",
-                                           meta::PartitionOf(region), region, principal.account_id, endpoint_name)},
-              {"Message",
-               fmt::format("Received {} error ({}) from primary with message \"{}\". See "
-                           "https://{}.console.aws.amazon.com/cloudwatch/home?region={}#logEventViewer:group=/aws/"
-                           "sagemaker/Endpoints/{} in account {} for more information.",
-                           side, reply.status, reply.body, region, region, endpoint_name, principal.account_id)},
-              {"OriginalMessage", reply.body},
-              {"OriginalStatusCode", reply.status}});
-}
-
 /// 429: so many wait already that one more would wait too long.
 void SendThrottled(http::Exchange& exchange, const hosting::LiveVariant& variant, std::string_view endpoint_name) {
     constexpr std::int64_t kRetryMillisMax = 5000;
@@ -193,9 +158,7 @@ void SendPrediction(http::Exchange& exchange, const hosting::LiveVariant& varian
                     std::string_view custom_attributes) {
     http::Response response{.status = reply.status, .headers = {}, .body = std::move(reply.body)};
     if (!reply.content_type.empty()) response.headers.Add("Content-Type", std::string(reply.content_type));
-    response.headers.Add("x-Amzn-Invoked-Production-Variant", variant.name);
-    if (!custom_attributes.empty())
-        response.headers.Add("X-Amzn-SageMaker-Custom-Attributes", std::string(custom_attributes));
+    AddAnswerHeaders(response.headers, variant, custom_attributes);
     exchange.Send(std::move(response));
 }
 
@@ -205,7 +168,8 @@ http::BodyPlan RuntimeService::Plan(const http::RequestHead& head) {
     if (head.raw_path().ends_with(kAsyncAction))
         return {.mode = http::BodyPlan::kWorker, .max_body_bytes = kAsyncBodyBytesMax};
     const bool small = head.content_length.value_or(kInlineBodyBytesMax + 1) <= kInlineBodyBytesMax;
-    return {.mode = small ? http::BodyPlan::kBuffered : http::BodyPlan::kWorker, .max_body_bytes = body_bytes_max_};
+    return {.mode = small ? http::BodyPlan::kBuffered : http::BodyPlan::kWorker,
+            .max_body_bytes = limits_.body_bytes_max};
 }
 
 void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) {
@@ -217,14 +181,8 @@ void RuntimeService::Handle(std::shared_ptr<http::Exchange> exchange, Principal 
         return SendJson(*exchange, 404, "UnknownOperationException",
                         {{"Message", "There is no such operation of SageMaker Runtime."}});
     }
-    if (action == "invocations") return Invoke(exchange, principal, *name, request_id);
+    if (action == "invocations" || action == kStreamAction) return Invoke(exchange, principal, *name, request_id);
     if (action == kAsyncAction) return InvokeAsync(*exchange, principal, *name);
-    if (action == "invocations-response-stream") {
-        return SendValidationError(
-            *exchange, fmt::format("Endpoint {} does not support InvokeEndpointWithResponseStream: this server has "
-                                   "InvokeEndpoint and InvokeEndpointAsync.",
-                                   *name));
-    }
     SendJson(*exchange, 404, "UnknownOperationException",
              {{"Message", "There is no such operation of SageMaker Runtime."}});
 }
@@ -306,7 +264,8 @@ void RuntimeService::InvokeTarget(const std::shared_ptr<http::Exchange>& exchang
     picked.target = hosting_.models().Find(*models, target);
     if (picked.target != nullptr) return EnterLine(exchange, principal, picked);
     const bool waits = hosting_.models().Load(
-        models, target, [this, exchange, principal, picked, target](const Result<hosting::Target>& model) {
+        models, target,
+        [this, self = shared_from_this(), exchange, principal, picked, target](const Result<hosting::Target>& model) {
             if (!model) return SendLoadFailure(*exchange, principal, picked, target, model.error());
             hosting::PickedVariant ready = picked;
             ready.target = *model;
@@ -328,7 +287,7 @@ void RuntimeService::SendLoadFailure(http::Exchange& exchange, const Principal& 
                                   place.bucket, place.key));
     }
     const hosting::InvokeReply answer = hosting_.FailToLoad(picked, target, error);
-    BookOverhead(exchange.head(), *picked.variant, answer);
+    BookOverhead(exchange.head(), *picked.variant, answer.model_latency_us);
     SendModelError(exchange, principal, picked.fleet->name, answer.reply);
 }
 
@@ -341,29 +300,34 @@ void RuntimeService::EnterLine(const std::shared_ptr<http::Exchange>& exchange, 
     const Entry entry = picked.variant->line->Enter(length, [&] {
         // The request's own is gone when its turn comes.
         const auto kept = trace == nullptr ? nullptr : std::make_shared<const ActiveTrace>(*trace);
-        return [this, exchange, principal, picked, kept] { Answer(*exchange, principal, picked, kept.get()); };
+        return [this, self = shared_from_this(), exchange, principal, picked, kept] {
+            Answer(exchange, principal, picked, kept.get());
+        };
     });
     if (entry == Entry::kFull) return SendThrottled(*exchange, *picked.variant, picked.fleet->name);
-    if (entry == Entry::kRun) Answer(*exchange, principal, picked, trace);
+    if (entry == Entry::kRun) Answer(exchange, principal, picked, trace);
 }
 
-void RuntimeService::Answer(http::Exchange& exchange, const Principal& principal, const hosting::PickedVariant& picked,
-                            const ActiveTrace* trace) {
-    const http::Headers& headers = exchange.head().headers;
+void RuntimeService::Answer(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
+                            const hosting::PickedVariant& picked, const ActiveTrace* trace) {
+    if (exchange->head().raw_path().ends_with(kStreamAction))
+        return StreamedAnswer::Begin(hosting_, exchange, principal, picked,
+                                     RequestOf(*exchange, picked, "X-Amzn-SageMaker-Accept"), trace,
+                                     limits_.stream_time_max);
+    AnswerWhole(*exchange, principal, picked, trace);
+}
+
+void RuntimeService::AnswerWhole(http::Exchange& exchange, const Principal& principal,
+                                 const hosting::PickedVariant& picked, const ActiveTrace* trace) {
     const auto begin = std::chrono::steady_clock::now();
-    const std::string_view target_model = picked.target != nullptr ? TargetModelOf(headers) : "";
-    hosting::InvokeReply answer = hosting_.Invoke(picked, {.content_type = headers.Get("Content-Type"),
-                                                           .accept = headers.Get("Accept"),
-                                                           .inference_id = headers.Get("X-Amzn-SageMaker-Inference-Id"),
-                                                           .body = exchange.body(),
-                                                           .target_model = target_model});
+    hosting::InvokeReply answer = hosting_.Invoke(picked, RequestOf(exchange, picked, "Accept"));
     picked.variant->line->Leave(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin));
-    BookOverhead(exchange.head(), *picked.variant, answer);
-    if (trace != nullptr) TraceInvocation(*trace, begin, picked, answer);
+    BookOverhead(exchange.head(), *picked.variant, answer.model_latency_us);
+    if (trace != nullptr) TraceInvocation(*trace, begin, picked, answer.reply.status, answer.model_latency_us);
     if (answer.reply.status >= 300) return SendModelError(exchange, principal, picked.fleet->name, answer.reply);
     SendPrediction(exchange, *picked.variant, std::move(answer.reply),
-                   headers.Get("X-Amzn-SageMaker-Custom-Attributes"));
+                   exchange.head().headers.Get("X-Amzn-SageMaker-Custom-Attributes"));
 }
 
 }  // namespace espalier::api::runtime
