@@ -179,8 +179,12 @@ Result<std::unique_ptr<HostingServices>> OpenHosting(const ServeOptions& options
                                                               .multi_model_bytes_max = options.multi_model_bytes_max,
                                                               .folder = options.data_folder + "/hosting",
                                                               .spans = spans}));
-    services->autoscaler = std::make_unique<hosting::Autoscaler>(hosting::Autoscaler::Options{
-        .database = &database, .endpoints = services->endpoints.get(), .metrics = &services->metrics, .clock = &clock});
+    services->autoscaler =
+        std::make_unique<hosting::Autoscaler>(hosting::Autoscaler::Options{.database = &database,
+                                                                           .endpoints = services->endpoints.get(),
+                                                                           .metrics = &services->metrics,
+                                                                           .alarms = &services->alarms,
+                                                                           .clock = &clock});
     return services;
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "hosting/endpoint_metrics.h"
+#include "hosting/step_scaling.h"
 
 namespace espalier::hosting {
 namespace {
@@ -114,7 +115,7 @@ Result<std::string> Autoscaler::PutPolicy(const meta::Scope& scope, const std::s
                                           const std::string& name, const Json& configuration) {
     const std::optional<meta::ScalableTarget> target = TRY(rows_.FindTarget(scope, resource));
     if (!target) return Error(ErrorCode::kNotFound, fmt::format("No scalable target registered for {}.", resource));
-    TRY(CheckPolicy(configuration));
+    TRY(IsStepPolicy(configuration) ? CheckStepPolicy(configuration) : CheckPolicy(configuration));
     meta::ScalingPolicy policy{.scope = scope,
                                .resource = resource,
                                .name = name,
@@ -169,21 +170,89 @@ Result<std::optional<Autoscaler::Wish>> Autoscaler::WishOf(const meta::ScalableT
                                                            UnixMillis now) {
     const std::vector<meta::ScalingPolicy> policies =
         TRY(rows_.Policies(target.scope, target.resource, "", "", SIZE_MAX >> 1));
-    std::optional<Wish> largest;
-    bool all_wish = true;
+    std::optional<Wish> tracking;
+    std::optional<Wish> step;
+    bool all_track = true;
     for (const meta::ScalingPolicy& policy : policies) {
-        std::optional<Wish> wish = TRY(WishOf(policy, target, count, now));
-        all_wish = all_wish && wish.has_value();
+        const bool is_step = IsStepPolicy(Json::parse(policy.document));
+        std::optional<Wish> wish =
+            TRY(is_step ? StepWish(policy, target, count, now) : TrackingWish(policy, target, count, now));
+        all_track = all_track && (is_step || wish.has_value());
+        std::optional<Wish>& largest = is_step ? step : tracking;
         if (wish && (!largest || wish->count > largest->count)) largest = std::move(wish);
     }
-    // Fewer instances only when every policy is for it.
-    if (largest && largest->count < count && !all_wish) return std::optional<Wish>();
+    // Fewer instances to track a target only when every such policy is for it.
+    if (tracking && tracking->count < count && !all_track) tracking.reset();
+    return !step || (tracking && tracking->count > step->count) ? tracking : step;
+}
+
+Result<std::vector<meta::AlarmRecord>> Autoscaler::AlarmsOf(const meta::ScalingPolicy& policy,
+                                                            const std::string& state) const {
+    const std::string mark = fmt::format(":scalingPolicy:{}:", policy.id);
+    std::vector<meta::AlarmRecord> alarms =
+        TRY(options_.alarms->List({.scope = policy.scope, .state = state, .limit = SIZE_MAX >> 1}));
+    std::erase_if(alarms, [&](const meta::AlarmRecord& alarm) {
+        const Json request = Json::parse(alarm.document);
+        const Json actions = request.value("AlarmActions", Json::array());
+        return !request.value("ActionsEnabled", true) ||
+               std::none_of(actions.begin(), actions.end(),
+                            [&](const Json& each) { return each.get<std::string>().find(mark) != std::string::npos; });
+    });
+    return alarms;
+}
+
+Result<std::optional<double>> Autoscaler::BreachOf(const meta::AlarmRecord& alarm, const monitor::AlarmSpec& spec,
+                                                   const std::string& statistic, UnixMillis now) {
+    const UnixMillis end = now - now % spec.period_ms;
+    const monitor::Periods periods = TRY(options_.metrics->Read({.metric = spec.metric,
+                                                                 .unit = spec.unit,
+                                                                 .from = end - spec.period_ms,
+                                                                 .to = end,
+                                                                 .period_ms = spec.period_ms}));
+    std::optional<double> value;
+    if (!periods.by_begin.empty())
+        value = TRY(monitor::Statistic::Parse(statistic)).Of(periods.by_begin.begin()->second);
+    const Json data = Json::parse(alarm.state_data, nullptr, /*allow_exceptions=*/false);
+    const Json recent = data.is_object() ? data.value("recentDatapoints", Json::array()) : Json::array();
+    if (!value && recent.is_array() && !recent.empty() && recent.back().is_number())
+        value = recent.back().get<double>();
+    if (!value) return std::optional<double>();
+    return std::optional(*value - spec.rule.threshold);
+}
+
+Result<std::optional<Autoscaler::Wish>> Autoscaler::StepWish(const meta::ScalingPolicy& policy,
+                                                             const meta::ScalableTarget& target, std::int64_t count,
+                                                             UnixMillis now) {
+    const Json configuration = Json::parse(policy.document);
+    const Json suspended = Json::parse(target.document).value("SuspendedState", Json::object());
+    const UnixMillis cooldown = configuration.value("Cooldown", kCooldownSeconds) * 1000;
+    const UnixMillis last_change = std::max(target.scaled_in_at, target.scaled_out_at);
+    std::optional<Wish> largest;
+    const std::vector<meta::AlarmRecord> alarms = TRY(AlarmsOf(policy, "ALARM"));
+    for (const meta::AlarmRecord& alarm : alarms) {
+        const monitor::AlarmSpec spec = TRY(monitor::ParseAlarmSpec(alarm.scope, Json::parse(alarm.document)));
+        if (last_change >= now - now % spec.period_ms && last_change >= alarm.updated_at) continue;  // it has acted
+        const auto breach = TRY(BreachOf(alarm, spec, configuration.value("MetricAggregationType", "Average"), now));
+        const bool above = spec.rule.comparison == monitor::Comparison::kGreater ||
+                           spec.rule.comparison == monitor::Comparison::kGreaterOrEqual;
+        const auto capacity = breach ? StepCapacity(configuration, count, *breach, above) : std::nullopt;
+        if (!capacity || *capacity == count) continue;
+        const bool grows = *capacity > count;
+        const bool is_suspended =
+            suspended.value(grows ? "DynamicScalingOutSuspended" : "DynamicScalingInSuspended", false);
+        const bool is_cool = now - (grows ? target.scaled_out_at : last_change) >= cooldown;
+        if (is_suspended || !is_cool || (largest && *capacity <= largest->count)) continue;
+        largest =
+            Wish{.count = *capacity,
+                 .cause = fmt::format("monitor alarm {} in state ALARM triggered policy {}: {} from its threshold",
+                                      alarm.name, policy.name, *breach)};
+    }
     return largest;
 }
 
-Result<std::optional<Autoscaler::Wish>> Autoscaler::WishOf(const meta::ScalingPolicy& policy,
-                                                           const meta::ScalableTarget& target, std::int64_t count,
-                                                           UnixMillis now) {
+Result<std::optional<Autoscaler::Wish>> Autoscaler::TrackingWish(const meta::ScalingPolicy& policy,
+                                                                 const meta::ScalableTarget& target, std::int64_t count,
+                                                                 UnixMillis now) {
     const Json configuration = Json::parse(policy.document);
     const Json suspended = Json::parse(target.document).value("SuspendedState", Json::object());
     const double goal = configuration.at("TargetValue").get<double>();

@@ -29,11 +29,24 @@ constexpr Refused kRefused[] = {
     {"EvaluationInterval", "alarms are evaluated when a period ends"},
     {"ActionConfiguration", "there is no service that an alarm could call"},
     {"OKActions", "there is no service that an alarm could call; look at its state with DescribeAlarms"},
-    {"AlarmActions", "there is no service that an alarm could call; look at its state with DescribeAlarms"},
     {"InsufficientDataActions", "there is no service that an alarm could call; look at its state with DescribeAlarms"},
 };
 
+/// The only actions are step scaling policies, which look for the alarms that name them (hosting/autoscaler.h).
+bool IsScalingPolicy(std::string_view arn) {
+    return arn.starts_with("arn:") && arn.find(":autoscaling:") != std::string_view::npos &&
+           arn.find(":scalingPolicy:") != std::string_view::npos;
+}
+
 Result<void> RefuseMembers(const Json& request) {
+    for (const Json& action : request.value("AlarmActions", Json::array())) {
+        const std::string arn = action.get<std::string>();
+        if (!IsScalingPolicy(arn))
+            return Invalid(
+                fmt::format("The action {} is not supported: an alarm can start scaling policies, by the "
+                            "ARN of PutScalingPolicy.",
+                            arn));
+    }
     for (const Refused& refused : kRefused)
         if (request.contains(refused.member) && !request[refused.member].empty())
             return Invalid(fmt::format("{} is not supported: {}.", refused.member, refused.why));

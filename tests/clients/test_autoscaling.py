@@ -48,6 +48,53 @@ def test_the_instance_count_follows_the_target(clients, endpoint, unique):
     assert not scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])["ScalableTargets"]
 
 
+def test_an_alarm_starts_a_step_policy(clients, endpoint, unique):
+    scaling, cloudwatch = clients.application_autoscaling, clients.cloudwatch
+    which = {**DIMENSION, "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}
+    scaling.register_scalable_target(**which, MinCapacity=1, MaxCapacity=5)
+    steps = {
+        "out": {"AdjustmentType": "PercentChangeInCapacity", "MinAdjustmentMagnitude": 2, "Cooldown": 0,
+                "MetricAggregationType": "Average", "StepAdjustments": [
+                    {"MetricIntervalLowerBound": 0.0, "MetricIntervalUpperBound": 20.0, "ScalingAdjustment": 10},
+                    {"MetricIntervalLowerBound": 20.0, "ScalingAdjustment": 300}]},
+        "in": {"AdjustmentType": "ExactCapacity", "Cooldown": 0, "StepAdjustments": [
+            {"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": 1}]}}
+    arns = {name: scaling.put_scaling_policy(**which, PolicyName=name, PolicyType="StepScaling",
+                                             StepScalingPolicyConfiguration=steps[name])["PolicyARN"] for name in steps}
+    for name, comparison in (("out", "GreaterThanThreshold"), ("in", "LessThanThreshold")):
+        cloudwatch.put_metric_alarm(
+            AlarmName=f"{unique}-{name}", Namespace=unique, MetricName=f"load-{name}", Statistic="Average", Period=60,
+            EvaluationPeriods=1, Threshold=50.0, ComparisonOperator=comparison, AlarmActions=[arns[name]])
+    policies = {each["PolicyName"]: each for each in scaling.describe_scaling_policies(**which)["ScalingPolicies"]}
+    assert {each["PolicyType"] for each in policies.values()} == {"StepScaling"}
+    for name in steps:
+        assert policies[name]["StepScalingPolicyConfiguration"] == steps[name]
+        (alarm,) = policies[name]["Alarms"]
+        (described,) = cloudwatch.describe_alarms(AlarmNames=[f"{unique}-{name}"])["MetricAlarms"]
+        assert alarm == {"AlarmName": f"{unique}-{name}", "AlarmARN": described["AlarmArn"]}
+        assert described["AlarmActions"] == [arns[name]]
+
+    def count() -> int:
+        return clients.sagemaker.describe_endpoint(EndpointName=endpoint)["ProductionVariants"][0]["DesiredInstanceCount"]
+
+    def put(name: str, value: float) -> None:
+        minute = int(time.time()) // 60 * 60
+        cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+            {"MetricName": f"load-{name}", "Value": value, "Timestamp": minute - 60 * back} for back in (0, 1)])
+
+    put("out", 60)
+    assert poll(lambda: count() >= 3), "10 % of one, but two at least"
+    put("out", 90)  # 75 on the average; a period is acted on once, unless somebody sets the state again
+    cloudwatch.set_alarm_state(AlarmName=f"{unique}-out", StateValue="ALARM", StateReason="once more")
+    assert poll(lambda: count() == 5), "300 % of what there is, within the bounds"
+    (newest, *_) = scaling.describe_scaling_activities(**which)["ScalingActivities"]
+    assert f"monitor alarm {unique}-out in state ALARM triggered policy out" in newest["Cause"]
+    cloudwatch.delete_alarms(AlarmNames=[f"{unique}-out"])
+    cloudwatch.set_alarm_state(AlarmName=f"{unique}-in", StateValue="ALARM", StateReason="a drill",
+                               StateReasonData='{"recentDatapoints":[3.0]}')
+    assert poll(lambda: count() == 1)
+
+
 def test_what_does_not_scale_is_refused(clients, endpoint):
     scaling = clients.application_autoscaling
     which = {**DIMENSION, "ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}
@@ -70,5 +117,13 @@ def test_what_does_not_scale_is_refused(clients, endpoint):
                 TargetTrackingScalingPolicyConfiguration=predefined) == "ObjectNotFoundException"
     register(**which, **bounds)
     scaling.put_scaling_policy(**which, **tracking, TargetTrackingScalingPolicyConfiguration=predefined)
-    assert code(scaling.put_scaling_policy, **which, PolicyName="s", PolicyType="StepScaling",
-                StepScalingPolicyConfiguration={"AdjustmentType": "ChangeInCapacity"}) == "ValidationException"
+    step = {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [
+        {"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]}
+    put = scaling.put_scaling_policy
+    assert code(put, **which, PolicyName="s", StepScalingPolicyConfiguration={"AdjustmentType": "ChangeInCapacity"}) \
+        == "ValidationException", "no step"
+    assert code(put, **which, **tracking, StepScalingPolicyConfiguration=step) == "ValidationException"
+    assert code(put, **which, PolicyName="s", PolicyType="PredictiveScaling") == "ValidationException"
+    assert code(clients.cloudwatch.put_metric_alarm, AlarmName="a", Namespace="n", MetricName="m", Statistic="Sum",
+                Period=60, EvaluationPeriods=1, Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+                AlarmActions=["arn:aws:sns:us-east-1:123456789012:topic"]) == "InvalidParameterValue"

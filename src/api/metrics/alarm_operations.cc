@@ -17,11 +17,6 @@ using nlohmann::json;
 
 constexpr std::size_t kRecordsMax = 100;  // of one DescribeAlarms or DescribeAlarmHistory
 
-std::string AlarmArn(const meta::Scope& scope, const std::string& name) {
-    return fmt::format("arn:{}:cloudwatch:{}:{}:alarm:{}", meta::PartitionOf(scope.region), scope.region, scope.account,
-                       name);
-}
-
 json AlarmJson(const meta::AlarmRecord& alarm) {
     json entry = json::parse(alarm.document);
     entry.erase("Tags");
@@ -181,6 +176,11 @@ Outcome DescribeAlarmHistory(monitor::AlarmService& alarms, const json& request,
 }
 
 }  // namespace
+
+std::string AlarmArn(const meta::Scope& scope, const std::string& name) {
+    return fmt::format("arn:{}:cloudwatch:{}:{}:alarm:{}", meta::PartitionOf(scope.region), scope.region, scope.account,
+                       name);
+}
 
 void AddAlarmOperations(MetricsOperations& operations, monitor::AlarmService& alarms) {
     const auto add = [&](const char* name,

@@ -7,8 +7,10 @@
 #include <optional>
 #include <variant>
 
+#include "api/metrics/alarm_operations.h"
 #include "api/sagemaker/validation.h"
 #include "base/encoding.h"
+#include "hosting/step_scaling.h"
 #include "meta/arn.h"
 
 namespace espalier::api::scaling {
@@ -18,6 +20,12 @@ using nlohmann::json;
 
 constexpr const char* kDimension = "sagemaker:variant:DesiredInstanceCount";
 constexpr std::size_t kPageMax = 50;
+constexpr const char* kStep = "StepScaling";
+constexpr const char* kTracking = "TargetTrackingScaling";
+
+const char* ConfigurationMember(bool is_step) {
+    return is_step ? "StepScalingPolicyConfiguration" : "TargetTrackingScalingPolicyConfiguration";
+}
 
 std::string TargetArn(const meta::ScalableTarget& target) {
     return fmt::format("arn:{}:application-autoscaling:{}:{}:scalable-target/{:016x}",
@@ -111,29 +119,39 @@ Outcome DescribeTargets(hosting::Autoscaler& autoscaler, const json& request, co
 }
 
 Outcome PutPolicy(hosting::Autoscaler& autoscaler, const json& request, const meta::Scope& scope) {
-    constexpr const char* kTracking = "TargetTrackingScaling";
-    const bool tracking = request.contains("TargetTrackingScalingPolicyConfiguration");
-    if (!tracking || request.value("PolicyType", "StepScaling") != kTracking)
+    const std::string type = request.value("PolicyType", kStep);
+    if (type != kTracking && type != kStep)
         return Outcome::ValidationError(
-            "PolicyType must be TargetTrackingScaling, with TargetTrackingScalingPolicyConfiguration: step and "
-            "predictive scaling are not available.");
+            fmt::format("PolicyType {} is not available: there are {} and {}.", type, kStep, kTracking));
+    const char* const wanted = ConfigurationMember(type == kStep);
+    const char* const other = ConfigurationMember(type != kStep);
+    if (!request.contains(wanted) || request.contains(other))
+        return Outcome::ValidationError(
+            fmt::format("A policy of type {} needs {}, and nothing of another type.", type, wanted));
     const std::string resource = request["ResourceId"].get<std::string>();
     const std::string name = request["PolicyName"].get<std::string>();
-    Result<std::string> id =
-        autoscaler.PutPolicy(scope, resource, name, request["TargetTrackingScalingPolicyConfiguration"]);
+    Result<std::string> id = autoscaler.PutPolicy(scope, resource, name, request[wanted]);
     if (!id) return FailWith(id.error(), "PutScalingPolicy");
     return Outcome::Ok({{"PolicyARN", PolicyArn(scope, resource, name, *id)}, {"Alarms", json::array()}});
 }
 
-json PolicyJson(const meta::ScalingPolicy& policy) {
+json AlarmJson(const meta::AlarmRecord& alarm) {
+    return {{"AlarmName", alarm.name}, {"AlarmARN", metrics::AlarmArn(alarm.scope, alarm.name)}};
+}
+
+json PolicyJson(const meta::ScalingPolicy& policy, const std::vector<meta::AlarmRecord>& alarms) {
+    const json configuration = json::parse(policy.document);
+    const bool is_step = hosting::IsStepPolicy(configuration);
+    json entries = json::array();
+    for (const meta::AlarmRecord& alarm : alarms) entries.push_back(AlarmJson(alarm));
     return {{"PolicyARN", PolicyArn(policy.scope, policy.resource, policy.name, policy.id)},
             {"PolicyName", policy.name},
             {"ServiceNamespace", "sagemaker"},
             {"ResourceId", policy.resource},
             {"ScalableDimension", kDimension},
-            {"PolicyType", "TargetTrackingScaling"},
-            {"TargetTrackingScalingPolicyConfiguration", json::parse(policy.document)},
-            {"Alarms", json::array()},
+            {"PolicyType", is_step ? kStep : kTracking},
+            {ConfigurationMember(is_step), configuration},
+            {"Alarms", std::move(entries)},
             {"CreationTime", EpochSeconds(policy.created_at)}};
 }
 
@@ -156,8 +174,10 @@ Outcome DescribePolicies(hosting::Autoscaler& autoscaler, const json& request, c
     json answer = {{"ScalingPolicies", json::array()}};
     for (std::size_t i = 0; i < std::min(limit, policies->size()); ++i) {
         const meta::ScalingPolicy& policy = (*policies)[i];
-        if (names.empty() || std::find(names.begin(), names.end(), policy.name) != names.end())
-            answer["ScalingPolicies"].push_back(PolicyJson(policy));
+        if (!names.empty() && std::find(names.begin(), names.end(), policy.name) == names.end()) continue;
+        auto alarms = autoscaler.AlarmsOf(policy, "");
+        if (!alarms) return Outcome::Internal(alarms.error(), "DescribeScalingPolicies");
+        answer["ScalingPolicies"].push_back(PolicyJson(policy, *alarms));
     }
     if (policies->size() > limit) {
         const meta::ScalingPolicy& last = (*policies)[limit - 1];

@@ -1,7 +1,9 @@
-// Application Auto Scaling on the wire (json 1.1): scalable targets, target tracking policies, activities.
+// Application Auto Scaling on the wire (json 1.1): scalable targets, target tracking and step policies,
+// activities.
 //
 // Service namespace sagemaker and dimension sagemaker:variant:DesiredInstanceCount; others are refused by name. No
-// CloudWatch alarms are made for a policy: it looks at its metric itself (hosting/autoscaler.h). Thread-safe.
+// CloudWatch alarms are made for a tracking policy: it looks at its metric itself (hosting/autoscaler.h); a step policy
+// has those that name its ARN. Thread-safe.
 // Source: the Application Auto Scaling API reference; contracts/api.md 1.5.
 #pragma once
 
