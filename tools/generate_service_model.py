@@ -61,6 +61,7 @@ OPERATIONS = [
     "DescribeTrainingJob",
     "DescribeTransformJob",
     "DescribeTrialComponent",
+    "GetSearchSuggestions",
     "ListActions",
     "ListArtifacts",
     "ListAssociations",

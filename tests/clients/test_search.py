@@ -161,3 +161,22 @@ def test_updates_of_training_jobs(found, bucket, unique):
         assert "EnableRemoteDebug" in refused(unique, RemoteDebugConfig={"EnableRemoteDebug": True})
     finally:
         sm.stop_training_job(TrainingJobName=unique)
+
+
+def test_suggestions_are_names_that_search_takes(found):
+    clients, mark = found
+
+    def suggested(resource: str, hint: str | None = None) -> list[str]:
+        query = {} if hint is None else {"SuggestionQuery": {"PropertyNameQuery": {"PropertyNameHint": hint}}}
+        answer = clients.sagemaker.get_search_suggestions(Resource=resource, **query)
+        return [each["PropertyName"] for each in answer["PropertyNameSuggestions"]]
+
+    assert {"HyperParameters.eta", "Tags.number", "TrainingJobStatus"} <= set(suggested("TrainingJob"))
+    assert "Tags.number" in suggested("TrainingJob", "Tags.num")
+    assert all(name.startswith("Metrics.") for name in suggested("TrainingJob", "Metrics.")) and suggested("TrainingJob", "Metrics.")
+    assert suggested("TrainingJob", "Nothing") == []
+    for resource in ("HyperParameterTuningJob", "Model", "Endpoint", "ModelPackage", "ModelPackageGroup", "ModelCard"):
+        for name in suggested(resource)[:5]:
+            clients.sagemaker.search(Resource=resource, SearchExpression={"Filters": [{"Name": name, "Operator": "Exists"}]})
+    with pytest.raises(ClientError, match="not supported"):
+        suggested("Pipeline")

@@ -158,7 +158,29 @@ std::vector<json> NamedValues(const json& resource, const char* list, const char
     return values;
 }
 
+/// The names of what lies at or below `at`; elements of a list have the list's name.
+void CollectPaths(const json& at, const std::string& path, std::set<std::string>& names) {
+    if (at.is_array()) {
+        for (const json& element : at) CollectPaths(element, path, names);
+    } else if (at.is_object()) {
+        for (const auto& [member, value] : at.items())
+            CollectPaths(value, path.empty() ? member : path + "." + member, names);
+    } else {
+        names.insert(path);
+    }
+}
+
 }  // namespace
+
+void CollectNames(const json& resource, std::set<std::string>& names) {
+    for (const json& tag : resource.value("Tags", json::array())) names.insert("Tags." + tag["Key"].get<std::string>());
+    for (const json& metric : resource.value("FinalMetricDataList", json::array()))
+        names.insert("Metrics." + metric["MetricName"].get<std::string>());
+    json others = resource;
+    others.erase("Tags");
+    others.erase("FinalMetricDataList");
+    CollectPaths(others, "", names);
+}
 
 std::vector<json> ValuesOf(const json& resource, const std::string& property) {
     constexpr std::string_view kTags = "Tags.";

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ bool Satisfies(const nlohmann::json& resource, const nlohmann::json& expression)
 
 /// All values of the property, in order: none when the resource does not have it.
 std::vector<nlohmann::json> ValuesOf(const nlohmann::json& resource, const std::string& property);
+
+/// Adds the names of the properties that the resource has, each of which ValuesOf finds.
+void CollectNames(const nlohmann::json& resource, std::set<std::string>& names);
 
 /// Whether `a` comes before `b` when results are sorted by a property with these values.
 bool ComesBefore(const nlohmann::json& a, const nlohmann::json& b);

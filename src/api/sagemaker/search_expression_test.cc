@@ -89,5 +89,15 @@ TEST(SearchExpression, Order) {
     EXPECT_FALSE(ComesBefore("a", "a"));
 }
 
+TEST(SearchExpression, EveryNameFindsAValue) {
+    std::set<std::string> names;
+    CollectNames(kJob, names);
+    EXPECT_EQ(names, (std::set<std::string>{"CreationTime", "HyperParameters.a.b", "HyperParameters.eta",
+                                            "HyperParameters.mode", "InputDataConfig.ChannelName",
+                                            "InputDataConfig.Uri", "Metrics.validation:auc", "Tags.team.x",
+                                            "TrainingJobName", "TrainingTimeInSeconds"}));
+    for (const std::string& name : names) EXPECT_FALSE(ValuesOf(kJob, name).empty()) << name;
+}
+
 }  // namespace
 }  // namespace espalier::api::sagemaker

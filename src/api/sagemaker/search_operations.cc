@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/list_request.h"
@@ -113,6 +114,7 @@ class Searcher {
     }
 
     Outcome Search(const json& request, const RequestContext& context) const;
+    Outcome Suggest(const json& request, const RequestContext& context) const;
 
   private:
     struct Page {
@@ -124,6 +126,8 @@ class Searcher {
     Result<json> Describe(const Kind& kind, const RequestContext& context, const json& name) const;
     /// nullopt when it has gone since it was listed.
     Result<std::optional<json>> Document(const Kind& kind, const RequestContext& context, const json& name) const;
+    /// Those of the newest resources.
+    Result<std::set<std::string>> PropertyNames(const Kind& kind, const RequestContext& context) const;
     Result<json> InOrder(const Kind& kind, const json& request, const RequestContext& context,
                          const std::optional<ListPlace>& place) const;
     Result<json> Sorted(const Kind& kind, const json& request, const RequestContext& context,
@@ -244,13 +248,50 @@ Result<json> Searcher::Sorted(const Kind& kind, const json& request, const Reque
     return answer;
 }
 
-Outcome Searcher::Search(const json& request, const RequestContext& context) const {
+/// nullptr when nothing of what the request asks for is here.
+const Kind* FindKind(const json& request) {
     const std::string resource = request["Resource"].get<std::string>();
     const auto kind =
         std::find_if(std::begin(kKinds), std::end(kKinds), [&](const Kind& each) { return each.resource == resource; });
-    if (kind == std::end(kKinds))
-        return Outcome::ValidationError(
-            fmt::format("Search of {} is not supported: this server has no such resources.", resource));
+    return kind == std::end(kKinds) ? nullptr : kind;
+}
+
+Outcome NoSuchKind(const json& request) {
+    return Outcome::ValidationError(fmt::format("Search of {} is not supported: this server has no such resources.",
+                                                request["Resource"].get<std::string>()));
+}
+
+Result<std::set<std::string>> Searcher::PropertyNames(const Kind& kind, const RequestContext& context) const {
+    std::set<std::string> names;
+    std::string token;
+    for (std::size_t looked_at = 0; looked_at < kSuggestedMax; looked_at += kRowsPerList) {
+        const Page page = TRY(List(kind, context, token, kRowsPerList));
+        for (const json& name : page.names) {
+            const auto document = TRY(Document(kind, context, name));
+            if (document) CollectNames(*document, names);
+        }
+        token = page.next;
+        if (token.empty()) break;
+    }
+    return names;
+}
+
+Outcome Searcher::Suggest(const json& request, const RequestContext& context) const {
+    const Kind* kind = FindKind(request);
+    if (kind == nullptr) return NoSuchKind(request);
+    const json query = request.value("SuggestionQuery", json::object()).value("PropertyNameQuery", json::object());
+    const std::string hint = query.value("PropertyNameHint", "");
+    Result<std::set<std::string>> names = PropertyNames(*kind, context);
+    if (!names) return FailWith(names.error(), "GetSearchSuggestions");
+    json suggestions = json::array();
+    for (auto name = names->lower_bound(hint); name != names->end() && name->starts_with(hint); ++name)
+        suggestions.push_back({{"PropertyName", *name}});
+    return Outcome::Ok({{"PropertyNameSuggestions", std::move(suggestions)}});
+}
+
+Outcome Searcher::Search(const json& request, const RequestContext& context) const {
+    const Kind* kind = FindKind(request);
+    if (kind == nullptr) return NoSuchKind(request);
     if (request.value("CrossAccountFilterOption", "SameAccount") != "SameAccount")
         return Outcome::ValidationError(
             "CrossAccountFilterOption CrossAccount is not supported: resources are not "
@@ -276,6 +317,9 @@ void AddSearchOperations(OperationTable& table, jobs::JobService& training, jobs
     const auto searcher = std::make_shared<const Searcher>(table, training, tuning, database);
     table.Add("Search", [searcher](const json& request, const RequestContext& context) {
         return searcher->Search(request, context);
+    });
+    table.Add("GetSearchSuggestions", [searcher](const json& request, const RequestContext& context) {
+        return searcher->Suggest(request, context);
     });
 }
 

@@ -3,7 +3,9 @@
 //
 // A resource is searched as Describe gives it, with its tags. Results come newest first, unless SortBy names a
 // property; then all resources of the kind are looked at, up to kSortedMax. Without SortBy a page looks at kSearchedMax
-// resources and may end before it is full. Source: SageMaker's API reference of Search; search_expression.h.
+// resources and may end before it is full. GetSearchSuggestions gives the names of properties, HyperParameters.*,
+// Tags.* and Metrics.* among them, that the newest kSuggestedMax resources of a kind have. Source: SageMaker's API
+// reference of Search; search_expression.h.
 #pragma once
 
 #include "api/sagemaker/operations.h"
@@ -15,6 +17,7 @@ namespace espalier::api::sagemaker {
 
 inline constexpr std::size_t kSearchedMax = 5'000;
 inline constexpr std::size_t kSortedMax = 20'000;
+inline constexpr std::size_t kSuggestedMax = 200;
 
 /// After the List and Describe operations of what is searched are in the table, whose handlers are used.
 void AddSearchOperations(OperationTable& table, jobs::JobService& training, jobs::TuningService& tuning,
