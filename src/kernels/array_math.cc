@@ -1,5 +1,7 @@
 #include "kernels/array_math.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 
@@ -20,6 +22,16 @@ using Floats = hn::Rebind<float, Doubles>;
 using Words = hn::RebindToUnsigned<Doubles>;
 using Vec = hn::Vec<Doubles>;
 
+/// The polynomial in x of `highest` and `terms`, falling powers. Written out for the compiler, which leaves a loop over
+/// a list of terms a loop: twice as slow.
+template <typename... Terms>
+HWY_INLINE Vec Horner(Vec x, double highest, Terms... terms) {
+    const Doubles d;
+    Vec p = hn::Set(d, highest);
+    ((p = hn::Add(hn::Mul(p, x), hn::Set(d, terms))), ...);
+    return p;
+}
+
 /// kernels::Exp before it is rounded to float; the names are those there.
 HWY_INLINE Vec ExpOf(Vec x) {
     const Doubles d;
@@ -32,11 +44,8 @@ HWY_INLINE Vec ExpOf(Vec x) {
     const Vec k = hn::Sub(shifted, k_round);
     const Vec r = hn::Sub(hn::Sub(clamped, hn::Mul(k, hn::Set(d, 6.93147180369123816490e-01))),
                           hn::Mul(k, hn::Set(d, 1.90821492927058770002e-10)));
-    Vec p = hn::Set(d, 1.0 / 39916800);
-    for (const double term : {1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24,
-                              1.0 / 6, 0.5, 1.0, 1.0}) {
-        p = hn::Add(hn::Mul(p, r), hn::Set(d, term));
-    }
+    const Vec p = Horner(r, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120,
+                         1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0);
     const auto power = hn::ShiftLeft<52>(hn::Add(hn::BitCast(words, shifted), hn::Set(words, 1023)));
     return hn::Mul(p, hn::BitCast(d, power));
 }
@@ -58,11 +67,8 @@ HWY_INLINE Vec LogOf(Vec x) {
     const Vec one = hn::Set(d, 1.0);
     const Vec s = hn::Div(hn::Sub(m, one), hn::Add(m, one));
     const Vec q = hn::Mul(s, s);
-    Vec p = hn::Set(d, 1.0 / 21);
-    for (const double term :
-         {1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3, 1.0}) {
-        p = hn::Add(hn::Mul(p, q), hn::Set(d, term));
-    }
+    const Vec p =
+        Horner(q, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3, 1.0);
     return hn::Add(hn::Mul(exponent, hn::Set(d, 0.69314718055994530942)), hn::Mul(hn::Mul(hn::Set(d, 2.0), s), p));
 }
 
@@ -96,6 +102,77 @@ void LogArray(const float* x, std::size_t size, float* out) {
     for (; i < size; ++i) out[i] = Log(x[i]);
 }
 
+using Wide = hn::ScalableTag<float>;
+
+HWY_INLINE void GreatestOfClasses(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size,
+                                  float* highest) {
+    const Wide f;
+    for (std::size_t k = 0; k < num_classes; ++k) {
+        const float* const of_class = margins + k * stride;
+        std::size_t i = 0;
+        for (; i + hn::Lanes(f) <= size; i += hn::Lanes(f)) {
+            const auto seen = hn::LoadU(f, highest + i);
+            const auto margin = hn::LoadU(f, of_class + i);
+            hn::StoreU(hn::IfThenElse(hn::Lt(seen, margin), margin, seen), f, highest + i);
+        }
+        for (; i < size; ++i) highest[i] = std::max(highest[i], of_class[i]);
+    }
+}
+
+void ClassExps(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size, float lowest,
+               float* exps, std::size_t exps_stride, float* totals) {
+    const Doubles d;
+    const Floats f;
+    std::array<float, kSoftmaxRows> highest;
+    std::array<double, kSoftmaxRows> sums{};
+    highest.fill(lowest);
+    GreatestOfClasses(margins, stride, num_classes, size, highest.data());
+    for (std::size_t k = 0; k < num_classes; ++k) {
+        const float* const of_class = margins + k * stride;
+        float* const out = exps + k * exps_stride;
+        std::size_t i = 0;
+        for (; i + hn::Lanes(d) <= size; i += hn::Lanes(d)) {
+            const auto below = hn::Sub(hn::LoadU(f, of_class + i), hn::LoadU(f, highest.data() + i));
+            const auto exp = hn::DemoteTo(f, ExpOf(hn::PromoteTo(d, below)));
+            hn::StoreU(exp, f, out + i);
+            hn::StoreU(hn::Add(hn::LoadU(d, sums.data() + i), hn::PromoteTo(d, exp)), d, sums.data() + i);
+        }
+        for (; i < size; ++i) {
+            out[i] = Exp(of_class[i] - highest[i]);
+            sums[i] += static_cast<double>(out[i]);
+        }
+    }
+    for (std::size_t i = 0; i < size; ++i) totals[i] = static_cast<float>(sums[i]);
+}
+
+void ClassGradients(const float* labels, const float* weights, const float* totals, std::size_t num_classes,
+                    std::size_t size, float hess_min, float* grad, float* hess, std::size_t stride) {
+    const Wide f;
+    const auto one = hn::Set(f, 1.0F);
+    const auto two = hn::Set(f, 2.0F);
+    const auto least = hn::Set(f, hess_min);
+    for (std::size_t k = 0; k < num_classes; ++k) {
+        const auto label = static_cast<float>(k);
+        float* const g = grad + k * stride;
+        float* const h = hess + k * stride;
+        std::size_t i = 0;
+        for (; i + hn::Lanes(f) <= size; i += hn::Lanes(f)) {
+            const auto p = hn::Div(hn::LoadU(f, g + i), hn::LoadU(f, totals + i));
+            const auto is_label = hn::Eq(hn::LoadU(f, labels + i), hn::Set(f, label));
+            const auto weight = weights != nullptr ? hn::LoadU(f, weights + i) : one;
+            const auto curvature = hn::Mul(hn::Mul(hn::Mul(two, p), hn::Sub(one, p)), weight);
+            hn::StoreU(hn::IfThenElse(hn::Lt(curvature, least), least, curvature), f, h + i);
+            hn::StoreU(hn::Mul(hn::Sub(p, hn::IfThenElseZero(is_label, one)), weight), f, g + i);
+        }
+        for (; i < size; ++i) {
+            const float p = g[i] / totals[i];
+            const float weight = weights != nullptr ? weights[i] : 1.0F;
+            h[i] = std::max(2.0F * p * (1.0F - p) * weight, hess_min);
+            g[i] = (p - (labels[i] == label ? 1.0F : 0.0F)) * weight;
+        }
+    }
+}
+
 }  // namespace espalier::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -104,6 +181,8 @@ namespace espalier::kernels {
 
 HWY_EXPORT(ExpArray);
 HWY_EXPORT(LogArray);
+HWY_EXPORT(ClassExps);
+HWY_EXPORT(ClassGradients);
 
 void ExpOfEach(const float* x, std::size_t size, float* out) {
     HWY_DYNAMIC_DISPATCH(ExpArray)(x, size, out);
@@ -111,6 +190,17 @@ void ExpOfEach(const float* x, std::size_t size, float* out) {
 
 void LogOfEach(const float* x, std::size_t size, float* out) {
     HWY_DYNAMIC_DISPATCH(LogArray)(x, size, out);
+}
+
+void ExpsOfClasses(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size, float lowest,
+                   float* exps, std::size_t exps_stride, float* totals) {
+    HWY_DYNAMIC_DISPATCH(ClassExps)(margins, stride, num_classes, size, lowest, exps, exps_stride, totals);
+}
+
+void SoftmaxGradients(const float* labels, const float* weights, const float* totals, std::size_t num_classes,
+                      std::size_t size, float hess_min, float* grad, float* hess, std::size_t stride) {
+    HWY_DYNAMIC_DISPATCH(ClassGradients)
+    (labels, weights, totals, num_classes, size, hess_min, grad, hess, stride);
 }
 
 }  // namespace espalier::kernels

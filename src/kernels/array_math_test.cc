@@ -77,5 +77,55 @@ TEST(ArrayMath, IsTheScalarBitForBitOnEveryInstructionSet) {
     ASSERT_TRUE(LimitSimd("").has_value());
 }
 
+TEST(ArrayMath, SoftmaxIsTheScalarBitForBitOnEveryInstructionSet) {
+    constexpr std::size_t kClasses = 3;
+    constexpr float kHessMin = 1e-16F;
+    std::mt19937 rng(18);
+    std::uniform_real_distribution<float> draw(-30, 30);
+    for (const std::string& level : SimdNames()) {
+        ASSERT_TRUE(LimitSimd(level).has_value());
+        for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{9}, kSoftmaxRows}) {
+            const std::size_t stride = size + 5;
+            std::vector<float> margins(kClasses * stride);
+            std::vector<float> labels(size);
+            std::vector<float> weights(size);
+            for (float& margin : margins) margin = draw(rng);
+            for (std::size_t i = 0; i < size; ++i) {
+                labels[i] = static_cast<float>(rng() % kClasses);
+                weights[i] = std::fabs(draw(rng));
+            }
+            for (const float* of_rows :
+                 {static_cast<const float*>(nullptr), static_cast<const float*>(weights.data())}) {
+                std::vector<float> grad(kClasses * stride);
+                std::vector<float> hess(kClasses * stride);
+                std::vector<float> totals(size);
+                ExpsOfClasses(margins.data(), stride, kClasses, size, 1e-38F, grad.data(), stride, totals.data());
+                const std::vector<float> exps = grad;
+                SoftmaxGradients(labels.data(), of_rows, totals.data(), kClasses, size, kHessMin, grad.data(),
+                                 hess.data(), stride);
+                for (std::size_t i = 0; i < size; ++i) {
+                    float highest = 1e-38F;
+                    double sum = 0;
+                    for (std::size_t k = 0; k < kClasses; ++k) highest = std::max(highest, margins[k * stride + i]);
+                    for (std::size_t k = 0; k < kClasses; ++k) {
+                        ASSERT_TRUE(SameBits(exps[k * stride + i], Exp(margins[k * stride + i] - highest))) << level;
+                        sum += static_cast<double>(exps[k * stride + i]);
+                    }
+                    ASSERT_TRUE(SameBits(totals[i], static_cast<float>(sum))) << level;
+                    const float weight = of_rows != nullptr ? of_rows[i] : 1.0F;
+                    for (std::size_t k = 0; k < kClasses; ++k) {
+                        const float p = exps[k * stride + i] / totals[i];
+                        const float is_label = labels[i] == static_cast<float>(k) ? 1.0F : 0.0F;
+                        ASSERT_TRUE(SameBits(grad[k * stride + i], (p - is_label) * weight)) << level << " " << size;
+                        ASSERT_TRUE(SameBits(hess[k * stride + i], std::max(2.0F * p * (1.0F - p) * weight, kHessMin)))
+                            << level << " " << size;
+                    }
+                }
+            }
+        }
+    }
+    ASSERT_TRUE(LimitSimd("").has_value());
+}
+
 }  // namespace
 }  // namespace espalier::kernels

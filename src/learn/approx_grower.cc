@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "data/value_summaries.h"
+#include "kernels/quantise.h"
 #include "learn/summary_exchange.h"
 #include "learn/tree_walk.h"
 
@@ -68,7 +69,7 @@ class ApproxGrower final : public TreeGrower {
             for (std::size_t row = begin; row < end; ++row) {
                 // Stock's sketch takes values that weigh nothing too; summaries leave out what has no weight.
                 const float weight = row_weights.empty() ? hess[row] : hess[row] * row_weights[row];
-                weights[row] = std::max<std::int64_t>(ToFine(weight, units), 1);
+                weights[row] = std::max<std::int64_t>(kernels::ToFine(weight, units), 1);
             }
         });
         std::vector<data::ValueSummary> summaries =

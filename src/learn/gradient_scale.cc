@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "kernels/quantise.h"
 
 namespace espalier::learn {
 
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t kBlockRows = 8192;
 // Fine sums stay below 2^61, packed ones below 2^31 (gradients are signed; hessians could use one bit more).
 constexpr int kFineSumBits = 61;
+// The most that the vector code takes; few rows have longer ones.
+constexpr int kVectorFineBits = 51;
 constexpr std::int64_t kPackedSumMax = (std::int64_t{1} << 31) - 1;
 
 /// By its exponent, which vectorises.
@@ -31,6 +34,16 @@ int FineExponent(double greatest, std::uint64_t total_rows) {
     int magnitude = 0;
     std::frexp(greatest, &magnitude);  // greatest < 2^magnitude
     return kFineSumBits - BitsOf(total_rows) - magnitude;
+}
+
+/// In fine units, of which `total_rows` values add up to less than 2^kFineSumBits.
+std::int64_t SumMagnitudes(std::span<const float> values, int exponent, std::uint64_t total_rows) {
+    const double units = std::ldexp(1.0, exponent);
+    if (kFineSumBits - BitsOf(total_rows) <= kVectorFineBits)
+        return kernels::SumFineMagnitudes(values.data(), values.size(), units);
+    std::int64_t sum = 0;
+    for (const float value : values) sum += kernels::ToFine(std::fabs(value), units);
+    return sum;
 }
 
 /// The smallest shift for which the rounded values add up to no more than kPackedSumMax.
@@ -93,16 +106,8 @@ Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::
     }
     std::vector<std::int64_t> sums(num_workers * 2 * num_groups, 0);
     for_group_blocks([&](std::size_t group, std::size_t begin, std::size_t end, std::size_t slot) {
-        const double grad_units = std::ldexp(1.0, scales[group].grad_exponent);
-        const double hess_units = std::ldexp(1.0, scales[group].hess_exponent);
-        std::int64_t grad_sum = 0;
-        std::int64_t hess_sum = 0;
-        for (std::size_t i = begin; i < end; ++i) {
-            grad_sum += ToFine(std::fabs(grad[i]), grad_units);
-            hess_sum += ToFine(hess[i], hess_units);
-        }
-        sums[slot] += grad_sum;
-        sums[slot + 1] += hess_sum;
+        sums[slot] += SumMagnitudes(grad.subspan(begin, end - begin), scales[group].grad_exponent, total_rows);
+        sums[slot + 1] += SumMagnitudes(hess.subspan(begin, end - begin), scales[group].hess_exponent, total_rows);
     });
     std::vector<std::int64_t> totals(2 * num_groups, 0);
     for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];

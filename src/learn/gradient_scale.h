@@ -34,17 +34,6 @@ struct GroupScale {
     double packed_hess_unit() const { return std::ldexp(1.0, hess_shift - hess_exponent); }
 };
 
-/// `value` in fine units, rounded to the nearest integer, halves away from zero.
-inline std::int64_t ToFine(float value, double units_per_one) {
-    const double scaled = static_cast<double>(value) * units_per_one;
-    return static_cast<std::int64_t>(scaled + (scaled < 0 ? -0.5 : 0.5));
-}
-
-/// `fine` / 2^shift, rounded to the nearest integer, halves up.
-inline std::int64_t Shifted(std::int64_t fine, int shift) {
-    return shift <= 0 ? fine : (fine + (std::int64_t{1} << (shift - 1))) >> shift;
-}
-
 /// The scales of all groups; grad and hess are [groups x rows], hessians not negative. total_rows: over all ranks.
 /// Two small reductions. The same on every rank. kInvalidArgument when a gradient of any rank is not finite.
 Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::span<const float> hess,

@@ -1,6 +1,7 @@
 #include "learn/histogram_step.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/check.h"
 #include "kernels/cell_arithmetic.h"
@@ -274,37 +275,46 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::AddRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width,
-                                      std::size_t tile, const Pair* pairs, Pair* histogram) {
-    const auto& layout_tile = layout_.tiles[tile];
-    const auto& binned = matrix_.tile(tile);
-    const std::size_t num_cells = CellsOf(tile);
-    const std::uint32_t* row_offsets = binned.stride > 0 ? nullptr : binned.row_offsets.data();
-    std::memset(static_cast<void*>(histogram), 0, num_cells * width * sizeof(Pair));
+void HistogramStep<Pair>::AddRootRows(std::size_t width, std::size_t tile, std::size_t begin, std::size_t end,
+                                      const Pair* pairs, Pair* histogram) const {
+    std::memset(static_cast<void*>(histogram), 0, CellsOf(tile) * width * sizeof(Pair));
     if constexpr (std::is_same_v<Pair, PackedPair>) {
-        const std::size_t num_rows = matrix_.num_rows();
+        const auto& binned = matrix_.tile(tile);
+        const std::uint32_t* row_offsets = binned.stride > 0 ? nullptr : binned.row_offsets.data() + begin;
+        const std::size_t first_cell = begin * binned.stride;
+        pairs += begin * width;
         if (!binned.cells8.empty()) {
-            kernels::AddByteRowsOfGroup(width, num_rows, layout_tile.num_features(), binned.stride,
-                                        binned.cells8.data(), pairs, histogram);
+            kernels::AddByteRowsOfGroup(width, end - begin, layout_.tiles[tile].num_features(), binned.stride,
+                                        binned.cells8.data() + first_cell, pairs, histogram);
         } else if (!binned.cells32.empty()) {
-            kernels::AddRowsOfGroup(width, num_rows, row_offsets, binned.stride, binned.cells32.data(), pairs,
-                                    histogram);
+            kernels::AddRowsOfGroup(width, end - begin, row_offsets, binned.stride, binned.cells32.data() + first_cell,
+                                    pairs, histogram);
         } else {
-            kernels::AddRowsOfGroup(width, num_rows, row_offsets, binned.stride, binned.cells16.data(), pairs,
-                                    histogram);
+            kernels::AddRowsOfGroup(width, end - begin, row_offsets, binned.stride, binned.cells16.data() + first_cell,
+                                    pairs, histogram);
         }
     }
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width,
+                                       std::size_t tile, std::span<const std::unique_ptr<Pair[]>> parts) {
+    const auto& layout_tile = layout_.tiles[tile];
+    const std::size_t num_cells = CellsOf(tile);
     for (std::size_t tree = first; tree < std::min(first + width, builds.size()); ++tree) {
         const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(tile)};
         Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot->cells.get() + layout_tile.cell_begin;
-        const Pair* from = histogram + (tree - first);
-        for (std::size_t cell = 0; cell < num_cells; ++cell) target[cell] = from[cell * width];
+        for (std::size_t part = 0; part < parts.size(); ++part) {
+            const Pair* from = parts[part].get() + (tree - first);
+            if (part == 0) std::fill_n(target, num_cells, Pair{});
+            for (std::size_t cell = 0; cell < num_cells; ++cell) target[cell] += from[cell * width];
+        }
         if (layout_tile.kind == data::BinLayout::TileKind::kSparse16) target[layout_tile.padding()] = Pair{};
     }
 }
 
 template <typename Pair>
-Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
+Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::span<const Pair> lanes) {
     const std::size_t num_tiles = layout_.tiles.size();
     const std::size_t num_rows = matrix_.num_rows();
     candidates_.assign(builds.size() * num_tiles * 2, kernels::SplitCandidate{});
@@ -312,36 +322,34 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
     tasks_.clear();
     PlanTargets(builds);
     const std::vector<std::size_t> widths = kernels::TreeGroupWidths(builds.size());
-    std::vector<std::size_t> first_trees;
-    std::size_t num_lanes = 0;
-    for (const std::size_t width : widths) {
-        first_trees.push_back(num_lanes);
-        num_lanes += width;
+    std::vector<std::size_t> first_trees(widths.size(), 0);
+    std::partial_sum(widths.begin(), widths.end() - 1, first_trees.begin() + 1);
+    // Tiles and groups are enough tasks for the threads; only if they are not, each is cut by rows.
+    const std::size_t num_sweeps = widths.size() * num_tiles;
+    const auto num_threads = static_cast<std::size_t>(team_.num_threads());
+    const std::size_t num_parts =
+        std::clamp<std::size_t>((num_threads + num_sweeps - 1) / num_sweeps, 1, num_rows / kChunkRowsMin + 1);
+    const auto take = [&](std::size_t sweep, std::span<const std::unique_ptr<Pair[]>> parts) {
+        const std::size_t group = sweep / num_tiles;
+        TakeRootTile(builds, first_trees[group], widths[group], sweep % num_tiles, parts);
+    };
+    while (root_scratch_.size() < std::max(num_threads, num_parts > 1 ? num_sweeps * num_parts : 0)) {
+        root_scratch_.emplace_back(new Pair[tile_cells_max_ * 8]);
     }
-    if (root_scratch_.empty()) {
-        for (int worker = 0; worker < team_.num_threads(); ++worker) {
-            root_scratch_.emplace_back(new Pair[tile_cells_max_ * 8]);
-        }
-        root_pairs_.resize(num_rows * num_lanes);  // Lanes without a tree stay 0.
+    team_.ForEach(num_sweeps * num_parts, [&](std::size_t task, int worker) {
+        const std::size_t sweep = task / num_parts;
+        const std::size_t group = sweep / num_tiles;
+        const std::size_t part = task % num_parts;
+        const std::size_t scratch = num_parts > 1 ? task : static_cast<std::size_t>(worker);
+        AddRootRows(widths[group], sweep % num_tiles, num_rows * part / num_parts, num_rows * (part + 1) / num_parts,
+                    lanes.data() + first_trees[group] * num_rows, root_scratch_[scratch].get());
+        if (num_parts == 1) take(sweep, std::span(root_scratch_).subspan(scratch, 1));
+    });
+    if (num_parts > 1) {
+        team_.ForEach(num_sweeps, [&](std::size_t sweep, int) {
+            take(sweep, std::span(root_scratch_).subspan(sweep * num_parts, num_parts));
+        });
     }
-    team_.ForBlocks(num_rows, kChunkRowsMin, [&](std::size_t begin, std::size_t end, int) {
-        for (std::size_t group = 0; group < widths.size(); ++group) {
-            Pair* pairs = root_pairs_.data() + first_trees[group] * num_rows;
-            const std::size_t last = std::min(first_trees[group] + widths[group], builds.size());
-            for (std::size_t tree = first_trees[group]; tree < last; ++tree) {
-                const std::size_t lane = tree - first_trees[group];
-                for (std::size_t row = begin; row < end; ++row) {
-                    pairs[row * widths[group] + lane] = builds[tree].pairs[row];
-                }
-            }
-        }
-    });
-    team_.ForEach(widths.size() * num_tiles, [&](std::size_t task, int worker) {
-        const std::size_t group = task / num_tiles;
-        AddRootTile(builds, first_trees[group], widths[group], task % num_tiles,
-                    root_pairs_.data() + first_trees[group] * num_rows,
-                    root_scratch_[static_cast<std::size_t>(worker)].get());
-    });
     if (comm_.size() > 1) {
         TRY(ReduceAndFinish(builds));
     } else {

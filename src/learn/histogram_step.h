@@ -66,8 +66,8 @@ class HistogramStep {
     Result<void> Run(std::span<Build<Pair>> builds);
 
     /// The same for the roots of several trees, which all have all rows: one sweep over the bins for up to 8 trees.
-    /// Packed pairs only; every build has a slot.
-    Result<void> RunRoots(std::span<Build<Pair>> builds);
+    /// Packed pairs only, laid out as TreeGradients::lanes; every build has a slot.
+    Result<void> RunRoots(std::span<Build<Pair>> builds, std::span<const Pair> lanes);
 
   private:
     struct Task {
@@ -81,9 +81,12 @@ class HistogramStep {
     std::size_t CellsOf(std::size_t tile) const {
         return layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
     }
-    /// One tile of the trees [first, first + width) from pairs [rows x width], into their targets.
-    void AddRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width, std::size_t tile,
-                     const Pair* pairs, Pair* histogram);
+    /// The rows [begin, end) in one tile, from pairs [rows x width] into histogram [cells x width].
+    void AddRootRows(std::size_t width, std::size_t tile, std::size_t begin, std::size_t end, const Pair* pairs,
+                     Pair* histogram) const;
+    /// The sums of such parts into the targets of the trees [first, first + width).
+    void TakeRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width, std::size_t tile,
+                      std::span<const std::unique_ptr<Pair[]>> parts);
     static bool IsWhole(const Task& task, const Build<Pair>& build) {
         return task.row_begin == 0 && task.row_end == build.rows.size();
     }
@@ -119,8 +122,7 @@ class HistogramStep {
     std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
     std::vector<std::unique_ptr<Pair[]>> scratch_;       ///< [workers] a tile and a feature each
-    std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [workers] a tile of 8 trees each
-    std::vector<Pair> root_pairs_;                       ///< [groups of trees][rows x width]
+    std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [workers, or parts of sweeps] a tile of 8 trees each
     std::vector<Task> tasks_;
     bool in_blocks_ = false;                           ///< tasks take turns, block of rows by block of rows
     std::vector<Pair> partial_;                        ///< sums of row chunks, or of tasks that take turns

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/quantise.h"
+
 namespace espalier::learn {
 
 namespace {
@@ -35,8 +37,8 @@ WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf, std::size_t begin
     WidePair sum;
     for (const std::uint32_t row : input.partition.RowsOf(leaf.tree, leaf.node, begin, end)) {
         if (!input.sampled.empty() && input.sampled[leaf.tree * num_rows + row] == 0) continue;
-        sum.g += ToFine(grad[row], grad_units);
-        sum.h += ToFine(hess[row], hess_units);
+        sum.g += kernels::ToFine(grad[row], grad_units);
+        sum.h += kernels::ToFine(hess[row], hess_units);
     }
     return sum;
 }

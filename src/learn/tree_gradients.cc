@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "kernels/cell_arithmetic.h"
+#include "kernels/quantise.h"
+#include "kernels/root_histogram.h"
 #include "learn/node_sums.h"
 #include "learn/random.h"
 
@@ -13,7 +17,8 @@ namespace {
 using kernels::PackedPair;
 using kernels::WidePair;
 
-constexpr std::size_t kBlockRows = 8192;
+// The pairs of many trees, and what is spread from them, stay in the second cache.
+constexpr std::size_t kBlockRows = 1024;
 
 }  // namespace
 
@@ -29,6 +34,10 @@ TreeGradients<Pair>::TreeGradients(const TrainParams& params, std::span<const Ro
       team_(team),
       comm_(comm),
       pairs_(num_trees * num_rows) {
+    if (std::is_same_v<Pair, PackedPair> && num_trees > 1) {
+        const std::vector<std::size_t> widths = kernels::TreeGroupWidths(num_trees);
+        lanes_.resize(std::accumulate(widths.begin(), widths.end(), std::size_t{0}) * num_rows);
+    }
     if (params_.samples_rows_uniformly()) sampled_.resize(num_trees_ * num_rows_);
 }
 
@@ -42,41 +51,60 @@ void TreeGradients<Pair>::SampleRows(std::uint64_t iteration, std::size_t tree, 
 }
 
 template <typename Pair>
+void TreeGradients<Pair>::QuantiseRows(std::size_t tree, const float* grad, const float* hess, const GroupScale& scale,
+                                       std::size_t begin, std::size_t end) {
+    Pair* const pairs = pairs_.data() + tree * num_rows_;
+    const double grad_units = std::ldexp(1.0, scale.grad_exponent);
+    const double hess_units = std::ldexp(1.0, scale.hess_exponent);
+    if constexpr (std::is_same_v<Pair, PackedPair>) {
+        kernels::QuantisePairs(grad + begin, hess + begin, end - begin, {grad_units, scale.grad_shift},
+                               {hess_units, scale.hess_shift}, pairs + begin);
+    } else {
+        // Thresholds of exact lie between neighbours that occur in a node, rows without a gradient included.
+        const std::int64_t hess_min = params_.tree_method == TreeMethod::kExact ? 1 : 0;
+        for (std::size_t row = begin; row < end; ++row) {
+            pairs[row] = {kernels::ToFine(grad[row], grad_units),
+                          std::max(kernels::ToFine(hess[row], hess_units), hess_min)};
+        }
+    }
+    if (sampled_.empty()) return;
+    for (std::size_t row = begin; row < end; ++row) {
+        if (!IsSampled(tree, row)) pairs[row] = Pair{};
+    }
+}
+
+template <typename Pair>
+void TreeGradients<Pair>::SpreadToLanes(std::size_t begin, std::size_t end) {
+    std::size_t first = 0;
+    for (const std::size_t width : kernels::TreeGroupWidths(num_trees_)) {
+        Pair* const lanes = lanes_.data() + first * num_rows_;
+        for (std::size_t tree = first; tree < std::min(first + width, num_trees_); ++tree) {
+            const Pair* const pairs = PairsOf(tree);
+            for (std::size_t row = begin; row < end; ++row) lanes[row * width + (tree - first)] = pairs[row];
+        }
+        first += width;
+    }
+}
+
+template <typename Pair>
 Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iteration, std::span<const float> grad,
                                                             std::span<const float> hess,
                                                             std::span<const GroupScale> scales) {
     const std::size_t num_blocks = (num_rows_ + kBlockRows - 1) / kBlockRows;
-    // Thresholds of exact lie between neighbours that occur in a node, rows without a gradient included.
-    const bool marks_rows = params_.tree_method == TreeMethod::kExact;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(team_.num_threads()) * num_trees_ * 2, 0);
-    team_.ForEach(num_trees_ * num_blocks, [&](std::size_t task, int worker) {
-        const std::size_t tree = task / num_blocks;
-        const std::size_t begin = task % num_blocks * kBlockRows;
+    team_.ForEach(num_blocks, [&](std::size_t block, int worker) {
+        const std::size_t begin = block * kBlockRows;
         const std::size_t end = std::min(begin + kBlockRows, num_rows_);
-        const GroupScale& scale = scales[SourceOf(tree)];
-        const double grad_units = std::ldexp(1.0, scale.grad_exponent);
-        const double hess_units = std::ldexp(1.0, scale.hess_exponent);
-        const std::size_t base = SourceOf(tree) * num_rows_;
-        if (!sampled_.empty()) SampleRows(iteration, tree, begin, end);
-        WidePair sum;
-        for (std::size_t row = begin; row < end; ++row) {
-            std::int64_t g = ToFine(grad[base + row], grad_units);
-            std::int64_t h = ToFine(hess[base + row], hess_units);
-            if (marks_rows) h = std::max<std::int64_t>(h, 1);
-            if (!IsSampled(tree, row)) g = h = 0;
-            if constexpr (std::is_same_v<Pair, PackedPair>) {
-                g = Shifted(g, scale.grad_shift);
-                h = Shifted(h, scale.hess_shift);
-                pairs_[tree * num_rows_ + row] = kernels::Pack(g, h);
-            } else {
-                pairs_[tree * num_rows_ + row] = {g, h};
-            }
-            sum.g += g;
-            sum.h += h;
+        for (std::size_t tree = 0; tree < num_trees_; ++tree) {
+            const std::size_t source = SourceOf(tree) * num_rows_;
+            if (!sampled_.empty()) SampleRows(iteration, tree, begin, end);
+            QuantiseRows(tree, grad.data() + source, hess.data() + source, scales[SourceOf(tree)], begin, end);
+            const Pair sum = kernels::SumOf(std::span<const Pair>(PairsOf(tree) + begin, end - begin));
+            std::int64_t* slot = &sums[(static_cast<std::size_t>(worker) * num_trees_ + tree) * 2];
+            slot[0] += kernels::SumG(sum);
+            slot[1] += kernels::SumH(sum);
         }
-        std::int64_t* slot = &sums[(static_cast<std::size_t>(worker) * num_trees_ + tree) * 2];
-        slot[0] += sum.g;
-        slot[1] += sum.h;
+        if (!lanes_.empty()) SpreadToLanes(begin, end);
     });
     std::vector<std::int64_t> totals(num_trees_ * 2, 0);
     for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];

@@ -166,7 +166,7 @@ class TreeGrowerOf final : public TreeGrower {
         const bool all_kept =
             std::all_of(builds_.begin(), builds_.end(), [](const auto& b) { return b.slot != nullptr; });
         const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && all_kept;
-        TRY(one_sweep ? step_.RunRoots(builds_) : RunBuilds());
+        TRY(one_sweep ? step_.RunRoots(builds_, gradients_.lanes()) : RunBuilds());
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node);
         return {};
     }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/quantise.h"
 #include "learn/random.h"
 
 namespace espalier::learn {
@@ -47,7 +48,8 @@ Result<std::vector<WidePair>> VectorGradients::Quantise(std::uint64_t iteration,
         WidePair sum;
         for (std::size_t row = 0; row < num_rows_; ++row) {
             pairs[row] = {};
-            if (IsSampled(tree, row)) pairs[row] = {ToFine(g[row], grad_units), ToFine(h[row], hess_units)};
+            if (IsSampled(tree, row))
+                pairs[row] = {kernels::ToFine(g[row], grad_units), kernels::ToFine(h[row], hess_units)};
             sum += pairs[row];
         }
         sums[2 * target] = sum.g;

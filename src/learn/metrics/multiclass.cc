@@ -1,6 +1,8 @@
 // merror and mlogloss: means over rows of what a row's class margins say of its label.
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <vector>
 
 #include "kernels/array_math.h"
 #include "learn/metrics/families.h"
@@ -33,41 +35,23 @@ class MultiLogLoss final : public MeanMetric {
 
   private:
     void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
-        for (std::size_t first = begin; first < end; first += kStripRows) {
-            StripLosses(rows, first, std::min(kStripRows, end - first), losses);
-        }
-    }
-
-    static constexpr std::size_t kStripRows = 512;
-
-    void StripLosses(const RowsView& rows, std::size_t first, std::size_t size, double* losses) const {
         constexpr float kProbabilityMin = 1e-16F;
-        std::array<float, kStripRows> highest;
-        std::array<float, kStripRows> exps;
-        std::array<float, kStripRows> of_label{};
-        std::array<double, kStripRows> sums{};
-        const float* labels = rows.labels + first;
-        std::copy_n(rows.margins + first, size, highest.begin());
-        for (std::size_t k = 1; k < num_class_; ++k) {
-            const float* margins = rows.margins + k * rows.num_rows + first;
-            for (std::size_t i = 0; i < size; ++i) highest[i] = std::max(highest[i], margins[i]);
-        }
-        for (std::size_t k = 0; k < num_class_; ++k) {
-            const float* margins = rows.margins + k * rows.num_rows + first;
-            for (std::size_t i = 0; i < size; ++i) exps[i] = margins[i] - highest[i];
-            kernels::ExpOfEach(exps.data(), size, exps.data());
-            const auto label = static_cast<float>(k);
+        std::vector<float> exps(kernels::kSoftmaxRows * num_class_);
+        std::array<float, kernels::kSoftmaxRows> totals;
+        std::array<float, kernels::kSoftmaxRows> logs;
+        for (std::size_t first = begin; first < end; first += kernels::kSoftmaxRows) {
+            const std::size_t size = std::min(kernels::kSoftmaxRows, end - first);
+            kernels::ExpsOfClasses(rows.margins + first, rows.num_rows, num_class_, size,
+                                   -std::numeric_limits<float>::infinity(), exps.data(), kernels::kSoftmaxRows,
+                                   totals.data());
             for (std::size_t i = 0; i < size; ++i) {
-                of_label[i] = labels[i] == label ? exps[i] : of_label[i];
-                sums[i] += static_cast<double>(exps[i]);
+                const auto label = static_cast<std::size_t>(rows.labels[first + i]);
+                logs[i] = std::max(exps[label * kernels::kSoftmaxRows + i] / totals[i], kProbabilityMin);
             }
-        }
-        for (std::size_t i = 0; i < size; ++i) {
-            of_label[i] = std::max(of_label[i] / static_cast<float>(sums[i]), kProbabilityMin);
-        }
-        kernels::LogOfEach(of_label.data(), size, of_label.data());
-        for (std::size_t i = 0; i < size; ++i) {
-            losses[first + i] = static_cast<double>(-of_label[i] * rows.WeightOf(first + i));
+            kernels::LogOfEach(logs.data(), size, logs.data());
+            for (std::size_t i = 0; i < size; ++i) {
+                losses[first + i] = static_cast<double>(-logs[i] * rows.WeightOf(first + i));
+            }
         }
     }
 

@@ -107,48 +107,17 @@ class Softmax final : public RowObjective {
   private:
     void GradientsOf(const RowsView& rows, std::size_t begin, std::size_t end, float* grad,
                      float* hess) const override {
-        for (std::size_t first = begin; first < end; first += kStripRows) {
-            StripGradients(rows, first, std::min(kStripRows, end - first), grad, hess);
-        }
-    }
-
-    // Few enough for what is kept of each row to stay in the first cache; classes are the outer loop.
-    static constexpr std::size_t kStripRows = 512;
-
-    void StripGradients(const RowsView& rows, std::size_t first, std::size_t size, float* grad, float* hess) const {
         const auto num_class = static_cast<std::size_t>(num_class_);
-        std::array<float, kStripRows> highest;
-        std::array<double, kStripRows> sums;
-        // Stock starts the maximum at the smallest positive float, not at the first margin.
-        highest.fill(std::numeric_limits<float>::min());
-        sums.fill(0);
-        for (std::size_t k = 0; k < num_class; ++k) {
-            const float* margins = rows.margins + k * rows.num_rows + first;
-            for (std::size_t i = 0; i < size; ++i) highest[i] = std::max(highest[i], margins[i]);
-        }
-        for (std::size_t k = 0; k < num_class; ++k) {
-            const float* margins = rows.margins + k * rows.num_rows + first;
-            float* exps = grad + k * rows.num_rows + first;
-            for (std::size_t i = 0; i < size; ++i) exps[i] = margins[i] - highest[i];
-            kernels::ExpOfEach(exps, size, exps);
-            for (std::size_t i = 0; i < size; ++i) sums[i] += static_cast<double>(exps[i]);
-        }
-        std::array<float, kStripRows> totals;
-        std::array<float, kStripRows> weights;
-        for (std::size_t i = 0; i < size; ++i) {
-            totals[i] = static_cast<float>(sums[i]);
-            weights[i] = rows.WeightOf(first + i);
-        }
-        const float* labels = rows.labels + first;
-        for (std::size_t k = 0; k < num_class; ++k) {
-            const auto label = static_cast<float>(k);
-            float* g = grad + k * rows.num_rows + first;
-            float* h = hess + k * rows.num_rows + first;
-            for (std::size_t i = 0; i < size; ++i) {
-                const float p = g[i] / totals[i];
-                h[i] = std::max(2.0F * p * (1.0F - p) * weights[i], kHessianMin);
-                g[i] = (p - (labels[i] == label ? 1.0F : 0.0F)) * weights[i];
-            }
+        const std::size_t stride = rows.num_rows;
+        std::array<float, kernels::kSoftmaxRows> totals;
+        for (std::size_t first = begin; first < end; first += kernels::kSoftmaxRows) {
+            const std::size_t size = std::min(kernels::kSoftmaxRows, end - first);
+            const float* const weights = rows.weights != nullptr ? rows.weights + first : nullptr;
+            // Stock starts the maximum at the smallest positive float, not at the first margin.
+            kernels::ExpsOfClasses(rows.margins + first, stride, num_class, size, std::numeric_limits<float>::min(),
+                                   grad + first, stride, totals.data());
+            kernels::SoftmaxGradients(rows.labels + first, weights, totals.data(), num_class, size, kHessianMin,
+                                      grad + first, hess + first, stride);
         }
     }
 
