@@ -34,10 +34,12 @@ class Comm {
     virtual Result<void> AllReduceMax(std::span<double> values) = 0;
     virtual Result<void> AllReduceMax(std::span<std::int64_t> values) = 0;
 
-    /// Sums over ranks, and leaves on rank r only segment r: counts[r] values, segments one after another in `values`.
-    /// The sum lands in `segment` (counts[rank()] values). Half the traffic of an AllReduceSum.
-    virtual Result<void> ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t> counts,
-                                          std::span<std::int64_t> segment) = 0;
+    /// Segment rank() of every rank's `values`, in rank order, where segment r has counts[r] values and they lie one
+    /// after another: a reduce-scatter that leaves adding up to the caller, who does it where he needs the sums. Half
+    /// the traffic of an AllReduceSum. What is returned is valid until this rank's next call, and nobody changes
+    /// `values` before that has returned.
+    virtual Result<std::vector<std::span<const std::int64_t>>> ExchangeSegments(
+        std::span<const std::int64_t> values, std::span<const std::size_t> counts) = 0;
 
     /// Everybody's bytes, in rank order. Lengths may differ and may be 0.
     virtual Result<std::vector<std::vector<std::byte>>> AllGatherV(std::span<const std::byte> bytes) = 0;
@@ -48,7 +50,7 @@ class Comm {
     virtual Result<void> Barrier() = 0;
 
     /// Bytes this rank has handed to others so far, counted as a ring would send them: an all-reduce of n bytes among R
-    /// ranks is 2 n (R-1)/R, a reduce-scatter or an all-gather half of that.
+    /// ranks is 2 n (R-1)/R, an exchange of segments or an all-gather half of that.
     std::uint64_t bytes_sent() const { return bytes_sent_; }
 
   protected:

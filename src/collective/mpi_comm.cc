@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <limits>
 #include <new>
+#include <numeric>
 #include <stop_token>
 #include <thread>
 
@@ -260,43 +261,42 @@ Result<void> MpiComm::AllReduceMax(std::span<std::int64_t> values) {
     });
 }
 
-Result<void> MpiComm::ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t> counts,
-                                       std::span<std::int64_t> segment) {
-    // Each rank sends every other one its segment and adds up what arrives for its own. The library's own operation
-    // reduces everything to one rank first and spreads it from there.
-    std::vector<std::size_t> offsets = {0};
-    for (const std::size_t count : counts) offsets.push_back(offsets.back() + count);
+Result<std::vector<std::span<const std::int64_t>>> MpiComm::ExchangeSegments(std::span<const std::int64_t> values,
+                                                                             std::span<const std::size_t> counts) {
+    std::vector<std::size_t> offsets(counts.size() + 1, 0);
+    std::partial_sum(counts.begin(), counts.end(), offsets.begin() + 1);
     const auto segment_of = [&](int rank) {
         const auto i = static_cast<std::size_t>(rank);
         return values.subspan(offsets[i], counts[i]);
     };
-    std::ranges::copy(segment_of(rank_), segment.begin());
-    if (received_.size() < segment.size()) received_.resize(segment.size());
-    for (int step = 1; step < size_; ++step) {
-        const auto sent = segment_of((rank_ + step) % size_);
-        bytes_sent_ += sent.size_bytes();
-        TRY(Exchange(sent, (rank_ + step) % size_, std::span(received_).first(segment.size()),
-                     (rank_ + size_ - step) % size_));
-        for (std::size_t i = 0; i < segment.size(); ++i) segment[i] += received_[i];
-    }
-    return {};
-}
-
-Result<void> MpiComm::Exchange(std::span<const std::int64_t> sent, int to, std::span<std::int64_t> received, int from) {
+    const std::size_t size = segment_of(rank_).size();
+    if (received_.size() < size * (counts.size() - 1)) received_.resize(size * (counts.size() - 1));
+    std::vector<std::span<const std::int64_t>> segments(counts.size());
+    segments[static_cast<std::size_t>(rank_)] = segment_of(rank_);
     std::vector<MPI_Request> requests;
     int status = MPI_SUCCESS;
-    for (std::size_t begin = 0; begin < received.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
-        const auto piece = received.subspan(begin, std::min(kPieceElementsMax, received.size() - begin));
-        status = MPI_Irecv(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, from, 0, MPI_COMM_WORLD,
-                           &requests.emplace_back());
-    }
-    for (std::size_t begin = 0; begin < sent.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
-        const auto piece = sent.subspan(begin, std::min(kPieceElementsMax, sent.size() - begin));
-        status = MPI_Isend(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, to, 0, MPI_COMM_WORLD,
-                           &requests.emplace_back());
+    std::span<std::int64_t> free(received_);
+    for (int step = 1; step < size_; ++step) {
+        const int from = (rank_ + size_ - step) % size_;
+        const int to = (rank_ + step) % size_;
+        const std::span<std::int64_t> received = free.first(size);
+        free = free.subspan(size);
+        segments[static_cast<std::size_t>(from)] = received;
+        for (std::size_t begin = 0; begin < size && status == MPI_SUCCESS; begin += kPieceElementsMax) {
+            const auto piece = received.subspan(begin, std::min(kPieceElementsMax, size - begin));
+            status = MPI_Irecv(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, from, 0, MPI_COMM_WORLD,
+                               &requests.emplace_back());
+        }
+        const auto sent = segment_of(to);
+        bytes_sent_ += sent.size_bytes();
+        for (std::size_t begin = 0; begin < sent.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
+            const auto piece = sent.subspan(begin, std::min(kPieceElementsMax, sent.size() - begin));
+            status = MPI_Isend(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, to, 0, MPI_COMM_WORLD,
+                               &requests.emplace_back());
+        }
     }
     for (MPI_Request& request : requests) TRY(Wait(&request, status));
-    return {};
+    return segments;
 }
 
 Result<std::vector<std::vector<std::byte>>> MpiComm::AllGatherV(std::span<const std::byte> bytes) {

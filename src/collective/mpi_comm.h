@@ -44,8 +44,8 @@ class MpiComm final : public Comm {
     Result<void> AllReduceSum(std::span<std::int64_t> values) override;
     Result<void> AllReduceMax(std::span<double> values) override;
     Result<void> AllReduceMax(std::span<std::int64_t> values) override;
-    Result<void> ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t> counts,
-                                  std::span<std::int64_t> segment) override;
+    Result<std::vector<std::span<const std::int64_t>>> ExchangeSegments(std::span<const std::int64_t> values,
+                                                                        std::span<const std::size_t> counts) override;
     Result<std::vector<std::vector<std::byte>>> AllGatherV(std::span<const std::byte> bytes) override;
     Result<void> Broadcast(std::span<std::byte> bytes, int root) override;
     Result<void> Barrier() override;
@@ -54,8 +54,6 @@ class MpiComm final : public Comm {
     explicit MpiComm(const Options& options);
     /// Polls `request` (an MPI_Request*) to its end.
     Result<void> Wait(void* request, int started);
-    /// Sends `sent` to one rank while `received` comes in from one.
-    Result<void> Exchange(std::span<const std::int64_t> sent, int to, std::span<std::int64_t> received, int from);
 
     /// Leaves MPI; every rank does.
     void Finalize();
@@ -65,7 +63,7 @@ class MpiComm final : public Comm {
     int rank_ = 0;
     int size_ = 1;
     bool dead_ = false;
-    std::vector<std::int64_t> received_;
+    std::vector<std::int64_t> received_;  ///< segments of the others
 };
 
 }  // namespace espalier::collective

@@ -1,8 +1,6 @@
 // SelfComm: the communicator of a lone instance. Nothing is sent, nothing can fail.
 #pragma once
 
-#include <algorithm>
-
 #include "collective/comm.h"
 
 namespace espalier::collective {
@@ -14,10 +12,9 @@ class SelfComm final : public Comm {
     Result<void> AllReduceSum(std::span<std::int64_t>) override { return {}; }
     Result<void> AllReduceMax(std::span<double>) override { return {}; }
     Result<void> AllReduceMax(std::span<std::int64_t>) override { return {}; }
-    Result<void> ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t>,
-                                  std::span<std::int64_t> segment) override {
-        std::copy(values.begin(), values.end(), segment.begin());
-        return {};
+    Result<std::vector<std::span<const std::int64_t>>> ExchangeSegments(std::span<const std::int64_t> values,
+                                                                        std::span<const std::size_t>) override {
+        return std::vector{values};
     }
     Result<std::vector<std::vector<std::byte>>> AllGatherV(std::span<const std::byte> bytes) override {
         return std::vector<std::vector<std::byte>>{{bytes.begin(), bytes.end()}};

@@ -1,7 +1,9 @@
 #include "collective/thread_comm.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <numeric>
 
 #include "base/check.h"
 
@@ -15,8 +17,9 @@ struct ThreadComm::Shared {
     std::uint64_t generation = 0;  // guarded by mutex; counts meetings
     bool aborted = false;          // guarded by mutex
     std::chrono::milliseconds deadline{};
-    /// [size] each rank writes its own before a meeting, all read after it.
-    std::vector<std::span<const std::byte>> shown;
+    /// [2][size] each rank writes its own before a meeting, all read after it. In turns: who is slow reads of one
+    /// meeting while others come to the next.
+    std::array<std::vector<std::span<const std::byte>>, 2> shown;
 };
 
 std::vector<std::unique_ptr<ThreadComm>> ThreadComm::CreateGroup(const Options& options) {
@@ -24,7 +27,7 @@ std::vector<std::unique_ptr<ThreadComm>> ThreadComm::CreateGroup(const Options& 
     auto shared = std::make_shared<Shared>();
     shared->size = options.size;
     shared->deadline = options.deadline;
-    shared->shown.resize(static_cast<std::size_t>(options.size));
+    for (auto& shown : shared->shown) shown.resize(static_cast<std::size_t>(options.size));
     std::vector<std::unique_ptr<ThreadComm>> group;
     for (int rank = 0; rank < options.size; ++rank) {
         group.push_back(std::unique_ptr<ThreadComm>(new ThreadComm(shared, rank)));
@@ -66,8 +69,13 @@ Result<void> ThreadComm::Meet() {
 }
 
 Result<void> ThreadComm::Show(std::span<const std::byte> bytes) {
-    shared_->shown[static_cast<std::size_t>(rank_)] = bytes;
+    ++num_shows_;
+    shared_->shown[num_shows_ % 2][static_cast<std::size_t>(rank_)] = bytes;
     return Meet();
+}
+
+std::span<const std::byte> ThreadComm::ShownBy(int rank) const {
+    return shared_->shown[num_shows_ % 2][static_cast<std::size_t>(rank)];
 }
 
 template <typename T, typename Combine>
@@ -75,7 +83,7 @@ Result<void> ThreadComm::AllReduce(std::span<T> values, Combine combine) {
     TRY(Show(std::as_bytes(values)));
     std::vector<T> total(values.size());
     for (int rank = 0; rank < size(); ++rank) {
-        const std::span<const std::byte> shown = shared_->shown[static_cast<std::size_t>(rank)];
+        const std::span<const std::byte> shown = ShownBy(rank);
         CHECK(shown.size() == values.size_bytes(), "rank {} shows {} bytes, not {}", rank, shown.size(),
               values.size_bytes());
         const T* theirs = reinterpret_cast<const T*>(shown.data());
@@ -106,30 +114,29 @@ Result<void> ThreadComm::AllReduceMax(std::span<std::int64_t> values) {
     return AllReduce(values, [](std::int64_t a, std::int64_t b) { return std::max(a, b); });
 }
 
-Result<void> ThreadComm::ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t> counts,
-                                          std::span<std::int64_t> segment) {
+Result<std::vector<std::span<const std::int64_t>>> ThreadComm::ExchangeSegments(std::span<const std::int64_t> values,
+                                                                                std::span<const std::size_t> counts) {
     TRY(Show(std::as_bytes(values)));
-    std::size_t begin = 0;
-    for (int rank = 0; rank < rank_; ++rank) begin += counts[static_cast<std::size_t>(rank)];
-    const std::size_t count = counts[static_cast<std::size_t>(rank_)];
-    CHECK(segment.size() == count);
-    std::fill(segment.begin(), segment.end(), 0);
+    const auto rank_idx = static_cast<std::size_t>(rank_);
+    const std::size_t begin = std::accumulate(counts.begin(), counts.begin() + rank_, std::size_t{0});
+    std::vector<std::span<const std::int64_t>> segments;
     for (int rank = 0; rank < size(); ++rank) {
-        const std::span<const std::byte> shown = shared_->shown[static_cast<std::size_t>(rank)];
+        const std::span<const std::byte> shown = ShownBy(rank);
         CHECK(shown.size() == values.size_bytes());
-        const auto* theirs = reinterpret_cast<const std::int64_t*>(shown.data()) + begin;
-        for (std::size_t i = 0; i < count; ++i) segment[i] += theirs[i];
+        segments.emplace_back(reinterpret_cast<const std::int64_t*>(shown.data()) + begin, counts[rank_idx]);
     }
-    TRY(Meet());
     const auto num_ranks = static_cast<std::uint64_t>(size());
     bytes_sent_ += values.size_bytes() * (num_ranks - 1) / num_ranks;
-    return {};
+    return segments;
 }
 
 Result<std::vector<std::vector<std::byte>>> ThreadComm::AllGatherV(std::span<const std::byte> bytes) {
     TRY(Show(bytes));
     std::vector<std::vector<std::byte>> all;
-    for (const auto& shown : shared_->shown) all.emplace_back(shown.begin(), shown.end());
+    for (int rank = 0; rank < size(); ++rank) {
+        const std::span<const std::byte> shown = ShownBy(rank);
+        all.emplace_back(shown.begin(), shown.end());
+    }
     TRY(Meet());
     bytes_sent_ += bytes.size() * static_cast<std::uint64_t>(size() - 1);
     return all;
@@ -137,7 +144,7 @@ Result<std::vector<std::vector<std::byte>>> ThreadComm::AllGatherV(std::span<con
 
 Result<void> ThreadComm::Broadcast(std::span<std::byte> bytes, int root) {
     TRY(Show(bytes));
-    const auto shown = shared_->shown[static_cast<std::size_t>(root)];
+    const auto shown = ShownBy(root);
     CHECK(shown.size() == bytes.size());
     if (rank_ != root && !bytes.empty()) std::memcpy(bytes.data(), shown.data(), bytes.size());
     TRY(Meet());

@@ -1,7 +1,8 @@
 // ThreadComm: ranks are threads of one process, for tests and for `espalier train --instances N`.
 //
 // Steps of a collective: every rank shows the others its span; when all have come, each rank computes its own result
-// from all spans; when all have computed, they go on. Two meetings per collective.
+// from all spans; when all have computed, they go on. Two meetings per collective; an exchange of segments lets the
+// caller compute, and its second meeting is the first of the next collective.
 // A rank that calls Abort(), or whose ThreadComm is destroyed, wakes the others with kUnavailable.
 #pragma once
 
@@ -29,8 +30,8 @@ class ThreadComm final : public Comm {
     Result<void> AllReduceSum(std::span<std::int64_t> values) override;
     Result<void> AllReduceMax(std::span<double> values) override;
     Result<void> AllReduceMax(std::span<std::int64_t> values) override;
-    Result<void> ReduceScatterSum(std::span<const std::int64_t> values, std::span<const std::size_t> counts,
-                                  std::span<std::int64_t> segment) override;
+    Result<std::vector<std::span<const std::int64_t>>> ExchangeSegments(std::span<const std::int64_t> values,
+                                                                        std::span<const std::size_t> counts) override;
     Result<std::vector<std::vector<std::byte>>> AllGatherV(std::span<const std::byte> bytes) override;
     Result<void> Broadcast(std::span<std::byte> bytes, int root) override;
     Result<void> Barrier() override;
@@ -44,13 +45,16 @@ class ThreadComm final : public Comm {
 
     /// Waits until every rank has called it as often.
     Result<void> Meet();
-    /// Shows `bytes` to the others and meets; their views are then valid until the next Meet().
+    /// Shows `bytes` to the others and meets; what they show is then valid until the next Meet().
     Result<void> Show(std::span<const std::byte> bytes);
+    /// What `rank` shows.
+    std::span<const std::byte> ShownBy(int rank) const;
     template <typename T, typename Combine>
     Result<void> AllReduce(std::span<T> values, Combine combine);
 
     std::shared_ptr<Shared> shared_;
     int rank_;
+    std::size_t num_shows_ = 0;
 };
 
 }  // namespace espalier::collective

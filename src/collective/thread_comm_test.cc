@@ -38,16 +38,23 @@ TEST(ThreadComm, ReducesGathersAndBroadcasts) {
     });
 }
 
-TEST(ThreadComm, ReduceScatterLeavesEachRankItsSegment) {
+TEST(ThreadComm, AnExchangeGivesEachRankItsSegmentOfAll) {
     OnEachRank(2, [](ThreadComm& comm) {
         std::vector<std::int64_t> values(5);
-        std::iota(values.begin(), values.end(), 100 * comm.rank());
         const std::vector<std::size_t> counts = {3, 2};
-        std::vector<std::int64_t> segment(counts[static_cast<std::size_t>(comm.rank())]);
-        ASSERT_TRUE(comm.ReduceScatterSum(values, counts, segment).has_value());
-        EXPECT_EQ(segment, comm.rank() == 0 ? (std::vector<std::int64_t>{100, 102, 104})
-                                            : (std::vector<std::int64_t>{106, 108}));
-        EXPECT_EQ(comm.bytes_sent(), 20U);
+        for (int round = 0; round < 200; ++round) {
+            std::iota(values.begin(), values.end(), 100 * comm.rank() + round);
+            const auto segments = comm.ExchangeSegments(values, counts);
+            ASSERT_TRUE(segments.has_value());
+            for (int rank = 0; rank < 2; ++rank) {
+                std::vector<std::int64_t> expected(counts[static_cast<std::size_t>(comm.rank())]);
+                std::iota(expected.begin(), expected.end(), 100 * rank + round + 3 * comm.rank());
+                const auto segment = (*segments)[static_cast<std::size_t>(rank)];
+                EXPECT_EQ(std::vector(segment.begin(), segment.end()), expected);
+            }
+            ASSERT_TRUE(comm.Barrier().has_value());  // The others have read.
+        }
+        EXPECT_EQ(comm.bytes_sent(), 200 * 20U);
     });
 }
 

@@ -22,14 +22,14 @@ void SubtractIntegers(const std::int64_t* parent, const std::int64_t* child, std
     for (; i < size; ++i) sibling[i] = parent[i] - child[i];
 }
 
-void AddIntegers(const std::int64_t* part, std::size_t size, std::int64_t* total) {
+void AddIntegers(const std::int64_t* a, const std::int64_t* b, std::size_t size, std::int64_t* sum) {
     const hn::ScalableTag<std::int64_t> d;
     const std::size_t lanes = hn::Lanes(d);
     std::size_t i = 0;
     for (; i + lanes <= size; i += lanes) {
-        hn::StoreU(hn::Add(hn::LoadU(d, total + i), hn::LoadU(d, part + i)), d, total + i);
+        hn::StoreU(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, sum + i);
     }
-    for (; i < size; ++i) total[i] += part[i];
+    for (; i < size; ++i) sum[i] = a[i] + b[i];
 }
 
 std::int64_t SumIntegers(const std::int64_t* cells, std::size_t size) {
@@ -74,13 +74,20 @@ void Subtract(std::span<const WidePair> parent, std::span<const WidePair> child,
     (Integers(parent), Integers(child), 2 * parent.size(), reinterpret_cast<std::int64_t*>(sibling));
 }
 
+void Add(std::span<const PackedPair> a, std::span<const PackedPair> b, PackedPair* sum) {
+    HWY_DYNAMIC_DISPATCH(AddIntegers)(a.data(), b.data(), a.size(), sum);
+}
+
+void Add(std::span<const WidePair> a, std::span<const WidePair> b, WidePair* sum) {
+    HWY_DYNAMIC_DISPATCH(AddIntegers)(Integers(a), Integers(b), 2 * a.size(), reinterpret_cast<std::int64_t*>(sum));
+}
+
 void Accumulate(std::span<PackedPair> total, std::span<const PackedPair> part) {
-    HWY_DYNAMIC_DISPATCH(AddIntegers)(part.data(), total.size(), total.data());
+    Add(total, part, total.data());
 }
 
 void Accumulate(std::span<WidePair> total, std::span<const WidePair> part) {
-    HWY_DYNAMIC_DISPATCH(AddIntegers)
-    (Integers(part), 2 * total.size(), reinterpret_cast<std::int64_t*>(total.data()));
+    Add(total, part, total.data());
 }
 
 PackedPair SumOf(std::span<const PackedPair> cells) {

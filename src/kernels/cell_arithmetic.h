@@ -14,6 +14,10 @@ namespace espalier::kernels {
 void Subtract(std::span<const PackedPair> parent, std::span<const PackedPair> child, PackedPair* sibling);
 void Subtract(std::span<const WidePair> parent, std::span<const WidePair> child, WidePair* sibling);
 
+/// sum[i] = a[i] + b[i].
+void Add(std::span<const PackedPair> a, std::span<const PackedPair> b, PackedPair* sum);
+void Add(std::span<const WidePair> a, std::span<const WidePair> b, WidePair* sum);
+
 /// total[i] += part[i].
 void Accumulate(std::span<PackedPair> total, std::span<const PackedPair> part);
 void Accumulate(std::span<WidePair> total, std::span<const WidePair> part);

@@ -31,11 +31,6 @@ WidePair MakePair(std::int64_t g, std::int64_t h, WidePair) {
     return {g, h};
 }
 
-template <typename Pair>
-std::span<std::int64_t> AsIntegers(std::vector<Pair>& pairs) {
-    return {reinterpret_cast<std::int64_t*>(pairs.data()), pairs.size() * sizeof(Pair) / sizeof(std::int64_t)};
-}
-
 /// Exact scans both ways where values are missing anywhere, not only in the node, unless the feature is constant.
 std::vector<kernels::ScanKind> KindsOf(const TrainParams& params, const data::BinLayout& layout) {
     std::vector<kernels::ScanKind> kinds(layout.num_features(), kernels::ScanKind::kHist);
@@ -163,7 +158,7 @@ bool HistogramStep<Pair>::Scan(const ScanNode& node, const kernels::GainParams& 
 
 template <typename Pair>
 void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built,
-                                     int worker) {
+                                     std::span<const Pair* const> parts, int worker) {
     const auto& layout_tile = layout_.tiles[tile];
     const std::size_t candidate = (build_idx * layout_.tiles.size() + tile) * 2;
     std::uint8_t* const may_split = build.slot != nullptr ? build.slot->may_split.get() : nullptr;
@@ -175,7 +170,12 @@ void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, 
         }
         const std::size_t first_cell = layout_.cell_offsets[feature];
         const std::size_t num_cells = layout_.cell_offsets[feature + 1] - first_cell;
-        Pair* const cells = built + (first_cell - layout_tile.cell_begin);
+        const std::size_t in_tile = first_cell - layout_tile.cell_begin;
+        Pair* const cells = built + in_tile;
+        for (std::size_t part = 1; part < parts.size(); ++part) {
+            const Pair* const so_far = part == 1 ? parts[0] + in_tile : cells;
+            kernels::Add(std::span(so_far, num_cells), std::span(parts[part] + in_tile, num_cells), cells);
+        }
         FillSkipped(feature, build.node.sum, cells);
         if (build.node.is_scanned) {
             const bool may = Scan(build.node, *build.gain, feature, cells, candidate);
@@ -194,7 +194,7 @@ void HistogramStep<Pair>::FinishTile(Build<Pair>& build, std::size_t build_idx, 
 template <typename Pair>
 Pair* HistogramStep<Pair>::SendPlace(const Task& task) {
     const std::size_t owned = owned_cells_[static_cast<std::size_t>(owners_[task.tile])];
-    return send_.data() + send_offset_[task.tile] + task.build * owned;
+    return send_.get() + send_offset_[task.tile] + task.build * owned;
 }
 
 template <typename Pair>
@@ -210,7 +210,11 @@ void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
             }
             base += within * builds.size();
         }
-        if (send_.size() < base) send_.resize(base);
+        if (send_cells_ < base) {
+            send_.reset();
+            send_ = std::make_unique_for_overwrite<Pair[]>(base);  // Each place is cleared when it is added to.
+            send_cells_ = base;
+        }
     }
     std::size_t partial_used = 0;
     for (Task& task : tasks_) {
@@ -230,21 +234,32 @@ void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
 }
 
 template <typename Pair>
+Pair* HistogramStep<Pair>::PlaceOf(const Build<Pair>& build, std::size_t tile, int worker) {
+    if (build.slot != nullptr) return build.slot->cells.get() + layout_.tiles[tile].cell_begin;
+    return scratch_[static_cast<std::size_t>(worker)].get();
+}
+
+template <typename Pair>
 void HistogramStep<Pair>::JoinChunks(std::span<Build<Pair>> builds) {
     // Tasks of one (build, tile) follow each other; the first chunk's task joins them.
     team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
         const Task& task = tasks_[i];
         Build<Pair>& build = builds[task.build];
         if (task.row_begin != 0 || IsWhole(task, build)) return;
-        const std::size_t num_cells = CellsOf(task.tile);
-        Pair* joined = comm_.size() > 1        ? SendPlace(task)
-                       : build.slot != nullptr ? build.slot->cells.get() + layout_.tiles[task.tile].cell_begin
-                                               : scratch_[static_cast<std::size_t>(worker)].get();
-        std::copy_n(task.target, num_cells, joined);
+        std::vector<const Pair*> chunks = {task.target};
         for (std::size_t j = i + 1; j < tasks_.size() && tasks_[j].row_begin != 0; ++j) {
-            kernels::Accumulate(std::span<Pair>(joined, num_cells), std::span<const Pair>(tasks_[j].target, num_cells));
+            chunks.push_back(tasks_[j].target);
         }
-        if (comm_.size() == 1) FinishTile(build, task.build, task.tile, joined, worker);
+        if (comm_.size() == 1) {
+            FinishTile(build, task.build, task.tile, PlaceOf(build, task.tile, worker), chunks, worker);
+            return;
+        }
+        const std::size_t num_cells = CellsOf(task.tile);
+        Pair* const joined = SendPlace(task);
+        std::copy_n(task.target, num_cells, joined);
+        for (const Pair* chunk : std::span(chunks).subspan(1)) {
+            kernels::Accumulate(std::span(joined, num_cells), std::span(chunk, num_cells));
+        }
     });
 }
 
@@ -257,13 +272,16 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     PlanTargets(builds);
     const bool alone = comm_.size() == 1;
     const std::size_t block_rows = in_blocks_ ? RowPartition::kTurnRows : std::max<std::size_t>(matrix_.num_rows(), 1);
-    for (std::size_t rows_end = block_rows; rows_end < matrix_.num_rows() + block_rows; rows_end += block_rows) {
+    // Once at least: a rank without rows clears its sums too.
+    for (std::size_t rows_end = block_rows; rows_end == block_rows || rows_end < matrix_.num_rows() + block_rows;
+         rows_end += block_rows) {
         team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
             Task& task = tasks_[i];
             Build<Pair>& build = builds[task.build];
             Pair* target = task.target != nullptr ? task.target : scratch_[static_cast<std::size_t>(worker)].get();
             const bool all_added = AddNextRows(build, rows_end, task, target);
-            if (all_added && alone && IsWhole(task, build)) FinishTile(build, task.build, task.tile, target, worker);
+            if (all_added && alone && IsWhole(task, build))
+                FinishTile(build, task.build, task.tile, target, {}, worker);
         });
     }
     const bool any_chunked =
@@ -356,7 +374,7 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::s
         team_.ForEach(builds.size() * num_tiles, [&](std::size_t i, int worker) {
             const std::size_t tile = i % num_tiles;
             Build<Pair>& build = builds[i / num_tiles];
-            FinishTile(build, i / num_tiles, tile, build.slot->cells.get() + layout_.tiles[tile].cell_begin, worker);
+            FinishTile(build, i / num_tiles, tile, PlaceOf(build, tile, worker), {}, worker);
         });
     }
     PickCandidates(builds);
@@ -373,25 +391,21 @@ Result<void> HistogramStep<Pair>::ReduceAndFinish(std::span<Build<Pair>> builds)
         total += counts.back();
     }
     const std::size_t owned_cells = owned_cells_[static_cast<std::size_t>(comm_.rank())];
-    if (segment_.size() < owned_cells * builds.size()) segment_.resize(owned_cells * builds.size());
-    TRY(comm_.ReduceScatterSum(AsIntegers(send_).first(total), counts,
-                               AsIntegers(segment_).first(owned_cells * builds.size() * kIntegers)));
+    const std::span sent(reinterpret_cast<const std::int64_t*>(send_.get()), total);
+    const auto segments = TRY(comm_.ExchangeSegments(sent, counts));
     const auto first =
         static_cast<std::size_t>(std::find(owners_.begin(), owners_.end(), comm_.rank()) - owners_.begin());
     const auto num_owned = static_cast<std::size_t>(std::count(owners_.begin(), owners_.end(), comm_.rank()));
     team_.ForEach(builds.size() * num_owned, [&](std::size_t i, int worker) {
         const std::size_t build_idx = i / num_owned;
         const std::size_t tile = first + i % num_owned;
-        Build<Pair>& build = builds[build_idx];
-        const auto& layout_tile = layout_.tiles[tile];
-        const std::size_t within = layout_tile.cell_begin - layout_.tiles[first].cell_begin;
-        Pair* summed = segment_.data() + build_idx * owned_cells + within;
-        if (build.slot != nullptr) {
-            Pair* const kept = build.slot->cells.get() + layout_tile.cell_begin;
-            std::copy_n(summed, layout_tile.num_cells(), kept);
-            summed = kept;
+        const std::size_t within = layout_.tiles[tile].cell_begin - layout_.tiles[first].cell_begin;
+        std::vector<const Pair*> of_ranks;
+        for (const std::span<const std::int64_t> segment : segments) {
+            of_ranks.push_back(reinterpret_cast<const Pair*>(segment.data()) + build_idx * owned_cells + within);
         }
-        FinishTile(build, build_idx, tile, summed, worker);
+        Build<Pair>& build = builds[build_idx];
+        FinishTile(build, build_idx, tile, PlaceOf(build, tile, worker), of_ranks, worker);
     });
     return {};
 }

@@ -93,12 +93,16 @@ class HistogramStep {
     void PlanTasks(std::span<Build<Pair>> builds);
     void PlanTargets(std::span<Build<Pair>> builds);
     Pair* SendPlace(const Task& task);
+    /// Where the sums of one tile of the build are while they are looked at: its slot, or the worker's scratch.
+    Pair* PlaceOf(const Build<Pair>& build, std::size_t tile, int worker);
     /// Adds up the chunks of nodes that were cut by rows.
     void JoinChunks(std::span<Build<Pair>> builds);
     /// Adds the task's next rows below `rows_end`; true when those were the last.
     bool AddNextRows(const Build<Pair>& build, std::size_t rows_end, Task& task, Pair* target) const;
-    /// Scans tile `tile` of a build whose sums over all ranks are in `built` (may be the slot itself).
-    void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built, int worker);
+    /// Scans tile `tile` of a build. `built` (may be the slot itself) has its sums over all ranks, or gets them from
+    /// `parts` [cells of the tile each], feature by feature: what no part of the node can be split by is not added up.
+    void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built,
+                    std::span<const Pair* const> parts, int worker);
     /// The sums of the bin whose entries are not listed, from those of all others.
     void FillSkipped(std::uint32_t feature, kernels::WidePair sum, Pair* cells) const;
     /// False when neither the node nor a part of it can be split by the feature. `candidate`: of candidates_.
@@ -126,8 +130,8 @@ class HistogramStep {
     std::vector<Task> tasks_;
     bool in_blocks_ = false;                           ///< tasks take turns, block of rows by block of rows
     std::vector<Pair> partial_;                        ///< sums of row chunks, or of tasks that take turns
-    std::vector<Pair> send_;                           ///< ranks > 1: [owner][build][owned cells]
-    std::vector<Pair> segment_;                        ///< ranks > 1: [build][cells of the tiles of this rank]
+    std::unique_ptr<Pair[]> send_;                     ///< ranks > 1: [owner][build][owned cells]
+    std::size_t send_cells_ = 0;                       ///< room in send_
     std::vector<kernels::SplitCandidate> candidates_;  ///< [build][tile][node, sibling]
     std::vector<std::vector<std::uint32_t>> candidate_categories_;  ///< beside them; empty without categorical features
 };

@@ -206,9 +206,10 @@ class TreeGrowerOf final : public TreeGrower {
         return left.data();
     }
 
-    /// With several ranks the sums of all builds of a call travel at once: in batches that fit the budget.
+    /// With several ranks the sums of all builds of a call travel at once: in batches that, sent and received, fit the
+    /// budget.
     Result<void> RunBuilds() {
-        const std::size_t in_budget = params_.histogram_bytes_max / (layout_.num_cells() * sizeof(Pair));
+        const std::size_t in_budget = params_.histogram_bytes_max / (2 * layout_.num_cells() * sizeof(Pair));
         const std::size_t batch = comm_.size() == 1 ? builds_.size() : std::max<std::size_t>(1, in_budget);
         for (std::size_t begin = 0; begin < builds_.size(); begin += batch) {
             TRY(step_.Run(std::span(builds_).subspan(begin, std::min(batch, builds_.size() - begin))));
