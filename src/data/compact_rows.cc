@@ -53,6 +53,7 @@ void Put(CompactBlock& block, std::size_t place, const T* values, std::size_t co
 
 /// Whether every row has a value, and no 0, for each of the features 0 … n-1 and for no other.
 bool HasFirstFeaturesOnly(const RowBlock& rows) {
+    if (rows.full) return true;
     const std::size_t per_row = rows.num_features;
     if (!rows.zero_runs.empty() || rows.values.size() != per_row * rows.num_rows()) return false;
     // Features rise within a row, so n of them below n are all of them.
@@ -112,7 +113,7 @@ bool CompactEncoder::EncodeValues(const RowBlock& rows) {
 CompactBlock CompactEncoder::EncodeColumns(const RowBlock& rows, CompactBlock block) {
     const Places places = PlacesOf(block);
     block.size_bytes = places.end;
-    block.bytes.resize(block.size_bytes);
+    block.bytes = store_.Make<std::byte>(block.size_bytes);
     auto* columns = reinterpret_cast<float*>(block.bytes.data() + places.values);
     const std::size_t num_rows = block.num_rows;
     if (block.has_holes) {
@@ -151,7 +152,7 @@ CompactBlock CompactEncoder::Encode(const RowBlock& rows) {
         }
     }
     const Places places = PlacesOf(block);
-    block.bytes.resize(places.end);
+    block.bytes = store_.Make<std::byte>(places.end);
     block.size_bytes = places.end;
     if (block.form != Form::kFirstOnes) Put(block, 0, rows.entry_offsets.data(), rows.num_rows() + 1);
     if (block.num_runs > 0) {
@@ -181,7 +182,7 @@ std::size_t CompactRows::memory_bytes() const {
 }
 
 Result<void> CompactRows::Spill(CompactBlock& block) {
-    block.spill_offset = TRY(spill_->Append(block.bytes));
+    block.spill_offset = TRY(spill_->Append({block.bytes.data(), block.bytes.size()}));
     block.bytes = {};
     return {};
 }

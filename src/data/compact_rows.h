@@ -21,6 +21,7 @@
 #include "base/scratch_file.h"
 #include "data/feature_rows.h"
 #include "data/row_block.h"
+#include "data/stored_array.h"
 #include "data/value_dictionary.h"
 #include "kernels/value_range.h"
 
@@ -39,7 +40,7 @@ struct CompactBlock {
     FeatureForm form = FeatureForm::k32;
     bool coded = false;
     bool has_holes = false;        ///< kColumns: there are zeros or missing values
-    EntryVector<std::byte> bytes;  ///< empty once it is in the spill file
+    StoredArray<std::byte> bytes;  ///< empty once it is in the spill file
     std::uint64_t spill_offset = 0;
     std::uint64_t size_bytes = 0;
 };
@@ -125,10 +126,12 @@ class CompactEncoder {
 
   private:
     bool EncodeValues(const RowBlock& rows);
-    static CompactBlock EncodeColumns(const RowBlock& rows, CompactBlock block);
+    CompactBlock EncodeColumns(const RowBlock& rows, CompactBlock block);
 
     ValueDictionary& dictionary_;
     DictionaryCache cache_;
+    ArrayStore
+        store_;  ///< blocks share slabs of huge pages: they are filled once, and page faults would be a tenth of it
     EntryVector<std::uint8_t> codes_;
 };
 
@@ -169,7 +172,7 @@ struct TrainingRows {
 /// Labelled rows of any parser as a block.
 RowBlock MakeRowBlock(const LabeledRows& labeled);
 
-/// Borrowed from the rows.
+/// Borrowed from the rows, which list their features.
 BlockView ViewOf(const RowBlock& rows);
 
 /// Appends the rows with every value as a float; the dictionary is that of the codes.

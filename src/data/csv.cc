@@ -14,6 +14,7 @@
 #include "data/row_writers.h"
 #include "kernels/plain_rows.h"
 #include "kernels/text_number.h"
+#include "kernels/value_range.h"
 
 namespace espalier::data {
 namespace {
@@ -60,7 +61,6 @@ class Parser {
         const std::size_t line_end = text.view().find('\n');
         const bool returns = line_end != std::string_view::npos && line_end > 0 && text.begin[line_end - 1] == '\r';
         plain_form_ = {rules.delimiter, returns ? '\r' : '\n', rules.num_columns};
-        plain_cells_.resize(kPlainRows * rules.num_columns);
     }
 
     std::optional<TextIssue> Run() {
@@ -70,6 +70,7 @@ class Parser {
                 if (!rules_.weights) p = TakePlainRows(p);
                 if (p == text_.end) break;
             }
+            if constexpr (std::is_same_v<Writer, RowBlockWriter>) writer_.EndFullRows();
             const char* line = p;
             while (*p == ' ' || (*p == '\t' && rules_.delimiter != '\t')) ++p;
             if (IsLineEnd(*p)) {
@@ -102,18 +103,29 @@ class Parser {
             --lines_to_wait_;
             return p;
         }
+        const std::uint32_t num_features = rules_.num_columns - 1;
         std::size_t num_zeros = 0;
         std::size_t num_rows = kPlainRows;
-        while (num_rows == kPlainRows && 4 * num_zeros <= plain_cells_.size()) {
-            num_rows = kernels::ParsePlainRows(p, text_.end, plain_form_, kPlainRows, plain_cells_.data());
-            num_zeros = 0;
+        while (num_rows == kPlainRows && 4 * num_zeros <= kPlainRows * num_features) {
+            const std::size_t first = labeled_->labels.size();
+            labeled_->labels.resize(first + kPlainRows);
+            float* const values = writer_.next_values();
+            num_rows =
+                kernels::ParsePlainRows(p, text_.end, plain_form_, kPlainRows, labeled_->labels.data() + first, values);
+            labeled_->labels.resize(first + num_rows);
+            const std::span<const float> cells(values, num_rows * num_features);
+            num_zeros = kernels::RangeOf(cells).num_zeros;
+            if (num_zeros == 0) {
+                writer_.AddFullRows(num_rows, num_features);
+                continue;
+            }
+            writer_.EndFullRows();
+            plain_cells_.assign(cells.begin(), cells.end());
             for (std::size_t row = 0; row < num_rows; ++row) {
-                const float* cells = plain_cells_.data() + row * rules_.num_columns;
-                labeled_->labels.push_back(cells[0]);
-                num_zeros += writer_.AddRow({cells + 1, rules_.num_columns - 1});
+                writer_.AddRow({plain_cells_.data() + row * num_features, num_features});
             }
         }
-        const bool pays = num_rows > 0 && 4 * num_zeros <= num_rows * rules_.num_columns;
+        const bool pays = num_rows > 0 && 4 * num_zeros <= num_rows * num_features;
         waits_ = pays ? 0 : std::min(2 * waits_ + 1, kWaitsMax);
         lines_to_wait_ = waits_;
         return p;
@@ -289,7 +301,7 @@ class Parser {
     CsvTextCells& text_cells_;
     std::uint64_t four_zeros_ = 0;
     kernels::PlainRowForm plain_form_;
-    std::vector<float> plain_cells_;  ///< [kPlainRows x columns]
+    std::vector<float> plain_cells_;  ///< of rows that turned out to have zeros
     int waits_ = 0;
     int lines_to_wait_ = 0;
     std::optional<TextIssue> issue_;

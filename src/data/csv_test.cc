@@ -31,6 +31,7 @@ Parsed ParseTraining(std::string_view text, bool weights = false) {
     RowBlock block;
     parsed.issue = ParseCsvBlock(buffer.Assign(text), rules, block, parsed.text_cells);
     if (parsed.issue) return parsed;
+    block.ListFeatures();
     Expand(ViewOf(block), ValueDictionary(), parsed.rows.rows);
     parsed.rows.rows.num_features = block.num_features;
     parsed.rows.labels = block.labels;

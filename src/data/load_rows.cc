@@ -151,6 +151,7 @@ Result<void> LoadRowBlocks(std::span<const DataFile> files, const LoadOptions& o
              if (skips_labels) {
                  own.labeled.Clear();
                  TRY(source->Parse(piece, own.labeled));
+                 own.labeled.ListFeatures();
                  Expand(ViewOf(own.labeled), ValueDictionary(), own.features);
                  own.features.num_features = own.labeled.num_features;
              } else {

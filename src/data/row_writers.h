@@ -49,19 +49,29 @@ class RowBlockWriter {
         values_[num_entries_++] = value;
     }
 
-    /// A whole row of the features 0, 1, 2, …; returns how many zeros are in it.
-    std::size_t AddRow(std::span<const float> values) {
-        const auto num_zeros = static_cast<std::size_t>(std::count(values.begin(), values.end(), 0.0F));
-        for (std::uint32_t f = 0; f < values.size(); ++f) {
-            if (num_zeros == 0) {
-                AddNonzero(f, values[f]);
-            } else {
-                Add(f, values[f]);
-            }
-        }
+    /// A whole row of the features 0, 1, 2, ….
+    void AddRow(std::span<const float> values) {
+        for (std::uint32_t f = 0; f < values.size(); ++f) Add(f, values[f]);
         EndRow();
-        return num_zeros;
     }
+
+    /// Where the next values go.
+    float* next_values() { return values_ + num_entries_; }
+    /// Rows that were written to next_values: a value, and no 0, of each of the features 0 … num_features-1.
+    void AddFullRows(std::size_t num_rows, std::uint32_t num_features) {
+        if (block_.entry_offsets.size() == 1) block_.full = true;
+        for (std::size_t row = 0; row < num_rows; ++row) {
+            for (std::uint32_t f = 0; f < num_features && !block_.full; ++f) features_[num_entries_ + f] = f;
+            num_entries_ += num_features;
+            block_.entry_offsets.push_back(static_cast<std::uint32_t>(num_entries_));
+            block_.run_offsets.push_back(static_cast<std::uint32_t>(num_runs_));
+        }
+        block_.num_features = std::max(block_.num_features, num_features);
+        row_entry_ = num_entries_;
+        row_run_ = num_runs_;
+    }
+    /// To be called before a row of another kind than AddFullRows'.
+    void EndFullRows() { block_.ListFeatures(); }
 
     void AddZeros(std::uint32_t first, std::uint32_t count) {
         if (num_runs_ > row_run_ && block_.zero_runs[num_runs_ - 1].end == first) {
@@ -99,7 +109,7 @@ class RowBlockWriter {
 
     /// Cuts the arrays to what was written. Rows begun and not ended are dropped.
     void Finish() {
-        block_.feature_idx.resize(row_entry_);
+        block_.feature_idx.resize(block_.full ? 0 : row_entry_);
         block_.values.resize(row_entry_);
         block_.zero_runs.resize(row_run_);
     }

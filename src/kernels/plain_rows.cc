@@ -47,15 +47,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET == HWY_SCALAR
 
-std::size_t PlainRows(const char*&, const char*, const PlainRowForm&, std::size_t, float*) {
+std::size_t PlainRows(const char*&, const char*, const PlainRowForm&, std::size_t, float*, float*) {
     return 0;  // No vectors: every row is somebody else's.
 }
 
 #else
 
 using Bytes = hn::FixedTag<std::uint8_t, 16>;
-using Halves = hn::Repartition<std::uint16_t, Bytes>;
-using Words = hn::Repartition<std::uint32_t, Bytes>;
 using Longs = hn::Repartition<std::uint64_t, Bytes>;
 using Text = hn::Vec<Bytes>;
 
@@ -66,45 +64,44 @@ HWY_INLINE std::uint32_t BitsOf(Mask mask) {
     return bits;
 }
 
+/// The value of eight digits, the first the highest; text_number.h's way.
+HWY_INLINE std::uint64_t ValueOfEight(std::uint64_t digits) {
+    digits = digits * 10 + (digits >> 8);
+    return ((digits & 0x000000FF000000FFULL) * 0x000F424000000064ULL +
+            ((digits >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL) >>
+           32;
+}
+
 /// 16 digits, the first the highest, as a number; the first must be 0.
 HWY_INLINE std::uint64_t ValueOf(Text digits) {
-    const Halves halves;
-    const Words words;
-    const Longs longs;
-    const auto pairs = hn::BitCast(halves, digits);
-    const auto twos =
-        hn::Add(hn::Mul(hn::And(pairs, hn::Set(halves, 0xFF)), hn::Set(halves, 10)), hn::ShiftRight<8>(pairs));
-    // 99 * 100 still fits a half word, and the upper halves are 0.
-    const auto two_words = hn::BitCast(words, twos);
-    const auto low_twos = hn::BitCast(halves, hn::And(two_words, hn::Set(words, 0xFFFF)));
-    const auto fours =
-        hn::Add(hn::BitCast(words, hn::Mul(low_twos, hn::Set(halves, 100))), hn::ShiftRight<16>(two_words));
-    const auto eights =
-        hn::Add(hn::MulEven(fours, hn::Set(words, 10000)), hn::ShiftRight<32>(hn::BitCast(longs, fours)));
-    return hn::GetLane(eights) * 100'000'000 + hn::ExtractLane(eights, 1);
+    const auto eights = hn::BitCast(Longs(), digits);
+    return ValueOfEight(hn::GetLane(eights)) * 100'000'000 + ValueOfEight(hn::ExtractLane(eights, 1));
 }
 
 /// The number from p to `delimiter`, behind which p is then; false when it is not plain.
-HWY_INLINE bool PlainCell(const char*& p, Text delimiter, float& value) {
+HWY_INLINE bool PlainCell(const char*& p, char delimiter, float& value) {
     const Bytes d;
     const Text text = hn::LoadU(d, reinterpret_cast<const std::uint8_t*>(p));
-    const std::uint32_t ends = BitsOf(hn::Eq(text, delimiter));
-    const auto length = static_cast<std::uint32_t>(std::countr_zero(ends | 1U << 16));
-    const std::uint32_t end = 1U << length;
-    const std::uint32_t inside = end - 1;
-    const auto point =
-        static_cast<std::uint32_t>(std::countr_zero((BitsOf(hn::Eq(text, hn::Set(d, '.'))) & inside) | end));
-    const std::uint32_t negative = *p == '-' ? 1 : 0;
     const Text shifted = hn::Sub(text, hn::Set(d, '0'));
     const auto is_digit = hn::Eq(hn::Min(shifted, hn::Set(d, 9)), shifted);
-    const std::uint32_t expected = inside & ~(negative | 1U << point);
-    // Digits before the point, and behind it if there is one, and nothing else.
-    if (length == 16 || (BitsOf(is_digit) & inside) != expected || point <= negative || point + 1 == length) {
-        return false;
+    const std::uint32_t negative = *p == '-' ? 1 : 0;
+    // What is no digit and no sign: first the point, if there is one, then the delimiter.
+    std::uint32_t others = (BitsOf(is_digit) ^ 0xFFFF) & ~negative;
+    if (others == 0) return false;
+    const auto point = static_cast<std::uint32_t>(std::countr_zero(others));
+    std::uint32_t length = point;
+    std::uint32_t fraction = 0;
+    // A column mostly has a point in every row, or in none.
+    if (p[point] == '.') {
+        others &= others - 1;
+        if (others == 0) return false;
+        length = static_cast<std::uint32_t>(std::countr_zero(others));
+        fraction = length - point - 1;
+        if (fraction == 0) return false;
     }
+    if (p[length] != delimiter || point <= negative) return false;
     const Text shuffle = hn::Load(d, kDigitShuffles[length][point].data());
     const std::uint64_t mantissa = ValueOf(hn::TableLookupBytesOr0(hn::IfThenElseZero(is_digit, shifted), shuffle));
-    const std::uint32_t fraction = point == length ? 0 : length - 1 - point;
     const double exact = static_cast<double>(static_cast<std::int64_t>(mantissa)) / kPowersOfTen[fraction];
     // As ParseFloat: on the border between two floats others decide. Nothing here is tiny.
     if ((std::bit_cast<std::uint64_t>(exact) & 0x1FFFFFFFULL) == 0x10000000ULL) return false;
@@ -113,19 +110,21 @@ HWY_INLINE bool PlainCell(const char*& p, Text delimiter, float& value) {
     return true;
 }
 
-std::size_t PlainRows(const char*& p, const char* end, const PlainRowForm& form, std::size_t rows_max, float* values) {
-    const Bytes d;
-    const Text delimiter = hn::Set(d, static_cast<std::uint8_t>(form.delimiter));
-    const Text line_end = hn::Set(d, static_cast<std::uint8_t>(form.line_end));
+std::size_t PlainRows(const char*& p, const char* end, const PlainRowForm& form, std::size_t rows_max,
+                      float* first_cells, float* other_cells) {
+    const char delimiter = form.delimiter;
+    const char line_end = form.line_end;
+    const std::size_t num_others = form.num_cells - 1;
     const char* cell = p;
     for (std::size_t row = 0; row < rows_max; ++row) {
         if (cell >= end) return row;
-        float* const out = values + row * form.num_cells;
-        for (std::size_t column = 0; column + 1 < form.num_cells; ++column) {
-            if (!PlainCell(cell, delimiter, out[column])) return row;
+        if (!PlainCell(cell, num_others == 0 ? line_end : delimiter, first_cells[row])) return row;
+        float* const out = other_cells + row * num_others;
+        for (std::size_t i = 0; i + 1 < num_others; ++i) {
+            if (!PlainCell(cell, delimiter, out[i])) return row;
         }
-        if (!PlainCell(cell, line_end, out[form.num_cells - 1])) return row;
-        if (form.line_end == '\r' && *cell == '\n') ++cell;
+        if (num_others > 0 && !PlainCell(cell, line_end, out[num_others - 1])) return row;
+        if (line_end == '\r' && *cell == '\n') ++cell;
         p = cell;
     }
     return rows_max;
@@ -142,8 +141,8 @@ namespace espalier::kernels {
 HWY_EXPORT(PlainRows);
 
 std::size_t ParsePlainRows(const char*& p, const char* end, const PlainRowForm& form, std::size_t rows_max,
-                           float* values) {
-    return HWY_DYNAMIC_DISPATCH(PlainRows)(p, end, form, rows_max, values);
+                           float* first_cells, float* other_cells) {
+    return HWY_DYNAMIC_DISPATCH(PlainRows)(p, end, form, rows_max, first_cells, other_cells);
 }
 
 }  // namespace espalier::kernels

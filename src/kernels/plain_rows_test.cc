@@ -24,10 +24,16 @@ Read ReadRows(const std::string& text, const PlainRowForm& form, std::size_t row
     std::string padded = text + std::string(kTextPadding, '\n');
     const char* p = padded.data();
     Read read;
-    read.values.resize(rows_max * form.num_cells);
-    read.num_rows = ParsePlainRows(p, padded.data() + text.size(), form, rows_max, read.values.data());
+    const std::size_t num_others = form.num_cells - 1;
+    std::vector<float> first_cells(rows_max);
+    std::vector<float> others(rows_max * num_others);
+    const char* const end = padded.data() + text.size();
+    read.num_rows = ParsePlainRows(p, end, form, rows_max, first_cells.data(), others.data());
     read.stop = static_cast<std::size_t>(p - padded.data());
-    read.values.resize(read.num_rows * form.num_cells);
+    for (std::size_t row = 0; row < read.num_rows; ++row) {
+        read.values.push_back(first_cells[row]);
+        for (std::size_t i = 0; i < num_others; ++i) read.values.push_back(others[row * num_others + i]);
+    }
     return read;
 }
 

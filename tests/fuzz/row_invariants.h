@@ -39,7 +39,9 @@ inline bool SameRows(const data::FeatureRows& a, const data::FeatureRows& b) {
 /// A block of training rows, before and after it is made compact.
 inline void CheckRowBlock(const data::RowBlock& block) {
     data::LabeledRows rows;
-    data::Expand(data::ViewOf(block), data::ValueDictionary(), rows.rows);
+    data::RowBlock listed = block;
+    listed.ListFeatures();
+    data::Expand(data::ViewOf(listed), data::ValueDictionary(), rows.rows);
     rows.rows.num_features = std::max(rows.rows.num_features, block.num_features);
     rows.labels = block.labels;
     rows.weights = block.weights;
