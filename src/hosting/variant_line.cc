@@ -7,6 +7,8 @@ namespace espalier::hosting {
 namespace {
 
 constexpr double kNewestShare = 0.05;  // of the newest answer in the smoothed time
+// Nobody is read or refused by a thread that answers, so it must be free again soon, however small the request is.
+constexpr double kInlineMicrosMax = 2000;
 
 }  // namespace
 
@@ -20,7 +22,8 @@ VariantLine::Entry VariantLine::Enter(Length length, const std::function<std::fu
     std::lock_guard lock(mutex_);
     const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
     const bool by_pool = length == Length::kUnattended || length == Length::kContinued;
-    if (starts_at_once && !by_pool && (running_ == 0 || length == Length::kShort)) {
+    const bool inlines = !by_pool && recent_us_ <= kInlineMicrosMax && (running_ == 0 || length == Length::kShort);
+    if (starts_at_once && inlines) {
         ++running_;
         return Entry::kRun;
     }

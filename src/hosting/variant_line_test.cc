@@ -52,6 +52,29 @@ TEST(VariantLine, WhatIsShortRunsWhereItWasReadWhileItsInstancesAllow) {
     EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
 }
 
+TEST(VariantLine, WhatTookLongIsNotRunWhereItWasReadHoweverSmall) {
+    ThreadPool pool({.num_threads = 1, .queued_tasks_max = 100});
+    auto line = std::make_shared<VariantLine>(pool);
+    line->SetBounds({.running_max = 1, .waiting_max = 1});
+    const auto never = [] { return [] { FAIL() << "it runs at once"; }; };
+    ASSERT_EQ(line->Enter(Length::kShort, never), Entry::kRun);
+    line->Leave(std::chrono::milliseconds(20));
+    int num_queued = 0;
+    for (;;) {
+        std::promise<void> left;
+        const auto make = [&] {
+            return [&] {
+                line->Leave(std::chrono::microseconds(10));
+                left.set_value();
+            };
+        };
+        if (line->Enter(Length::kShort, make) == Entry::kRun) break;
+        left.get_future().wait();
+        ASSERT_LT(++num_queued, 1000) << "fast answers are run at once again";
+    }
+    EXPECT_GT(num_queued, 0);
+}
+
 TEST(VariantLine, MoreInstancesAreMoreAtATime) {
     ThreadPool pool({.num_threads = 4, .queued_tasks_max = 100});
     auto line = std::make_shared<VariantLine>(pool);
