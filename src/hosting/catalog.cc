@@ -109,7 +109,7 @@ Catalog::Catalog(const Options& options)
       configs_(*options.database, meta::ResourceKind::kEndpointConfig) {}
 
 Result<void> Catalog::Insert(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name,
-                             std::string document, std::span<const meta::Tag> tags) {
+                             std::string document, std::span<const meta::Tag> tags, const meta::LineageNote& lineage) {
     const UnixMillis now = options_.clock->WallMillis();
     Result<void> inserted = TableOf(*this, kind)
                                 .Insert({.scope = scope,
@@ -118,7 +118,7 @@ Result<void> Catalog::Insert(meta::ResourceKind kind, const meta::Scope& scope, 
                                          .modified_at = now,
                                          .status = "",
                                          .document = std::move(document)},
-                                        tags);
+                                        tags, lineage);
     if (!inserted && inserted.error().code() == ErrorCode::kAlreadyExists) return AlreadyExists(kind, scope, name);
     return inserted;
 }
@@ -134,9 +134,8 @@ Result<void> Catalog::CreateModel(const meta::Scope& scope, const std::string& n
         TRY(CheckPrefix(location));
     else
         checked.archive_id = TRY(options_.shelf->LoadUnshelved(location)).archive_id;
-    TRY(Insert(meta::ResourceKind::kModel, scope, name, ToDocument(checked), tags));
-    NoteModelLineage(*options_.database, scope, name, checked, options_.clock->WallMillis());
-    return {};
+    return Insert(meta::ResourceKind::kModel, scope, name, ToDocument(checked), tags,
+                  LineageOfModel(scope, name, checked, options_.clock->WallMillis()));
 }
 
 Result<void> Catalog::CheckPrefix(const store::S3Location& prefix) const {

@@ -69,7 +69,7 @@ class Catalog {
         return kind == meta::ResourceKind::kModel ? self.models_ : self.configs_;
     }
     Result<void> Insert(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name,
-                        std::string document, std::span<const meta::Tag> tags);
+                        std::string document, std::span<const meta::Tag> tags, const meta::LineageNote& lineage = {});
     Result<meta::ResourceRecord> Find(meta::ResourceKind kind, const meta::Scope& scope, const std::string& name) const;
     Result<void> CheckCaptureDestination(const CaptureSpec& capture) const;
     Result<void> CheckPrefix(const store::S3Location& prefix) const;

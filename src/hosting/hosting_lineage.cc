@@ -8,7 +8,6 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "meta/arn.h"
-#include "meta/lineage.h"
 #include "meta/numbered_resources.h"
 #include "store/s3_location.h"
 
@@ -20,8 +19,7 @@ using nlohmann::json;
 /// Entities and edges on their way into the lineage.
 class Draft {
   public:
-    Draft(meta::Database& database, const meta::Scope& scope, UnixMillis now)
-        : database_(database), scope_(scope), now_(now) {}
+    explicit Draft(UnixMillis now) : now_(now) {}
 
     /// An artifact with these bytes, which are known by their SHA-256 ("" = not known).
     meta::LineageKey Artifact(std::string type, std::string uri, const std::string& sha256) {
@@ -39,29 +37,24 @@ class Draft {
         return Add({std::string(kind), meta::FoldCase(name)}, std::move(type), std::move(uri), document);
     }
     void Edge(const meta::LineageKey& source, const meta::LineageKey& destination, std::string type) {
-        edges_.push_back({.source = source, .destination = destination, .type = std::move(type), .created_at = now_});
+        note_.edges.push_back(
+            {.source = source, .destination = destination, .type = std::move(type), .created_at = now_});
     }
-    void Note(const std::string& what) {
-        Result<void> noted = meta::Lineage(database_).Note(scope_, entities_, edges_);
-        if (!noted) LOG_WARN("lineage not noted", {"of", what}, {"error", noted.error().ToString()});
-    }
+    meta::LineageNote Take() { return std::move(note_); }
 
   private:
     meta::LineageKey Add(meta::LineageKey key, std::string type, std::string uri, const json& document) {
-        entities_.push_back({.key = key,
-                             .type = std::move(type),
-                             .source_uri = std::move(uri),
-                             .document = document.dump(-1, ' ', false, json::error_handler_t::replace),
-                             .created_at = now_,
-                             .modified_at = now_});
+        note_.entities.push_back({.key = key,
+                                  .type = std::move(type),
+                                  .source_uri = std::move(uri),
+                                  .document = document.dump(-1, ' ', false, json::error_handler_t::replace),
+                                  .created_at = now_,
+                                  .modified_at = now_});
         return key;
     }
 
-    meta::Database& database_;
-    const meta::Scope scope_;
     const UnixMillis now_;
-    std::vector<meta::LineageEntity> entities_;
-    std::vector<meta::LineageEdge> edges_;
+    meta::LineageNote note_;
 };
 
 /// The archive as a training job has noted it, however the request spelled its place.
@@ -80,19 +73,19 @@ std::string Arn(const meta::Scope& scope, meta::ResourceKind kind, const std::st
 
 }  // namespace
 
-void NoteModelLineage(meta::Database& database, const meta::Scope& scope, const std::string& name,
-                      const ModelSpec& spec, UnixMillis now) {
-    Draft draft(database, scope, now);
+meta::LineageNote LineageOfModel(const meta::Scope& scope, const std::string& name, const ModelSpec& spec,
+                                 UnixMillis now) {
+    Draft draft(now);
     const meta::LineageKey made_of = spec.package_arn.empty() ? Archive(draft, spec.model_data_url, spec.archive_id)
                                                               : Package(draft, spec.package_arn, spec.archive_id);
     draft.Edge(made_of, draft.Artifact("Model", Arn(scope, meta::ResourceKind::kModel, name), spec.archive_id),
                "ContributedTo");
-    draft.Note(name);
+    return draft.Take();
 }
 
-void NotePackageLineage(meta::Database& database, const meta::Scope& scope, const std::string& name,
-                        const ModelSpec& container, const std::string& archive_id, UnixMillis now) {
-    Draft draft(database, scope, now);
+meta::LineageNote LineageOfPackage(const meta::Scope& scope, const std::string& name, const ModelSpec& container,
+                                   const std::string& archive_id, UnixMillis now) {
+    Draft draft(now);
     const meta::LineageKey package = Package(draft, Arn(scope, meta::ResourceKind::kModelPackage, name), archive_id);
     draft.Edge(Archive(draft, container.model_data_url, archive_id), package, "ContributedTo");
     const std::string group = meta::SplitNumberedName(name).parent;
@@ -102,12 +95,12 @@ void NotePackageLineage(meta::Database& database, const meta::Scope& scope, cons
                                Arn(scope, meta::ResourceKind::kModelPackageGroup, group), json::object()),
                    "AssociatedWith");
     }
-    draft.Note(name);
+    return draft.Take();
 }
 
 void NoteEndpointLineage(meta::Database& database, const meta::Scope& scope, const std::string& name,
                          const EndpointSpec& spec, UnixMillis now) {
-    Draft draft(database, scope, now);
+    Draft draft(now);
     const std::string arn = Arn(scope, meta::ResourceKind::kEndpoint, name);
     // One deployment for each set of models that the endpoint has served.
     std::string served = spec.config_name;
@@ -125,7 +118,8 @@ void NoteEndpointLineage(meta::Database& database, const meta::Scope& scope, con
                        deployment, "ContributedTo");
     draft.Edge(deployment, draft.Named(meta::kContext, name + "-aws-endpoint", "Endpoint", arn, json::object()),
                "AssociatedWith");
-    draft.Note(name);
+    Result<void> noted = meta::Lineage(database).Note(scope, draft.Take());
+    if (!noted) LOG_WARN("lineage not noted", {"of", name}, {"error", noted.error().ToString()});
 }
 
 }  // namespace espalier::hosting

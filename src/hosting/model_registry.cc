@@ -108,17 +108,16 @@ Result<std::string> ModelRegistry::CreatePackage(const meta::Scope& scope, const
                               .container = package.container};
     meta::ResourceRecord record = NewRecord(scope, package.name, ToDocument(document));
     record.status = package.approval;
+    const auto lineage_of = [&](const std::string& name) {
+        return LineageOfPackage(scope, name, document.container, document.archive_id, options_.clock->WallMillis());
+    };
     if (!package.is_version) {
-        Result<void> created = packages.Insert(record, tags);
+        Result<void> created = packages.Insert(record, tags, lineage_of(package.name));
         if (!created) return InWords(std::move(created).error(), ResourceKind::kModelPackage, scope, package.name);
-        NotePackageLineage(*options_.database, scope, package.name, document.container, document.archive_id,
-                           options_.clock->WallMillis());
         return package.name;
     }
-    Result<std::string> name = packages_.Append(std::move(record), tags);
+    Result<std::string> name = packages_.Append(std::move(record), tags, /*parent=*/{}, lineage_of);
     if (!name) return InWords(std::move(name).error(), ResourceKind::kModelPackageGroup, scope, package.name);
-    NotePackageLineage(*options_.database, scope, *name, document.container, document.archive_id,
-                       options_.clock->WallMillis());
     return name;
 }
 

@@ -51,12 +51,11 @@ Result<void> NoteTrainingLineage(meta::Lineage& lineage, const meta::TrainingJob
         .document = job_document.dump(-1, ' ', false, json::error_handler_t::replace),
         .created_at = job.created_at,
         .modified_at = now};
-    std::vector<meta::LineageEntity> entities = {component};
-    std::vector<meta::LineageEdge> edges;
+    meta::LineageNote note = {.entities = {component}};
     const auto contributes = [&](meta::LineageEntity entity) {
-        edges.push_back(
+        note.edges.push_back(
             {.source = entity.key, .destination = component.key, .type = "ContributedTo", .created_at = now});
-        entities.push_back(std::move(entity));
+        note.entities.push_back(std::move(entity));
     };
     contributes(Artifact("Image", spec.image, "", json::object(), now));
     for (const CapsuleChannel& channel : capsule.channels) {
@@ -69,9 +68,9 @@ Result<void> NoteTrainingLineage(meta::Lineage& lineage, const meta::TrainingJob
     meta::LineageEntity model =
         Artifact("Model", spec.ModelArtifacts().ToUri(),
                  archive_sha256.empty() ? DigestOfFiles(capsule.model) : archive_sha256, properties, now);
-    edges.push_back({.source = component.key, .destination = model.key, .type = "Produced", .created_at = now});
-    entities.push_back(std::move(model));
-    return lineage.Note(job.scope, entities, edges);
+    note.edges.push_back({.source = component.key, .destination = model.key, .type = "Produced", .created_at = now});
+    note.entities.push_back(std::move(model));
+    return lineage.Note(job.scope, note);
 }
 
 }  // namespace espalier::jobs

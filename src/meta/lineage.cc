@@ -85,14 +85,17 @@ std::string ArtifactName(std::string_view source_uri, std::string_view content) 
     return HexEncode(Sha256::Of(fmt::format("{}\n{}", source_uri, content))).substr(0, kNameDigits);
 }
 
-Result<void> Lineage::Note(const Scope& scope, std::span<const LineageEntity> entities,
-                           std::span<const LineageEdge> edges) {
+void NoteLineage(soci::session& sql, const Scope& scope, const LineageNote& note) {
+    for (const LineageEntity& entity : note.entities) {
+        InsertEntity(sql, scope, entity,
+                     " ON CONFLICT (account, region, kind, name) DO UPDATE SET modified_at = excluded.modified_at");
+    }
+    for (const LineageEdge& edge : note.edges) InsertEdge(sql, scope, edge);
+}
+
+Result<void> Lineage::Note(const Scope& scope, const LineageNote& note) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        for (const LineageEntity& entity : entities) {
-            InsertEntity(sql, scope, entity,
-                         " ON CONFLICT (account, region, kind, name) DO UPDATE SET modified_at = excluded.modified_at");
-        }
-        for (const LineageEdge& edge : edges) InsertEdge(sql, scope, edge);
+        NoteLineage(sql, scope, note);
         return {};
     });
 }

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +16,10 @@
 #include "base/result.h"
 #include "meta/database.h"
 #include "meta/scope.h"
+
+namespace soci {
+class session;
+}
 
 namespace espalier::meta {
 
@@ -48,6 +51,16 @@ struct LineageEdge {
     UnixMillis created_at = 0;
 };
 
+/// What is made of what, to be noted.
+struct LineageNote {
+    std::vector<LineageEntity> entities = {};
+    std::vector<LineageEdge> edges = {};
+};
+
+/// Adds what is not there yet, inside a transaction: a thing and its lineage are made together. Entities that are there
+/// stay as they are but for modified_at: whoever made them knew most of them.
+void NoteLineage(soci::session& sql, const Scope& scope, const LineageNote& note);
+
 /// The name of the artifact with that source and those bytes: the same content at the same place is the same artifact.
 std::string ArtifactName(std::string_view source_uri, std::string_view content);
 
@@ -70,9 +83,8 @@ class Lineage {
     /// `database` is borrowed.
     explicit Lineage(Database& database) : database_(database) {}
 
-    /// Adds what is not there yet, in one transaction. Entities that are there stay as they are but for modified_at:
-    /// whoever made them knew most of them.
-    Result<void> Note(const Scope& scope, std::span<const LineageEntity> entities, std::span<const LineageEdge> edges);
+    /// NoteLineage in a transaction of its own.
+    Result<void> Note(const Scope& scope, const LineageNote& note);
 
     Result<std::optional<LineageEntity>> Find(const Scope& scope, const LineageKey& key);
     /// kAlreadyExists.

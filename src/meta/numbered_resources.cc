@@ -44,12 +44,14 @@ Result<void> NumberedResources::InsertWithFirst(const ResourceRecord& parent, st
 }
 
 Result<std::string> NumberedResources::Append(ResourceRecord record, std::span<const Tag> tags,
-                                              const std::optional<ResourceRecord>& parent) {
+                                              const std::optional<ResourceRecord>& parent,
+                                              const LineageOf& lineage_of) {
     const std::string parent_name = record.name;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
         record.name = NumberedNameOf(parent_name, TRY(NextNumber(sql, parent_kind_, record.scope, parent_name)));
         TRY(InsertResource(sql, kind_, record, tags));
         if (parent) TRY(UpdateResource(sql, parent_kind_, *parent));
+        if (lineage_of) NoteLineage(sql, record.scope, lineage_of(record.name));
         return {};
     }));
     return record.name;

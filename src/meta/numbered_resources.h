@@ -4,11 +4,13 @@
 // parent's row counts them, so the number of a deleted version does not come again. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "base/result.h"
+#include "meta/lineage.h"
 #include "meta/resources.h"
 
 namespace espalier::meta {
@@ -22,10 +24,13 @@ class NumberedResources {
     /// taken (in any case).
     Result<void> InsertWithFirst(const ResourceRecord& parent, std::span<const Tag> tags);
 
-    /// Adds the next version of the parent that `record` names, and updates the parent to `parent` when one is given;
-    /// gives the version's name. kNotFound when there is no such parent.
+    /// What is noted of a version, by its name.
+    using LineageOf = std::function<LineageNote(const std::string& name)>;
+
+    /// Adds the next version of the parent that `record` names with its lineage, and updates the parent to `parent`
+    /// when one is given; gives the version's name. kNotFound when there is no such parent.
     Result<std::string> Append(ResourceRecord record, std::span<const Tag> tags,
-                               const std::optional<ResourceRecord>& parent = {});
+                               const std::optional<ResourceRecord>& parent = {}, const LineageOf& lineage_of = {});
 
     /// Updates a version and its parent in one transaction. kNotFound.
     Result<void> UpdateBoth(const ResourceRecord& version, const ResourceRecord& parent);

@@ -139,9 +139,12 @@ Result<void> DeleteResource(soci::session& sql, ResourceKind kind, const Scope& 
     return {};
 }
 
-Result<void> Resources::Insert(const ResourceRecord& record, std::span<const Tag> tags) {
-    Result<void> written =
-        database_.Write([&](soci::session& sql) { return InsertResource(sql, kind_, record, tags); });
+Result<void> Resources::Insert(const ResourceRecord& record, std::span<const Tag> tags, const LineageNote& lineage) {
+    Result<void> written = database_.Write([&](soci::session& sql) -> Result<void> {
+        TRY(InsertResource(sql, kind_, record, tags));
+        NoteLineage(sql, record.scope, lineage);
+        return {};
+    });
     if (!written && written.error().code() == ErrorCode::kConflict)
         return Error(ErrorCode::kAlreadyExists, fmt::format("{} {} exists", ArnKind(kind_), record.name));
     return written;

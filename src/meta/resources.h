@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "meta/database.h"
+#include "meta/lineage.h"
 #include "meta/list_query.h"
 #include "meta/scope.h"
 #include "meta/tags.h"
@@ -53,8 +54,8 @@ class Resources {
   public:
     Resources(Database& database, ResourceKind kind) : database_(database), kind_(kind) {}
 
-    /// With its tags, in one transaction. kAlreadyExists when the name is taken (in any case).
-    Result<void> Insert(const ResourceRecord& record, std::span<const Tag> tags);
+    /// With its tags and its lineage, in one transaction. kAlreadyExists when the name is taken (in any case).
+    Result<void> Insert(const ResourceRecord& record, std::span<const Tag> tags, const LineageNote& lineage = {});
     Result<std::optional<ResourceRecord>> Find(const Scope& scope, const std::string& name) const;
     /// The resource whose name is that in any case.
     Result<std::optional<ResourceRecord>> FindFolded(const Scope& scope, const std::string& name) const;

@@ -46,7 +46,7 @@ Outcome AddAssociation(const LineageTools& tools, const json& request, const Req
                                     .created_at = tools.clock->WallMillis()};
     if (edge.source == edge.destination)
         return Outcome::ValidationError("SourceArn and DestinationArn must be different.");
-    auto noted = lineage.Note(context.scope, {}, std::span(&edge, 1));
+    auto noted = lineage.Note(context.scope, {.edges = {edge}});
     if (!noted) return FailWith(noted.error(), "AddAssociation");
     return Outcome::Ok({{"SourceArn", request["SourceArn"]}, {"DestinationArn", request["DestinationArn"]}});
 }
