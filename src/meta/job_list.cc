@@ -81,6 +81,17 @@ std::int64_t NextJobId(soci::session& sql, std::string_view table) {
     return last + 1;
 }
 
+bool JobNameIsTaken(soci::session& sql, std::string_view table, const Scope& scope, const std::string& name) {
+    int taken = 0;
+    sql << fmt::format(
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE account = :account AND region = :region AND lower(name) = "
+        "lower(:name))",
+        table),
+        soci::into(taken), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
+        soci::use(name, "name");
+    return taken != 0;
+}
+
 void DeleteJob(soci::session& sql, std::string_view table, std::int64_t id) {
     const std::string name(table);
     sql << "INSERT INTO deleted_jobs (job_table, last_id) VALUES (:name, :id) ON CONFLICT (job_table) DO UPDATE SET "

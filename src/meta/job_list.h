@@ -27,6 +27,8 @@ Result<JobCursor> JobCursorOf(const ListCursor& place);
 
 /// The id for the next job of `table`, inside the transaction that inserts it. Ids of deleted jobs do not come again.
 std::int64_t NextJobId(soci::session& sql, std::string_view table);
+/// True when `table` has a job of that name in any case.
+bool JobNameIsTaken(soci::session& sql, std::string_view table, const Scope& scope, const std::string& name);
 /// Deletes the job inside a transaction of the caller's.
 void DeleteJob(soci::session& sql, std::string_view table, std::int64_t id);
 

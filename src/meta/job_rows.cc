@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "meta/job_list.h"
+#include "meta/job_table.h"
 
 namespace espalier::meta {
 namespace {
@@ -37,35 +37,10 @@ Job FromRow(const soci::row& row) {
     return job;
 }
 
-Error NoSuchJob(std::string_view name) {
-    return Error(ErrorCode::kNotFound, fmt::format("there is no job {}", name));
-}
+using Table = JobTable<Job>;
 
-Result<Job> ReadById(soci::session& sql, std::string_view table, std::int64_t id) {
-    const soci::rowset<soci::row> rows =
-        (sql.prepare << fmt::format("SELECT {} FROM {} WHERE id = :id", kColumns, table), soci::use(id, "id"));
-    for (const soci::row& row : rows) return FromRow(row);
-    return NoSuchJob(std::to_string(id));
-}
-
-Result<Job> ReadByName(soci::session& sql, std::string_view table, const Scope& scope, const std::string& name) {
-    const soci::rowset<soci::row> rows =
-        (sql.prepare << fmt::format("SELECT {} FROM {} WHERE account = :account AND region = :region AND name = :name",
-                                    kColumns, table),
-         soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(name, "name"));
-    for (const soci::row& row : rows) return FromRow(row);
-    return NoSuchJob(name);
-}
-
-bool NameIsTaken(soci::session& sql, std::string_view table, const Scope& scope, const std::string& name) {
-    int taken = 0;
-    sql << fmt::format(
-        "SELECT EXISTS (SELECT 1 FROM {} WHERE account = :account AND region = :region AND lower(name) = "
-        "lower(:name))",
-        table),
-        soci::into(taken), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
-        soci::use(name, "name");
-    return taken != 0;
+Table TableOf(JobKind kind) {
+    return {kind == JobKind::kTransform ? "transform_jobs" : "tuning_jobs", "job", kColumns, FromRow};
 }
 
 }  // namespace
@@ -74,46 +49,36 @@ std::string_view ArnKind(JobKind kind) {
     return kind == JobKind::kTransform ? "transform-job" : "hyper-parameter-tuning-job";
 }
 
-std::string_view JobRows::table() const {
-    return kind_ == JobKind::kTransform ? "transform_jobs" : "tuning_jobs";
-}
-
 Result<Job> JobRows::Insert(const NewJob& job) {
+    const Table table = TableOf(kind_);
     Job inserted;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
-        if (NameIsTaken(sql, table(), job.scope, job.name)) {
-            return Error(ErrorCode::kAlreadyExists, fmt::format("there is a job {} already", job.name));
-        }
-        const std::int64_t id = NextJobId(sql, table());
+        TRY(table.CheckNameIsFree(sql, job.scope, job.name));
+        const std::int64_t id = NextJobId(sql, table.name());
         sql << fmt::format(
             "INSERT INTO {} (id, account, region, name, request, invocation_id, status, failure_reason, created_at, "
             "modified_at, started_at, ended_at, process_token, num_launches, detail) VALUES (:id, "
             ":account, :region, :name, :request, :invocation, 'InProgress', '', "
             ":created, :modified, 0, 0, '', 0, :detail)",
-            table()),
+            table.name()),
             soci::use(id, "id"), soci::use(job.scope.account, "account"), soci::use(job.scope.region, "region"),
             soci::use(job.name, "name"), soci::use(job.request, "request"), soci::use(job.invocation_id, "invocation"),
             soci::use(job.created_at, "created"), soci::use(job.created_at, "modified"),
             soci::use(job.detail, "detail");
-        inserted = TRY(ReadByName(sql, table(), job.scope, job.name));
+        inserted = TRY(table.ByName(sql, job.scope, job.name));
         return AddTags(sql, job.arn, job.tags);
     }));
     return inserted;
 }
 
 Result<bool> JobRows::ExistsFolded(const Scope& scope, const std::string& name) {
-    bool exists = false;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        exists = NameIsTaken(sql, table(), scope, name);
-        return {};
-    }));
-    return exists;
+    return TableOf(kind_).ExistsFolded(database_, scope, name);
 }
 
 Result<Job> JobRows::Find(const Scope& scope, const std::string& name) {
     Job job;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        job = TRY(ReadByName(sql, table(), scope, name));
+        job = TRY(TableOf(kind_).ByName(sql, scope, name));
         return {};
     }));
     return job;
@@ -122,7 +87,7 @@ Result<Job> JobRows::Find(const Scope& scope, const std::string& name) {
 Result<Job> JobRows::FindById(std::int64_t id) {
     Job job;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        job = TRY(ReadById(sql, table(), id));
+        job = TRY(TableOf(kind_).ById(sql, id));
         return {};
     }));
     return job;
@@ -130,13 +95,13 @@ Result<Job> JobRows::FindById(std::int64_t id) {
 
 Result<void> JobRows::NoteLaunch(std::int64_t id, const std::string& process_token, UnixMillis now) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        const Job job = TRY(ReadById(sql, table(), id));
+        const Job job = TRY(TableOf(kind_).ById(sql, id));
         const UnixMillis time = std::max(now, job.modified_at);
         const UnixMillis started_at = job.started_at == 0 ? time : job.started_at;
         sql << fmt::format(
             "UPDATE {} SET process_token = :token, num_launches = num_launches + 1, started_at = :started, "
             "modified_at = :now WHERE id = :id",
-            table()),
+            TableOf(kind_).name()),
             soci::use(process_token, "token"), soci::use(started_at, "started"), soci::use(time, "now"),
             soci::use(id, "id");
         return {};
@@ -146,7 +111,7 @@ Result<void> JobRows::NoteLaunch(std::int64_t id, const std::string& process_tok
 Result<void> JobRows::SetDetail(std::int64_t id, const std::string& detail, UnixMillis now) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
         sql << fmt::format("UPDATE {} SET detail = :detail, modified_at = max(modified_at, :now) WHERE id = :id",
-                           table()),
+                           TableOf(kind_).name()),
             soci::use(detail, "detail"), soci::use(now, "now"), soci::use(id, "id");
         return {};
     });
@@ -154,14 +119,14 @@ Result<void> JobRows::SetDetail(std::int64_t id, const std::string& detail, Unix
 
 Result<void> JobRows::End(std::int64_t id, JobStatus status, const std::string& failure_reason, UnixMillis now) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        const Job job = TRY(ReadById(sql, table(), id));
+        const Job job = TRY(TableOf(kind_).ById(sql, id));
         if (IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
         const UnixMillis time = std::max(now, job.modified_at);
         const std::string word(ToString(status));
         sql << fmt::format(
             "UPDATE {} SET status = :status, failure_reason = :reason, modified_at = :now, ended_at = :ended WHERE id "
             "= :id",
-            table()),
+            TableOf(kind_).name()),
             soci::use(word, "status"), soci::use(failure_reason, "reason"), soci::use(time, "now"),
             soci::use(time, "ended"), soci::use(id, "id");
         return {};
@@ -171,41 +136,28 @@ Result<void> JobRows::End(std::int64_t id, JobStatus status, const std::string& 
 Result<Job> JobRows::RequestStop(const Scope& scope, const std::string& name, UnixMillis now) {
     Job stopped;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
-        const Job job = TRY(ReadByName(sql, table(), scope, name));
+        const Job job = TRY(TableOf(kind_).ByName(sql, scope, name));
         if (IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
         const UnixMillis time = std::max(now, job.modified_at);
-        sql << fmt::format("UPDATE {} SET status = 'Stopping', modified_at = :now WHERE id = :id", table()),
+        sql << fmt::format("UPDATE {} SET status = 'Stopping', modified_at = :now WHERE id = :id",
+                           TableOf(kind_).name()),
             soci::use(time, "now"), soci::use(job.id, "id");
-        stopped = TRY(ReadById(sql, table(), job.id));
+        stopped = TRY(TableOf(kind_).ById(sql, job.id));
         return {};
     }));
     return stopped;
 }
 
 Result<void> JobRows::Delete(const Scope& scope, const std::string& name, const std::string& arn) {
-    return database_.Write([&](soci::session& sql) -> Result<void> {
-        const Job job = TRY(ReadByName(sql, table(), scope, name));
-        if (!IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
-        DeleteJob(sql, table(), job.id);
-        DropTags(sql, arn);
-        return {};
-    });
+    return TableOf(kind_).Delete(database_, scope, name, arn);
 }
 
 Result<std::vector<Job>> JobRows::Unfinished() {
-    std::vector<Job> jobs;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        const soci::rowset<soci::row> rows =
-            (sql.prepare << fmt::format("SELECT {} FROM {} WHERE status IN ('InProgress', 'Stopping') ORDER BY id",
-                                        kColumns, table()));
-        for (const soci::row& row : rows) jobs.push_back(FromRow(row));
-        return {};
-    }));
-    return jobs;
+    return TableOf(kind_).Unfinished(database_);
 }
 
 Result<JobPage<Job>> JobRows::List(const JobQuery& query) {
-    return ListJobs<Job>(database_, table(), kColumns, query, FromRow);
+    return TableOf(kind_).List(database_, query);
 }
 
 }  // namespace espalier::meta

@@ -81,8 +81,6 @@ class JobRows {
     Result<JobPage<Job>> List(const JobQuery& query);
 
   private:
-    std::string_view table() const;
-
     Database& database_;
     JobKind kind_;
 };

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "meta/job_list.h"
+#include "meta/job_table.h"
 
 namespace espalier::meta {
 namespace {
@@ -76,36 +76,8 @@ void ReadTransitions(soci::session& sql, TrainingJob& job) {
     }
 }
 
-Error NoSuchJob(std::string_view name) {
-    return Error(ErrorCode::kNotFound, fmt::format("there is no training job {}", name));
-}
-
-/// The job without its transitions.
-Result<TrainingJob> ReadById(soci::session& sql, std::int64_t id) {
-    const soci::rowset<soci::row> rows =
-        (sql.prepare << fmt::format("SELECT {} FROM training_jobs WHERE id = :id", kColumns), soci::use(id, "id"));
-    for (const soci::row& row : rows) return FromRow(row);
-    return NoSuchJob(std::to_string(id));
-}
-
-Result<TrainingJob> ReadByName(soci::session& sql, const Scope& scope, const std::string& name) {
-    const soci::rowset<soci::row> rows =
-        (sql.prepare << fmt::format("SELECT {} FROM training_jobs WHERE account = :account AND region = :region AND "
-                                    "name = :name",
-                                    kColumns),
-         soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(name, "name"));
-    for (const soci::row& row : rows) return FromRow(row);
-    return NoSuchJob(name);
-}
-
-bool NameIsTaken(soci::session& sql, const Scope& scope, const std::string& name) {
-    int taken = 0;
-    sql << "SELECT EXISTS (SELECT 1 FROM training_jobs WHERE account = :account AND region = :region AND "
-           "lower(name) = lower(:name))",
-        soci::into(taken), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
-        soci::use(name, "name");
-    return taken != 0;
-}
+/// Jobs without their transitions.
+constexpr JobTable<TrainingJob> kTable("training_jobs", "training job", kColumns, FromRow);
 
 void InsertTransition(soci::session& sql, std::int64_t job_id, const Transition& transition) {
     const std::string stage(ToString(transition.stage));
@@ -150,10 +122,8 @@ std::string_view ToString(JobStage stage) {
 Result<TrainingJob> TrainingJobs::Insert(const NewTrainingJob& job) {
     TrainingJob inserted;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
-        if (NameIsTaken(sql, job.scope, job.name)) {
-            return Error(ErrorCode::kAlreadyExists, fmt::format("there is a training job {} already", job.name));
-        }
-        const std::int64_t id = NextJobId(sql, "training_jobs");
+        TRY(kTable.CheckNameIsFree(sql, job.scope, job.name));
+        const std::int64_t id = NextJobId(sql, kTable.name());
         sql << "INSERT INTO training_jobs (id, account, region, name, request, invocation_id, status, stage, "
                "failure_reason, created_at, modified_at, started_at, ended_at, runtime_exceeded, process_token, "
                "num_launches, tuning_job) VALUES (:id, :account, :region, :name, "
@@ -163,7 +133,7 @@ Result<TrainingJob> TrainingJobs::Insert(const NewTrainingJob& job) {
             soci::use(job.name, "name"), soci::use(job.request, "request"), soci::use(job.invocation_id, "invocation"),
             soci::use(job.created_at, "created"), soci::use(job.created_at, "modified"),
             soci::use(job.tuning_job, "tuning");
-        inserted = TRY(ReadByName(sql, job.scope, job.name));
+        inserted = TRY(kTable.ByName(sql, job.scope, job.name));
         InsertTransition(sql, inserted.id,
                          {.stage = JobStage::kStarting, .started_at = job.created_at, .message = job.message});
         inserted.transitions.clear();
@@ -174,18 +144,13 @@ Result<TrainingJob> TrainingJobs::Insert(const NewTrainingJob& job) {
 }
 
 Result<bool> TrainingJobs::ExistsFolded(const Scope& scope, const std::string& name) {
-    bool exists = false;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        exists = NameIsTaken(sql, scope, name);
-        return {};
-    }));
-    return exists;
+    return kTable.ExistsFolded(database_, scope, name);
 }
 
 Result<TrainingJob> TrainingJobs::Find(const Scope& scope, const std::string& name) {
     TrainingJob job;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        job = TRY(ReadByName(sql, scope, name));
+        job = TRY(kTable.ByName(sql, scope, name));
         ReadTransitions(sql, job);
         return {};
     }));
@@ -195,7 +160,7 @@ Result<TrainingJob> TrainingJobs::Find(const Scope& scope, const std::string& na
 Result<TrainingJob> TrainingJobs::FindById(std::int64_t id) {
     TrainingJob job;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        job = TRY(ReadById(sql, id));
+        job = TRY(kTable.ById(sql, id));
         ReadTransitions(sql, job);
         return {};
     }));
@@ -204,7 +169,7 @@ Result<TrainingJob> TrainingJobs::FindById(std::int64_t id) {
 
 Result<void> TrainingJobs::Enter(std::int64_t id, const JobChange& change) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        const TrainingJob job = TRY(ReadById(sql, id));
+        const TrainingJob job = TRY(kTable.ById(sql, id));
         if (IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
         if (job.status == JobStatus::kStopping && change.status == JobStatus::kInProgress) {
             return Error(ErrorCode::kCancelled, "the job is being stopped");
@@ -217,7 +182,7 @@ Result<void> TrainingJobs::Enter(std::int64_t id, const JobChange& change) {
 
 Result<void> TrainingJobs::Reword(std::int64_t id, JobStage stage, const std::string& message, UnixMillis now) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        const TrainingJob job = TRY(ReadById(sql, id));
+        const TrainingJob job = TRY(kTable.ById(sql, id));
         if (job.stage != stage) return {};
         const UnixMillis modified_at = std::max(now, job.modified_at);
         sql << "UPDATE training_job_transitions SET message = :message WHERE job_id = :id AND ended_at = 0",
@@ -232,13 +197,13 @@ Result<TrainingJob> TrainingJobs::RequestStop(const Scope& scope, const std::str
                                               UnixMillis now) {
     TrainingJob stopped;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
-        const TrainingJob job = TRY(ReadByName(sql, scope, name));
+        const TrainingJob job = TRY(kTable.ByName(sql, scope, name));
         if (IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
         if (job.status != JobStatus::kStopping) {
             Apply(sql, job,
                   {.status = JobStatus::kStopping, .stage = JobStage::kStopping, .message = message, .now = now});
         }
-        stopped = TRY(ReadById(sql, job.id));
+        stopped = TRY(kTable.ById(sql, job.id));
         return {};
     }));
     return stopped;
@@ -253,29 +218,15 @@ Result<void> TrainingJobs::NoteLaunch(std::int64_t id, const std::string& proces
 }
 
 Result<void> TrainingJobs::Delete(const Scope& scope, const std::string& name, const std::string& arn) {
-    return database_.Write([&](soci::session& sql) -> Result<void> {
-        const TrainingJob job = TRY(ReadByName(sql, scope, name));
-        if (!IsTerminal(job.status)) return Error(ErrorCode::kConflict, std::string(ToString(job.status)));
-        DeleteJob(sql, "training_jobs", job.id);
-        DropTags(sql, arn);
-        return {};
-    });
+    return kTable.Delete(database_, scope, name, arn);
 }
 
 Result<std::vector<TrainingJob>> TrainingJobs::Unfinished() {
-    std::vector<TrainingJob> jobs;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        const soci::rowset<soci::row> rows =
-            (sql.prepare << fmt::format(
-                 "SELECT {} FROM training_jobs WHERE status IN ('InProgress', 'Stopping') ORDER BY id", kColumns));
-        for (const soci::row& row : rows) jobs.push_back(FromRow(row));
-        return {};
-    }));
-    return jobs;
+    return kTable.Unfinished(database_);
 }
 
 Result<JobPage<TrainingJob>> TrainingJobs::List(const JobQuery& query) {
-    return ListJobs<TrainingJob>(database_, "training_jobs", kColumns, query, FromRow);
+    return kTable.List(database_, query);
 }
 
 }  // namespace espalier::meta
