@@ -174,6 +174,37 @@ def test_files_seen_twice_are_named(tmp_path):
         "not intentional and can impair the validity of the model evaluation by the validation score." in finished.log
 
 
+# The second query's rows weigh 3, 3 and 4.
+UNEVEN = "".join(f"{row % 2}:{weight} qid:{1 + row // 3} 0:{row}.5\n" for row, weight in enumerate((2, 2, 2, 3, 3, 4)))
+EVEN = UNEVEN.replace(":4 ", ":3 ")
+RANKING = {"objective": "rank:ndcg", "num_round": "2"}
+WHOLE_QUERY = "When ranking, a weight counts for a whole query: give all rows of a qid the same one."
+
+
+@pytest.mark.parametrize("channel", ["train", "validation"])
+def test_a_query_of_uneven_weights_is_named(tmp_path, channel):
+    told = Told([], {"train": EVEN, "validation": EVEN, channel: UNEVEN}, hyperparameters=RANKING)
+    finished = start(tmp_path, told)
+    assert finished.code == 1, finished.log
+    for piece in (f"{channel}/part", "line 6", "weight 4 differs from the 3 that the query begins with", WHOLE_QUERY):
+        assert piece in finished.failure, finished.failure
+    assert start(tmp_path / "even", dataclasses.replace(told, channels={"train": EVEN, "validation": EVEN})).code == 0
+    unranked = dataclasses.replace(told, hyperparameters={**BINARY, "objective": "reg:squarederror"})
+    assert start(tmp_path / "unranked", unranked).code == 0, "weights are of rows when nothing is ranked"
+
+
+def test_a_query_of_uneven_weights_ends_all_instances(tmp_path):
+    roots = [training.write_root(tmp_path / str(number), RANKING, {"train": {"part": text}}, hosts=("algo-1", "algo-2"),
+                                 host=f"algo-{number}") for number, text in ((1, EVEN), (2, UNEVEN))]
+    done = subprocess.run(training.mpirun(roots, threads=1), capture_output=True, text=True, timeout=100,
+                          env={**os.environ, **training.MPI_ENVIRONMENT})
+    assert done.returncode != 0
+    reasons = [(root / "output/failure").read_text() for root in roots]
+    assert all(WHOLE_QUERY in reason and "train/part, line 6" in reason for reason in reasons), reasons
+    assert "(on algo-2)" in reasons[0], "the instance that has the row is named by the other"
+    assert not any((root / "model/xgboost-model").exists() for root in roots)
+
+
 def test_an_instance_without_data(tmp_path):
     """The oldest image ends the job; later ones go on without the instance."""
     for image, code in (("1", 1), ("3.2-0", 0)):
