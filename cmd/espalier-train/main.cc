@@ -7,10 +7,8 @@
 // instance was lost, starting all of them again may go well. SIGTERM or SIGUSR1: finish the round, write the model so
 // far. Under mpirun only SIGUSR1 stops the job in good order: mpirun sends SIGTERM to the ranks that remain when one
 // has died. FILE of --progress is a mark (base/progress_mark.h) that whoever started it watches.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -19,6 +17,7 @@
 #include <new>
 
 #include "base/algorithm_image.h"
+#include "base/process_output.h"
 #include "base/progress_mark.h"
 #include "collective/mpi_comm.h"
 #include "collective/self_comm.h"
@@ -111,13 +110,9 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    if (!log_path.empty()) {
-        const int fd = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) {
-            std::perror(log_path.c_str());
-            return 2;
-        }
-        close(fd);
+    if (Result<void> sent = SendOutputTo(log_path); !sent) {
+        std::fprintf(stderr, "%s\n", sent.error().ToString().c_str());
+        return 2;
     }
     const auto mark = ProgressMark::InFile(progress_path);
     options.mark = mark ? mark->get() : nullptr;

@@ -5,15 +5,15 @@
 // Exit code 0: every object has its output; 1: not, and DIR/output/failure says why; 2: wrong usage.
 // SIGTERM or SIGUSR1: end after the payloads at hand; outputs that are whole stay.
 // FILE of --progress is a mark (base/progress_mark.h) that whoever started it watches.
-#include <fcntl.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
+#include "base/process_output.h"
 #include "base/progress_mark.h"
 #include "transform/transform_instance.h"
 
@@ -54,18 +54,16 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    if (!log_path.empty()) {
-        const int fd = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) {
-            std::perror(log_path.c_str());
-            return 2;
-        }
-        close(fd);
+    if (Result<void> sent = SendOutputTo(log_path); !sent) {
+        std::fprintf(stderr, "%s\n", sent.error().ToString().c_str());
+        return 2;
     }
     InstallSignals();
     const auto run = [&]() -> Result<void> {
         const std::unique_ptr<ProgressMark> mark = TRY(ProgressMark::InFile(progress_path));
-        return transform::RunTransform(root, num_threads, stop_flag, *mark);
+        const char* trace_parent = std::getenv("TRACEPARENT");
+        return transform::RunTransform(root, num_threads, trace_parent == nullptr ? "" : trace_parent, stop_flag,
+                                       *mark);
     };
     const Result<void> result = run();
     if (result) return 0;

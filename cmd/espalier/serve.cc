@@ -57,6 +57,9 @@
 namespace espalier::cmd {
 namespace {
 
+// Some thousand rows: deletes, stops and ends of jobs on a full disk.
+constexpr std::size_t kDatabaseRoomBytes = 2 << 20;
+
 int signal_pipe[2] = {-1, -1};
 
 void OnSignal(int) {
@@ -143,15 +146,16 @@ Result<std::unique_ptr<JobServices>> OpenJobs(const ServeOptions& options, meta:
                                                      .num_cores = programs.num_cores,
                                                      .num_slots = num_slots,
                                                      .spans = spans}));
-    services->tuning =
-        TRY(jobs::TuningService::Open({.database = &database, .training = services->training.get(), .clock = &clock}));
+    services->tuning = TRY(jobs::TuningService::Open(
+        {.database = &database, .training = services->training.get(), .clock = &clock, .spans = spans}));
     services->transforms = TRY(jobs::TransformService::Open({.database = &database,
                                                              .store = &objects,
                                                              .launcher = &services->launcher,
                                                              .clock = &clock,
                                                              .folder = options.data_folder + "/transforms",
                                                              .num_cores = programs.num_cores,
-                                                             .num_slots = num_slots}));
+                                                             .num_slots = num_slots,
+                                                             .spans = spans}));
     return services;
 }
 
@@ -250,7 +254,8 @@ Result<void> Serve(ServeOptions options) {
     SystemClock clock;
     RealFs fs;
     const std::unique_ptr<api::OtlpExporter> exporter = TRY(StartExporter(options));
-    std::unique_ptr<meta::Database> database = TRY(meta::Database::Open(options.data_folder + "/espalier.db"));
+    std::unique_ptr<meta::Database> database =
+        TRY(meta::Database::Open(options.data_folder + "/espalier.db", kDatabaseRoomBytes));
     std::unique_ptr<store::ObjectStore> objects = TRY(store::ObjectStore::Open(
         {.folder = options.data_folder + "/objects", .database = database.get(), .clock = &clock, .fs = &fs}));
     const std::unique_ptr<HostingServices> hosted =

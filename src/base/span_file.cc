@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 
 namespace espalier {
 namespace {
@@ -69,6 +71,18 @@ void SpanFile::Append(const Span& span) const {
     const ssize_t written = write(fd, line.data(), line.size());
     static_cast<void>(written);
     close(fd);
+}
+
+std::string SpansPathUnder(const std::string& root) {
+    return root + "/output/spans.jsonl";
+}
+
+SpanFile SpansUnder(const std::string& root, const std::string& trace_parent) {
+    const std::optional<TraceContext> parent = ParseTraceParent(trace_parent);
+    if (!parent) return {};
+    std::error_code error;
+    std::filesystem::create_directories(root + "/output", error);
+    return SpanFile(SpansPathUnder(root), *parent);
 }
 
 std::vector<Span> ReadSpanFile(const std::string& path, const TraceContext& trace) {

@@ -45,6 +45,11 @@ class SpanFile {
     std::optional<TraceContext> parent_;
 };
 
+/// Where a process that works under `root` leaves its spans: <root>/output/spans.jsonl.
+std::string SpansPathUnder(const std::string& root);
+/// The spans of such a process; records nothing unless whoever launched it says with a traceparent where they belong.
+SpanFile SpansUnder(const std::string& root, const std::string& trace_parent);
+
 /// What SpanFile wrote; lines that are no spans of `trace` are left out. Empty when there is no such file.
 std::vector<Span> ReadSpanFile(const std::string& path, const TraceContext& trace);
 

@@ -122,6 +122,17 @@ Result<bool> HasObjects(const store::ObjectStore& store, const store::S3Location
     return found;
 }
 
+Result<void> RequireObjects(const store::ObjectStore& store, const store::S3Location& location,
+                            const std::string& region, const std::string& role) {
+    if (TRY(HasObjects(store, location))) return {};
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("No S3 objects found under S3 URL \"s3://{}{}{}\" given in input data source. Please ensure "
+                    "that the bucket exists in the selected region ({}), that objects exist under that S3 "
+                    "prefix, and that {} has \"s3:ListBucket\" permissions on bucket \"{}\".",
+                    location.bucket, location.key.empty() ? "" : "/", location.key, region, role, location.bucket));
+}
+
 Result<ChannelPlan> PlanChannel(const store::ObjectStore& store, const ChannelSpec& channel, int num_instances) {
     ChannelPlan plan(static_cast<std::size_t>(num_instances));
     std::size_t num_objects = 0;

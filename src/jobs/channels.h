@@ -38,6 +38,10 @@ Result<void> ForEachObject(const store::ObjectStore& store, const store::S3Locat
 /// Whether any object lies under the prefix.
 Result<bool> HasObjects(const store::ObjectStore& store, const store::S3Location& location);
 
+/// kInvalidArgument with SageMaker's sentence when no object does. `role` is who would read them: "the role \"ARN\"".
+Result<void> RequireObjects(const store::ObjectStore& store, const store::S3Location& location,
+                            const std::string& region, const std::string& role);
+
 /// Links the files of the plan into the channel's folders. kCancelled once `cancelled` says so; it is asked before each
 /// file. kInvalidArgument when a channel with CompressionType Gzip holds a file that is no gzip.
 Result<void> DownloadChannel(const store::ObjectStore& store, const ChannelSpec& channel, const ChannelPlan& plan,

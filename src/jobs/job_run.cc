@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "jobs/artifacts.h"
+#include "jobs/full_disk.h"
 #include "jobs/job_trace.h"
 #include "jobs/shared_bins.h"
 #include "jobs/training_lineage.h"
@@ -305,8 +306,8 @@ std::string JobRun::FailureOfTrainer(const ExitReport& report) const {
         hint = " This is how a process ends that has used up the machine's memory.";
     }
     if (report.stuck) return fmt::format("AlgorithmError: {} {}. See the log stream {}.", who, report.how, stream);
-    return fmt::format("AlgorithmError: {} ended without saying why: {}.{} See the log stream {}.", who, report.how,
-                       hint, stream);
+    return fmt::format("AlgorithmError: {} ended without saying why: {}.{}{} See the log stream {}.", who, report.how,
+                       hint, FullDiskHint(folder_.path()), stream);
 }
 
 Result<void> JobRun::Upload() {
@@ -417,6 +418,8 @@ void JobRun::End(Result<void> result) {
         const bool has_ended = failed || failed.error().code() == ErrorCode::kConflict;
         if (has_ended) break;
         LOG_ERROR("training job cannot be ended", {"job", job_.name}, {"error", result.error().ToString()});
+        // What the job wrote may be what the row lacks room for. A restart before the row would run the job again.
+        folder_.Remove();
         std::this_thread::sleep_for(kEndRetryInterval);
     }
     ExportJobTrace(tools_, job_.id, folder_, spec_.num_instances);

@@ -21,18 +21,17 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "base/span.h"
 #include "jobs/capsule.h"
 #include "jobs/channels.h"
 #include "jobs/checkpoint_sync.h"
 #include "jobs/content_digests.h"
 #include "jobs/job_queue.h"
 #include "jobs/job_spec.h"
+#include "jobs/job_tracer.h"
 #include "jobs/launcher.h"
 #include "jobs/log_capture.h"
 #include "jobs/pipe_feed.h"
 #include "jobs/work_folder.h"
-#include "meta/job_traces.h"
 #include "meta/lineage.h"
 #include "meta/logs.h"
 #include "meta/metrics.h"
@@ -57,8 +56,7 @@ struct JobTools {
     const Clock* clock = nullptr;
     std::string folder;  ///< where work folders are made
     int num_cores = 1;   ///< of this machine, for the status message
-    meta::JobTraces* traces = nullptr;
-    SpanSink* spans = nullptr;                         ///< nullptr: no job is traced
+    JobTracer* tracer = nullptr;
     std::function<void(std::int64_t job_id)> changed;  ///< after each committed change
 };
 

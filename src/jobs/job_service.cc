@@ -11,6 +11,7 @@
 #include "jobs/channels.h"
 #include "jobs/job_trace.h"
 #include "jobs/shared_bins.h"
+#include "jobs/take_up.h"
 #include "jobs/work_folder.h"
 
 namespace espalier::jobs {
@@ -28,7 +29,7 @@ JobService::JobService(const Options& options)
       logs_(*options.database),
       metrics_(*options.database),
       lineage_(*options.database),
-      traces_(*options.database),
+      tracer_(*options.database, "training-job", options.spans),
       tools_{.jobs = &jobs_,
              .logs = &logs_,
              .metrics = &metrics_,
@@ -39,44 +40,26 @@ JobService::JobService(const Options& options)
              .clock = options.clock,
              .folder = options.folder,
              .num_cores = options.num_cores,
-             .traces = &traces_,
-             .spans = options.spans,
+             .tracer = &tracer_,
              .changed = [this](std::int64_t job_id) { listeners_.Tell(job_id); }},
       queue_(options.num_slots, [this](std::int64_t job_id, JobControl& control) { RunJob(job_id, control); }) {}
 
 Result<std::unique_ptr<JobService>> JobService::Open(const Options& options) {
-    std::error_code error;
-    filesystem::create_directories(options.folder, error);
-    if (error) return ErrnoError("make " + options.folder, error.value());
+    TRY(MakeJobsFolder(options.folder));
     std::unique_ptr<JobService> service(new JobService(options));
     TRY_MSG(service->TakeUpUnfinished(), "take up unfinished training jobs");
     return service;
 }
 
 Result<void> JobService::TakeUpUnfinished() {
-    const std::vector<meta::TrainingJob> unfinished = TRY(jobs_.Unfinished());
-    std::vector<std::int64_t> ids;
-    for (const meta::TrainingJob& job : unfinished) ids.push_back(job.id);
-    SweepWorkFolders(options_.folder, ids);
-    for (const meta::TrainingJob& job : unfinished) {
-        LOG_INFO("training job taken up after a restart", {"job", job.name}, {"stage", ToString(job.stage)});
-        queue_.Add(job.id);
-    }
+    TakeUpJobs(TRY(jobs_.Unfinished()), options_.folder, queue_);
     return {};
 }
 
 Result<void> JobService::CheckInputs(const JobSpec& spec, const meta::Scope& scope) {
-    for (const ChannelSpec& channel : spec.channels) {
-        if (TRY(HasObjects(*options_.store, channel.location))) continue;
-        const store::S3Location& place = channel.location;
-        return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("No S3 objects found under S3 URL \"s3://{}{}{}\" given in input data source. Please "
-                                 "ensure that the bucket exists in the selected region ({}), that objects exist under "
-                                 "that S3 prefix, and that the role \"{}\" has \"s3:ListBucket\" permissions on bucket "
-                                 "\"{}\".",
-                                 place.bucket, place.key.empty() ? "" : "/", place.key, scope.region, spec.role_arn,
-                                 place.bucket));
-    }
+    const std::string role = fmt::format("the role \"{}\"", spec.role_arn);
+    for (const ChannelSpec& channel : spec.channels)
+        TRY(RequireObjects(*options_.store, channel.location, scope.region, role));
     return {};
 }
 
@@ -118,10 +101,7 @@ Result<meta::TrainingJob> JobService::Create(const CreateJob& request) {
             taken && taken->invocation_id == request.invocation_id && taken->request == request.request;
         if (same_call) return taken;
     }
-    if (job && options_.spans != nullptr && !request.trace_parent.empty()) {
-        if (Result<void> noted = traces_.Put(job->id, request.trace_parent); !noted)
-            LOG_WARN("a job is not traced", {"job", spec.name}, {"error", noted.error().ToString()});
-    }
+    if (job) tracer_.Note(job->id, request.trace_parent);
     if (job) queue_.Add(job->id);
     return job;
 }

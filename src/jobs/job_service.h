@@ -94,7 +94,7 @@ class JobService {
     meta::TrainingMetrics metrics_;
     meta::Lineage lineage_;
     ContentDigests digests_;
-    meta::JobTraces traces_;
+    JobTracer tracer_;
     JobTools tools_;
 
     JobListeners listeners_;

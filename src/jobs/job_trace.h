@@ -1,9 +1,9 @@
 // The spans of a training job: itself, each state it went through, and what its instances recorded.
 //
 //   request that created it > training job > Starting, Downloading, Training, …  > instance algo-1 > load, rounds, save
-// Ids of the job and its states follow from the trace and the job's number, so that the processes of a state can name
-// it as their parent before it is over, and a job that a restarted server took up stays one trace. All spans are handed
-// on when the job has ended. Instances write theirs into <root>/output/spans.jsonl (base/span_file.h). Thread-safe.
+// Ids of states follow from the trace and the job's number, as the job's own does (jobs/job_tracer.h), so that the
+// processes of a state can name it as their parent before it is over. All spans are handed on when the job has ended.
+// Instances write theirs into <root>/output/spans.jsonl (base/span_file.h). Thread-safe.
 #pragma once
 
 #include <cstdint>

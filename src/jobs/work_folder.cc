@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -10,6 +12,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "jobs/text_file.h"
 
 namespace espalier::jobs {
 namespace {
@@ -31,11 +34,7 @@ Result<void> MakeFolders(const std::string& path) {
 }
 
 Result<void> WriteJson(const std::string& path, const json& document) {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << document.dump(-1, ' ', false, json::error_handler_t::replace);
-    out.close();
-    if (!out) return Error(ErrorCode::kIo, "cannot write " + path);
-    return {};
+    return WriteTextFile(path, document.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 json InputDataConfig(const JobSpec& spec) {
@@ -61,6 +60,18 @@ json ResourceConfig(const JobSpec& spec, int number) {
                                               {"instance_type", spec.instance_type},
                                               {"hosts", hosts}}})},
             {"network_interface_name", "lo"}};
+}
+
+// In front of what else is told, as the end may be cut off. Processes say it in words only.
+std::string WithMending(std::string reason) {
+    const bool is_full = reason.find(std::strerror(ENOSPC)) != std::string::npos ||
+                         reason.find("database or disk is full") != std::string::npos;
+    if (!is_full) return reason;
+    constexpr std::string_view kMending =
+        "The disk of the server's data directory is full. Free some space there, by deleting objects for example, and "
+        "create the job again. ";
+    const std::size_t colon = reason.find(": ");
+    return reason.insert(colon == std::string::npos ? 0 : colon + 2, kMending);
 }
 
 }  // namespace
@@ -91,7 +102,11 @@ std::string FailureReasonOf(const Error& error, const std::string& job_name) {
         LOG_ERROR("job failed inside", {"job", job_name}, {"error", reason});
         reason = "InternalServerError: " + reason;
     }
-    return FitFailureReason(std::move(reason));
+    return FitFailureReason(WithMending(std::move(reason)));
+}
+
+Result<void> MakeJobsFolder(const std::string& jobs_folder) {
+    return MakeFolders(jobs_folder);
 }
 
 void SweepWorkFolders(const std::string& jobs_folder, const std::vector<std::int64_t>& wanted) {
@@ -160,10 +175,7 @@ Result<void> WorkFolder::WriteSharing(const std::string& bins_folder,
 
 Result<void> WorkFolder::WriteCapsule(const std::string& document) const {
     const std::string incoming = CapsulePath() + ".incoming";
-    std::ofstream out(incoming, std::ios::binary | std::ios::trunc);
-    out << document;
-    out.close();
-    if (!out) return Error(ErrorCode::kIo, "cannot write " + incoming);
+    TRY(WriteTextFile(incoming, document));
     std::error_code error;
     filesystem::rename(incoming, CapsulePath(), error);
     if (error) return FileError("rename " + incoming, error);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/span_file.h"
 #include "jobs/job_spec.h"
 
 namespace espalier::jobs {
@@ -35,7 +36,7 @@ class WorkFolder {
     std::string PipePath(int number, const ChannelSpec& channel) const;
     std::string LogPath(int number) const;
     /// What the instance recorded of its own work (base/span_file.h).
-    std::string SpansPath(int number) const { return InstanceRoot(number) + "/output/spans.jsonl"; }
+    std::string SpansPath(int number) const { return SpansPathUnder(InstanceRoot(number)); }
     std::string LauncherLogPath() const { return path_ + "/mpirun.log"; }
     std::string ModelFolder() const { return InstanceRoot(1) + "/model"; }
     std::string OutputDataFolder() const { return InstanceRoot(1) + "/output/data"; }
@@ -67,6 +68,8 @@ class WorkFolder {
     std::string path_;
 };
 
+/// The folder in which work folders are made.
+Result<void> MakeJobsFolder(const std::string& jobs_folder);
 /// Removes the work folders of all jobs but these: of jobs that ended while no server was there to remove them.
 void SweepWorkFolders(const std::string& jobs_folder, const std::vector<std::int64_t>& wanted);
 

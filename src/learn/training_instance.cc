@@ -79,15 +79,6 @@ std::string PythonDictOf(const ChannelConfig& channel) {
                        channel.distribution.empty() ? "FullyReplicated" : channel.distribution);
 }
 
-/// Records nothing unless the launcher has said which trace the instance belongs to.
-SpanFile SpansOf(const InstanceOptions& options) {
-    const std::optional<TraceContext> parent = ParseTraceParent(options.trace_parent);
-    if (!parent) return {};
-    std::error_code error;
-    std::filesystem::create_directories(options.root + "/output", error);
-    return SpanFile(options.root + "/output/spans.jsonl", *parent);
-}
-
 class Instance {
   public:
     Instance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock, collective::Comm& comm,
@@ -502,7 +493,7 @@ class Instance {
 
 Result<void> RunInstance(const InstanceOptions& options, const InstanceConfig& config, const Clock& clock,
                          collective::Comm& comm) {
-    const SpanFile spans = SpansOf(options);
+    const SpanFile spans = SpansUnder(options.root, options.trace_parent);
     SpanFile::Stage whole(spans, "instance " + config.current_host);
     Result<void> ran = Instance(options, config, clock, comm, whole.Inside()).Run();
     whole.End(ran.has_value() ? "" : ran.error().ToString());

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
+#include "meta/database_room.h"
 #include "meta/guard.h"
 #include "meta/migrations.h"
 
@@ -110,10 +112,14 @@ Result<void> SyncFolderOf(const std::string& path) {
     return {};
 }
 
+void WarnOfRoom(const Result<void>& kept) {
+    if (!kept) LOG_WARN("less room is kept for rows on a full disk", {"error", kept.error().ToString()});
+}
+
 class SqliteDatabase final : public Database {
   public:
-    SqliteDatabase(std::string path, std::unique_ptr<soci::session> writer)
-        : path_(std::move(path)), writer_(std::move(writer)) {}
+    SqliteDatabase(std::string path, std::unique_ptr<soci::session> writer, DatabaseRoom room)
+        : path_(std::move(path)), writer_(std::move(writer)), room_(std::move(room)) {}
 
     Result<void> Write(const std::function<Result<void>(soci::session&)>& transaction) override {
         Pending mine{&transaction, std::nullopt};
@@ -175,6 +181,7 @@ class SqliteDatabase final : public Database {
             if (sqlite3_get_autocommit(RawConnection(*writer_)) == 0) (void)Execute(*writer_, "ROLLBACK");
             FailAll(batch, committed.error());
         }
+        WarnOfRoom(room_.NoteCommit(*writer_));
     }
 
     Result<void> RunInSavepoint(const std::function<Result<void>(soci::session&)>& transaction) {
@@ -228,6 +235,7 @@ class SqliteDatabase final : public Database {
     std::deque<Pending*> queue_;
     std::mutex writer_mutex_;
     std::unique_ptr<soci::session> writer_;
+    DatabaseRoom room_;
 
     std::mutex readers_mutex_;
     std::condition_variable reader_is_idle_;
@@ -247,14 +255,16 @@ Error ErrorFromCurrentException() {
     }
 }
 
-Result<std::unique_ptr<Database>> Database::Open(const std::string& path) {
+Result<std::unique_ptr<Database>> Database::Open(const std::string& path, std::size_t room_bytes) {
     if (path.find('"') != std::string::npos) {
         return Error(ErrorCode::kInvalidArgument, "the path of the data directory must not contain a double quote");
     }
     std::unique_ptr<soci::session> writer = TRY_MSG(Connect(path), "open database " + path);
     TRY_MSG(Migrate(*writer), "open database " + path);
     TRY(SyncFolderOf(path));
-    return std::unique_ptr<Database>(std::make_unique<SqliteDatabase>(path, std::move(writer)));
+    DatabaseRoom room(path, room_bytes);
+    WarnOfRoom(room.Take(*writer));
+    return std::unique_ptr<Database>(std::make_unique<SqliteDatabase>(path, std::move(writer), std::move(room)));
 }
 
 }  // namespace espalier::meta

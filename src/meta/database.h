@@ -10,6 +10,7 @@
 // function must not call Write or Read of the same Database (the writer mutex is not recursive).
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,8 +26,9 @@ namespace espalier::meta {
 class Database {
   public:
     /// Opens or creates the database at `path` (its folder must exist) and brings its schema to the newest migration
-    /// (meta/migrations.h). kCorruptData when the file is no database or is of a newer Espalier.
-    static Result<std::unique_ptr<Database>> Open(const std::string& path);
+    /// (meta/migrations.h). kCorruptData when the file is no database or is of a newer Espalier. `room_bytes` are kept
+    /// for rows that are written while the disk is full (meta/database_room.h).
+    static Result<std::unique_ptr<Database>> Open(const std::string& path, std::size_t room_bytes = 0);
     virtual ~Database() = default;
 
     /// kConflict with "UNIQUE" in the message when a unique key is taken; kConflict with "FOREIGN KEY" when a row that

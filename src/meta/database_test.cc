@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <soci/soci.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
@@ -137,6 +138,35 @@ TEST_F(DatabaseTest, RefusesWhatIsNoDatabaseAndWhatIsNewer) {
     auto db = Database::Open(newer);
     ASSERT_FALSE(db.has_value());
     EXPECT_EQ(db.error().code(), ErrorCode::kCorruptData);
+}
+
+TEST_F(DatabaseTest, KeepsRoomForRowsOnAFullDisk) {
+    constexpr std::int64_t kRoomBytes = 256 << 10;
+    auto db = Database::Open(path_, kRoomBytes);
+    ASSERT_TRUE(db.has_value()) << db.error().ToString();
+    const auto free_bytes = [&] {
+        std::int64_t pages = 0;
+        EXPECT_TRUE((*db)
+                        ->Read([&](soci::session& sql) -> Result<void> {
+                            sql << "PRAGMA freelist_count", soci::into(pages);
+                            return {};
+                        })
+                        .has_value());
+        return pages * 4096;
+    };
+    const auto disk_bytes = [](const std::string& path) {
+        struct stat told {};
+        EXPECT_EQ(stat(path.c_str(), &told), 0);
+        return told.st_blocks * 512;
+    };
+    EXPECT_GE(free_bytes(), kRoomBytes);
+    EXPECT_GE(disk_bytes(path_), kRoomBytes) << "the free pages are on the disk";
+    EXPECT_GE(disk_bytes(path_ + "-wal"), 8 << 20);
+    // Rows use free pages up; commits bring new ones.
+    const std::string name(1000, 'x');
+    for (int i = 0; i < 300; ++i) ASSERT_TRUE(AddBucket(**db, name + std::to_string(i)).has_value());
+    EXPECT_GE(free_bytes(), kRoomBytes / 4);
+    EXPECT_GE(disk_bytes(path_ + "-wal"), 8 << 20) << "the log begins again without giving its room away";
 }
 
 }  // namespace

@@ -6,8 +6,8 @@ namespace espalier::meta {
 
 Result<void> JobTraces::Put(std::int64_t job_id, const std::string& trace_parent) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        sql << "INSERT OR REPLACE INTO job_traces (job_id, trace_parent) VALUES (:id, :parent)",
-            soci::use(job_id, "id"), soci::use(trace_parent, "parent");
+        sql << "INSERT OR REPLACE INTO traced_jobs (kind, job_id, trace_parent) VALUES (:kind, :id, :parent)",
+            soci::use(kind_, "kind"), soci::use(job_id, "id"), soci::use(trace_parent, "parent");
         return {};
     });
 }
@@ -16,7 +16,8 @@ Result<std::string> JobTraces::Find(std::int64_t job_id) {
     std::string trace_parent;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
         const soci::rowset<soci::row> rows =
-            (sql.prepare << "SELECT trace_parent FROM job_traces WHERE job_id = :id", soci::use(job_id, "id"));
+            (sql.prepare << "SELECT trace_parent FROM traced_jobs WHERE kind = :kind AND job_id = :id",
+             soci::use(kind_, "kind"), soci::use(job_id, "id"));
         for (const soci::row& row : rows) trace_parent = row.get<std::string>(0);
         return {};
     }));
@@ -25,7 +26,8 @@ Result<std::string> JobTraces::Find(std::int64_t job_id) {
 
 Result<void> JobTraces::Delete(std::int64_t job_id) {
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        sql << "DELETE FROM job_traces WHERE job_id = :id", soci::use(job_id, "id");
+        sql << "DELETE FROM traced_jobs WHERE kind = :kind AND job_id = :id", soci::use(kind_, "kind"),
+            soci::use(job_id, "id");
         return {};
     });
 }

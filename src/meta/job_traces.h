@@ -1,9 +1,10 @@
-// Which trace a training job belongs to: the span of the request that created it. Only jobs that are traced have a row,
-// and it goes when the job has ended and its spans were handed on. Thread-safe.
+// Which trace a job of some kind belongs to: the span of what created it. Only jobs that are traced have a row, and it
+// goes when the job has ended and its spans were handed on. Thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 #include "meta/database.h"
@@ -12,8 +13,8 @@ namespace espalier::meta {
 
 class JobTraces {
   public:
-    /// `database` is borrowed.
-    explicit JobTraces(Database& database) : database_(database) {}
+    /// `database` is borrowed. `kind` as ARNs spell it: "training-job", "transform-job", …
+    JobTraces(Database& database, std::string kind) : database_(database), kind_(std::move(kind)) {}
 
     Result<void> Put(std::int64_t job_id, const std::string& trace_parent);
     /// "" for a job that is not traced.
@@ -22,6 +23,7 @@ class JobTraces {
 
   private:
     Database& database_;
+    const std::string kind_;
 };
 
 }  // namespace espalier::meta

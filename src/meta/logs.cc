@@ -4,6 +4,8 @@
 #include <soci/soci.h>
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "meta/key_prefix.h"
 #include "meta/read_rows.h"
@@ -49,6 +51,54 @@ long long FindOrMakeGroup(soci::session& sql, const Scope& scope, const std::str
     return id;
 }
 
+void AddBound(Conditions& conditions, std::string_view comparison, const std::string& name,
+              const std::optional<std::int64_t>& value) {
+    if (!value) return;
+    conditions.text += fmt::format(" AND {} :{}", comparison, name);
+    conditions.integers.emplace_back(name, *value);
+}
+
+/// In a stream whose events are in the order of their times: the position of the first at or after that time.
+std::optional<std::int64_t> PositionOf(soci::session& sql, std::int64_t stream_id, UnixMillis time) {
+    std::optional<std::int64_t> found;
+    Conditions none;
+    FetchRows(sql,
+              fmt::format("SELECT position FROM log_events INDEXED BY log_events_by_time WHERE stream_id = {} AND time "
+                          ">= {} ORDER BY time, position LIMIT 1",
+                          stream_id, time),
+              none, [&](const soci::row& row) { found = row.get<long long>(0); });
+    return found;
+}
+
+/// Times as positions, so that nothing outside of them is looked at.
+Conditions InPositions(soci::session& sql, const LogEventQuery& query) {
+    constexpr std::int64_t kBehindAll = std::numeric_limits<std::int64_t>::max();
+    std::optional<std::int64_t> from = query.from;
+    std::optional<std::int64_t> before = query.before;
+    if (query.start_time) {
+        const std::int64_t first = PositionOf(sql, query.stream_id, *query.start_time).value_or(kBehindAll);
+        from = std::max(from.value_or(first), first);
+    }
+    if (query.end_time) {
+        const std::int64_t end = PositionOf(sql, query.stream_id, *query.end_time).value_or(kBehindAll);
+        before = std::min(before.value_or(end), end);
+    }
+    Conditions conditions = {.text = "stream_id = :id", .integers = {{"id", query.stream_id}}};
+    AddBound(conditions, "position >=", "from", from);
+    AddBound(conditions, "position <", "before", before);
+    return conditions;
+}
+
+/// Where clients put events out of order: everything in these times is looked at, and nothing else.
+Conditions InTimes(const LogEventQuery& query) {
+    Conditions conditions = {.text = "stream_id = :id", .integers = {{"id", query.stream_id}}};
+    AddBound(conditions, "time >=", "start", query.start_time);
+    AddBound(conditions, "time <", "end", query.end_time);
+    AddBound(conditions, "position >=", "from", query.from);
+    AddBound(conditions, "position <", "before", query.before);
+    return conditions;
+}
+
 }  // namespace
 
 Result<std::int64_t> Logs::OpenStream(const Scope& scope, const std::string& group, const std::string& name,
@@ -77,10 +127,13 @@ Result<void> Logs::Append(std::int64_t stream_id, std::span<const LogEvent> even
     return database_.Write([&](soci::session& sql) -> Result<void> {
         long long position = 0;
         long long group_id = 0;
+        long long last_time = 0;
         sql << "SELECT coalesce(max(position) + 1, 0) FROM log_events WHERE stream_id = :id", soci::into(position),
             soci::use(stream_id, "id");
-        sql << "SELECT group_id FROM log_streams WHERE id = :id", soci::into(group_id), soci::use(stream_id, "id");
+        sql << "SELECT group_id, last_event_at FROM log_streams WHERE id = :id", soci::into(group_id),
+            soci::into(last_time), soci::use(stream_id, "id");
         const bool first = position == 0;
+        bool in_order = true;
         LogEvent event;
         soci::statement insert =
             (sql.prepare << "INSERT INTO log_events (stream_id, position, time, ingested_at, message, group_id) "
@@ -90,6 +143,8 @@ Result<void> Logs::Append(std::int64_t stream_id, std::span<const LogEvent> even
              soci::use(group_id, "group_id"));
         for (const LogEvent& next : events) {
             event = next;
+            in_order = in_order && event.time >= last_time;
+            last_time = event.time;
             insert.execute(true);
             ++position;
         }
@@ -97,6 +152,7 @@ Result<void> Logs::Append(std::int64_t stream_id, std::span<const LogEvent> even
             sql << "UPDATE log_streams SET first_event_at = :time WHERE id = :id",
                 soci::use(events.front().time, "time"), soci::use(stream_id, "id");
         }
+        if (!in_order) sql << "UPDATE log_streams SET in_order = 0 WHERE id = :id", soci::use(stream_id, "id");
         sql << "UPDATE log_streams SET last_event_at = :time, last_ingested_at = :ingested WHERE id = :id",
             soci::use(event.time, "time"), soci::use(event.ingested_at, "ingested"), soci::use(stream_id, "id");
         return {};
@@ -141,27 +197,24 @@ Result<std::vector<LogStream>> Logs::Streams(const LogStreamQuery& query) {
 }
 
 Result<std::vector<LogEvent>> Logs::Events(const LogEventQuery& query) {
-    std::string conditions = "stream_id = :id";
-    std::vector<std::pair<std::string, long long>> integers = {{"id", query.stream_id}};
-    const auto add = [&](std::string_view condition, std::string name, const std::optional<std::int64_t>& value) {
-        if (!value) return;
-        conditions += fmt::format(" AND {}", condition);
-        integers.emplace_back(std::move(name), *value);
-    };
-    add("time >= :start", "start", query.start_time);
-    add("time < :end", "end", query.end_time);
-    add("position >= :from", "from", query.from);
-    add("position < :before", "before", query.before);
-    const std::string text = fmt::format(
-        "SELECT position, time, ingested_at, message FROM log_events WHERE {} ORDER BY position {} LIMIT {}",
-        conditions, query.newest_first ? "DESC" : "ASC", query.limit);
     std::vector<LogEvent> events;
-    Conditions values = {.text = "", .integers = std::move(integers)};
-    TRY(ReadRows(database_, text, values, [&](const soci::row& row) {
-        events.push_back({.position = row.get<long long>(0),
-                          .time = row.get<long long>(1),
-                          .ingested_at = row.get<long long>(2),
-                          .message = row.get<std::string>(3)});
+    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
+        long long in_order = 0;
+        sql << "SELECT in_order FROM log_streams WHERE id = :id", soci::into(in_order),
+            soci::use(query.stream_id, "id");
+        const bool by_time = in_order == 0 && (query.start_time || query.end_time);
+        Conditions values = by_time ? InTimes(query) : InPositions(sql, query);
+        const std::string text = fmt::format(
+            "SELECT position, time, ingested_at, message FROM log_events {} WHERE {} ORDER BY position {} LIMIT {}",
+            by_time ? "INDEXED BY log_events_by_time" : "", values.text, query.newest_first ? "DESC" : "ASC",
+            query.limit);
+        FetchRows(sql, text, values, [&](const soci::row& row) {
+            events.push_back({.position = row.get<long long>(0),
+                              .time = row.get<long long>(1),
+                              .ingested_at = row.get<long long>(2),
+                              .message = row.get<std::string>(3)});
+        });
+        return {};
     }));
     if (query.newest_first) std::reverse(events.begin(), events.end());
     return events;

@@ -567,6 +567,31 @@ CREATE TABLE job_traces (
 ) WITHOUT ROWID;
 )sql";
 
+// Empty but for a moment: see meta/database_room.h.
+constexpr std::string_view kRoom = R"sql(
+CREATE TABLE room (zeros BLOB NOT NULL);
+)sql";
+
+// In a stream whose events came in the order of their times, a time is a position.
+constexpr std::string_view kLogOrder = R"sql(
+ALTER TABLE log_streams ADD COLUMN in_order INTEGER NOT NULL DEFAULT 1;
+UPDATE log_streams SET in_order = 0 WHERE EXISTS (
+    SELECT 1 FROM log_events a CROSS JOIN log_events b ON b.stream_id = a.stream_id AND b.position = a.position + 1
+    WHERE a.stream_id = log_streams.id AND b.time < a.time);
+)sql";
+
+// Which job is traced, of every kind.
+constexpr std::string_view kTracesByKind = R"sql(
+CREATE TABLE traced_jobs (
+    kind TEXT NOT NULL,
+    job_id BIGINT NOT NULL,
+    trace_parent TEXT NOT NULL,
+    PRIMARY KEY (kind, job_id)
+) WITHOUT ROWID;
+INSERT INTO traced_jobs SELECT 'training-job', job_id, trace_parent FROM job_traces;
+DROP TABLE job_traces;
+)sql";
+
 std::string LongLists() {
     std::string sql(kListedNames);
     for (const std::string_view table : kListedTables) sql += fmt::format(kNamesOfTable, table);
@@ -591,6 +616,9 @@ std::span<const Migration> Migrations() {
         {"lineage", std::string(kLineage)},
         {"metric steps", std::string(kMetricSteps)},
         {"traces of jobs", std::string(kJobTraces)},
+        {"room", std::string(kRoom)},
+        {"order of logs", std::string(kLogOrder)},
+        {"traces by kind", std::string(kTracesByKind)},
     };
     return kMigrations;
 }

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -13,6 +11,7 @@
 #include "meta/arn.h"
 #include "meta/job_rows.h"
 #include "meta/resources.h"
+#include "meta/step_counter.h"
 #include "meta/training_jobs.h"
 
 namespace espalier::meta {
@@ -21,17 +20,6 @@ namespace {
 const Scope kScope = {.account = "123456789012", .region = "us-east-1"};
 constexpr std::int64_t kStart = 1'700'000'000'000;
 constexpr const char* kStatuses[] = {"Completed", "Failed", "InProgress", "Stopped"};
-
-/// Steps of SQLite's machine, counted on every connection that is opened from now on.
-std::atomic<std::int64_t> steps = 0;
-int CountSteps(void*) {
-    ++steps;
-    return 0;
-}
-int CountOnNewConnection(sqlite3* connection, const char**, const sqlite3_api_routines*) {
-    sqlite3_progress_handler(connection, 1, CountSteps, nullptr);
-    return SQLITE_OK;
-}
 
 struct TestRow {
     std::int64_t id = 0;
@@ -95,14 +83,9 @@ class RowListTest : public testing::Test {
         folder_ = testing::TempDir() + "/row_list_" + std::to_string(getpid());
         std::filesystem::remove_all(folder_);
         std::filesystem::create_directories(folder_);
-        const auto entry = reinterpret_cast<void (*)()>(CountOnNewConnection);
-        sqlite3_auto_extension(entry);
-        auto opened = Database::Open(folder_ + "/meta.db");
+        auto opened = OpenCountingSteps(folder_ + "/meta.db");
         ASSERT_TRUE(opened) << opened.error().ToString();
         database_ = std::move(opened).value();
-        // The readers' connections are opened by their first read.
-        ASSERT_TRUE(database_->Read([](soci::session&) -> Result<void> { return {}; }));
-        sqlite3_cancel_auto_extension(entry);
     }
     void TearDown() override {
         database_.reset();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fs.h"
+#include "base/span_file.h"
 #include "hosting/catalog.h"
 #include "hosting/loaded_model.h"
 #include "transform/object_transform.h"
@@ -57,12 +58,8 @@ Error JobError(const Error& first, std::size_t num_failed, std::size_t num_objec
                  fmt::format("{}: {}{}", is_users ? "ClientError" : "AlgorithmError", first.ToString(), others));
 }
 
-}  // namespace
-
-Result<void> RunTransform(const std::string& root, int num_threads, const std::atomic<bool>& stop, ProgressMark& mark) {
-    const TransformPlan plan = TRY(ReadTransformPlan(root));
-    StatePatience(plan, mark);
-    const hosting::ServedModel served = TRY(LoadServedModel(plan));
+Result<void> TransformAll(const TransformPlan& plan, const hosting::ServedModel& served, int num_threads,
+                          const std::atomic<bool>& stop, ProgressMark& mark) {
     std::optional<Error> first;
     std::size_t num_failed = 0;
     for (const ObjectTask& object : plan.objects) {
@@ -80,6 +77,28 @@ Result<void> RunTransform(const std::string& root, int num_threads, const std::a
     }
     if (first) return JobError(*first, num_failed, plan.objects.size());
     return {};
+}
+
+Result<void> LoadAndTransform(const std::string& root, int num_threads, const SpanFile& spans,
+                              const std::atomic<bool>& stop, ProgressMark& mark) {
+    SpanFile::Stage load(spans, "load");
+    const TransformPlan plan = TRY(ReadTransformPlan(root));
+    StatePatience(plan, mark);
+    const hosting::ServedModel served = TRY(LoadServedModel(plan));
+    load.End();
+    const SpanFile::Stage predict(spans, "predict");
+    return TransformAll(plan, served, num_threads, stop, mark);
+}
+
+}  // namespace
+
+Result<void> RunTransform(const std::string& root, int num_threads, const std::string& trace_parent,
+                          const std::atomic<bool>& stop, ProgressMark& mark) {
+    const SpanFile spans = SpansUnder(root, trace_parent);
+    SpanFile::Stage whole(spans, "instance");
+    Result<void> done = LoadAndTransform(root, num_threads, whole.Inside(), stop, mark);
+    whole.End(done ? "" : done.error().ToString());
+    return done;
 }
 
 void WriteFailure(const std::string& root, const std::string& reason) {

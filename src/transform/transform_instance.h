@@ -14,8 +14,9 @@
 namespace espalier::transform {
 
 /// kInvalidArgument with a reason for DescribeTransformJob, beginning with ClientError; kCancelled once `stop` is set.
-/// `mark` shows that it gets on.
-Result<void> RunTransform(const std::string& root, int num_threads, const std::atomic<bool>& stop, ProgressMark& mark);
+/// `mark` shows that it gets on; `trace_parent` says which trace its spans belong to, "" for none.
+Result<void> RunTransform(const std::string& root, int num_threads, const std::string& trace_parent,
+                          const std::atomic<bool>& stop, ProgressMark& mark);
 
 /// Leaves the reason in ROOT/output/failure.
 void WriteFailure(const std::string& root, const std::string& reason);

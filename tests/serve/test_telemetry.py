@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
-from harness import models, small_jobs
+from harness import models, small_jobs, transforms, tunings
 from harness.clients import Clients
 from harness.collector import Collector
 from harness.polling import poll
@@ -109,6 +109,21 @@ def test_an_asynchronous_invocation_stays_in_its_trace(server_factory, tmp_path,
     assert spans["asynchronous invocation"]["kind"] == 5
 
 
+def paths(spans: dict[str, dict]) -> list[str]:
+    """Each span of TRACE as the names from the caller's request down to it."""
+    def path(span: dict) -> str:
+        parent = spans.get(span["parentSpanId"])
+        assert parent is not None or span["parentSpanId"] == CALLER, span
+        return (path(parent) + " > " if parent else "") + span["name"]
+
+    return sorted(path(span) for span in spans.values())
+
+
+def wait_for_span(collector, name: str, number: int = 1) -> dict[str, dict]:
+    assert poll(lambda: [span["name"] for span in collector.trace(TRACE).values()].count(name) >= number)
+    return collector.trace(TRACE)
+
+
 def test_a_job_of_two_instances_is_one_tree(server_factory, tmp_path, collector):
     clients = start(server_factory, tmp_path, collector.endpoint)
     small_jobs.upload_rows(clients, "data")
@@ -116,18 +131,12 @@ def test_a_job_of_two_instances_is_one_tree(server_factory, tmp_path, collector)
     assert small_jobs.wait_for_end(clients, "job")["TrainingJobStatus"] == "Completed"
     assert poll(lambda: any(span["name"] == "training job" for span in collector.trace(TRACE).values()))
     spans = collector.trace(TRACE)
-
-    def path(span: dict) -> str:
-        parent = spans.get(span["parentSpanId"])
-        assert parent is not None or span["parentSpanId"] == CALLER, span
-        return (path(parent) + " > " if parent else "") + span["name"]
-
     job = "SageMaker.CreateTrainingJob > training job"
     expected = [job, *(f"{job} > {state}" for state in ("Starting", "Downloading", "Training", "Uploading"))]
     for host in ("algo-1", "algo-2"):
         instance = f"{job} > Training > instance {host}"
         expected += [instance, *(f"{instance} > {stage}" for stage in ("load", "rounds", "save"))]
-    assert sorted(path(span) for span in spans.values()) == sorted(["SageMaker.CreateTrainingJob", *expected])
+    assert paths(spans) == sorted(["SageMaker.CreateTrainingJob", *expected])
     (whole,) = (span for span in spans.values() if span["name"] == "training job")
     assert whole["attributes"]["aws.sagemaker.training_job"] == "job"
     (training,) = (span for span in spans.values() if span["name"] == "Training")
@@ -135,6 +144,55 @@ def test_a_job_of_two_instances_is_one_tree(server_factory, tmp_path, collector)
         if span["name"].startswith("instance"):
             # States are known to the millisecond.
             assert training["begin"] <= span["begin"] and span["end"] <= training["end"] + 1_000_000
+
+
+def test_a_tuning_job_its_trials_and_their_ranks_are_one_tree(server_factory, tmp_path, collector):
+    """Also when the server is killed on the way: ids follow from rows."""
+    clients = start(server_factory, tmp_path, collector.endpoint)
+    tunings.upload(clients, "data")
+    traced(clients, "sagemaker").create_hyper_parameter_tuning_job(
+        **tunings.request("data", "tuned", trials=3, parallel=1, rounds=40))
+    wait_for_span(collector, "training job")
+    clients.server.kill9()
+    clients.server.start()
+    job = tunings.wait_for_end(clients, "tuned")
+    assert job["HyperParameterTuningJobStatus"] == "Completed", job
+    spans = wait_for_span(collector, "tuning job")
+    found = set(paths(spans))
+    tuning = "SageMaker.CreateHyperParameterTuningJob > tuning job"
+    instance = f"{tuning} > training job > Training > instance algo-1"
+    assert found >= {tuning, f"{tuning} > training job", f"{tuning} > training job > Starting", instance,
+                     *(f"{instance} > {stage}" for stage in ("load", "rounds", "save"))}, found
+    trials = [span for span in spans.values() if span["name"] == "training job"]
+    names = sorted(row["TrainingJobName"] for row in tunings.trials(clients, "tuned"))
+    told = {span["attributes"]["aws.sagemaker.training_job"] for span in trials}
+    # The second may have ended, and been on its way to the collector, when the server was killed.
+    assert {names[0], names[2]} <= told <= set(names)
+    assert {span["attributes"]["aws.sagemaker.tuning_job"] for span in trials} == {"tuned"}
+    (whole,) = (span for span in spans.values() if span["name"] == "tuning job")
+    assert whole["attributes"] == {"aws.sagemaker.tuning_job": "tuned", "aws.sagemaker.tuning_job_status": "Completed"}
+    assert all(whole["begin"] <= span["begin"] for span in trials)
+
+
+def test_a_transform_job_and_its_instance_are_one_tree(server_factory, tmp_path, collector):
+    clients = start(server_factory, tmp_path, collector.endpoint)
+    models.Hosting(clients, "data", "t").model("m", models.constant_archive(4.0))
+    clients.s3.put_object(Bucket="data", Key="in/rows.csv", Body=b"1,2\n3,4\n")
+    clients.s3.put_object(Bucket="data", Key="bad/rows.csv", Body=b"1,x\n")
+    (model,) = (row["ModelName"] for row in clients.sagemaker.list_models()["Models"])
+    client = traced(clients, "sagemaker")
+    client.create_transform_job(**transforms.request("data", "good", model))
+    assert transforms.wait_for_end(clients, "good")["TransformJobStatus"] == "Completed"
+    job = "SageMaker.CreateTransformJob > transform job"
+    tree = [job, f"{job} > instance", f"{job} > instance > load", f"{job} > instance > predict"]
+    assert paths(wait_for_span(collector, "transform job")) == sorted(["SageMaker.CreateTransformJob", *tree])
+    client.create_transform_job(**transforms.request("data", "failing", model, prefix="bad/"))
+    reason = transforms.wait_for_end(clients, "failing")["FailureReason"]
+    spans = wait_for_span(collector, "transform job", 2).values()
+    (failed,) = (span for span in spans if span["attributes"].get("aws.sagemaker.transform_job") == "failing")
+    assert failed["status"] == {"code": 2, "message": reason}
+    assert failed["attributes"]["aws.sagemaker.transform_job_status"] == "Failed"
+    assert [span["status"]["code"] for span in spans if span["parentSpanId"] == failed["spanId"]] == [2]
 
 
 def test_a_collector_that_is_away_costs_nothing_but_traces(server_factory, tmp_path):

@@ -11,6 +11,7 @@
 #include "api/runtime/async_invocation.h"
 #include "api/runtime/model_answer.h"
 #include "api/runtime/streamed_answer.h"
+#include "api/telemetry/request_trace.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/log_context.h"
@@ -211,7 +212,7 @@ void RuntimeService::InvokeAsync(http::Exchange& exchange, const Principal& prin
                                                          endpoint_name));
     Result<hosting::AsyncInvocation> invocation = ReadAsyncInvocation(exchange.head().headers, exchange.body());
     if (!invocation) return SendValidationError(exchange, invocation.error().message());
-    if (const ActiveTrace* trace = CurrentTrace(); trace != nullptr) invocation->trace_parent = trace->context.ToText();
+    invocation->trace_parent = CurrentTraceParent();
     const Result<hosting::AsyncAccepted> accepted = hosting_.async().Accept(*endpoint, *std::move(invocation));
     if (!accepted && accepted.error().code() == ErrorCode::kInvalidArgument)
         return SendValidationError(exchange, accepted.error().ToString());

@@ -6,7 +6,7 @@
 
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/job_lists.h"
-#include "base/log_context.h"
+#include "api/telemetry/request_trace.h"
 #include "jobs/job_spec.h"
 #include "jobs/log_line.h"
 #include "meta/arn.h"
@@ -37,13 +37,12 @@ Outcome Create(jobs::JobService& jobs, const json& request, const RequestContext
     if (const WireError* error = std::get_if<WireError>(&tags)) return Outcome::Fail(*error);
     const std::string name = request["TrainingJobName"].get<std::string>();
     const std::string arn = meta::SageMakerArn(context.scope, kArnKind, name);
-    const ActiveTrace* trace = CurrentTrace();
     auto job = jobs.Create({.scope = context.scope,
                             .arn = arn,
                             .request = request.dump(-1, ' ', false, json::error_handler_t::replace),
                             .invocation_id = context.invocation_id,
                             .tags = std::get<std::vector<meta::Tag>>(std::move(tags)),
-                            .trace_parent = trace == nullptr ? "" : trace->context.ToText()});
+                            .trace_parent = CurrentTraceParent()});
     if (job) return Outcome::Ok({{"TrainingJobArn", arn}});
     switch (const Error& error = job.error(); error.code()) {
         case ErrorCode::kAlreadyExists:

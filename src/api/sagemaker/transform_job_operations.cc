@@ -8,6 +8,7 @@
 #include "api/sagemaker/feature_policy.h"
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/job_lists.h"
+#include "api/telemetry/request_trace.h"
 #include "meta/arn.h"
 #include "transform/json_path.h"
 
@@ -83,7 +84,8 @@ Outcome Create(const Services& services, const json& request, const RequestConte
                                            .request = request.dump(-1, ' ', false, json::error_handler_t::replace),
                                            .invocation_id = context.invocation_id,
                                            .tags = std::get<std::vector<meta::Tag>>(std::move(tags)),
-                                           .model = std::move(*model)});
+                                           .model = std::move(*model),
+                                           .trace_parent = CurrentTraceParent()});
     if (job) return Outcome::Ok({{"TransformJobArn", arn}});
     if (job.error().code() == ErrorCode::kAlreadyExists) {
         return Outcome::Fail({.type = "ResourceInUse",

@@ -7,6 +7,7 @@
 #include "api/sagemaker/hosting_operations.h"
 #include "api/sagemaker/job_lists.h"
 #include "api/sagemaker/training_job_operations.h"
+#include "api/telemetry/request_trace.h"
 #include "meta/arn.h"
 
 namespace espalier::api::sagemaker {
@@ -44,7 +45,8 @@ Outcome Create(jobs::TuningService& tuning, const json& request, const RequestCo
                               .arn = arn,
                               .request = request.dump(-1, ' ', false, json::error_handler_t::replace),
                               .invocation_id = context.invocation_id,
-                              .tags = std::get<std::vector<meta::Tag>>(std::move(tags))});
+                              .tags = std::get<std::vector<meta::Tag>>(std::move(tags)),
+                              .trace_parent = CurrentTraceParent()});
     if (job) return Outcome::Ok({{"HyperParameterTuningJobArn", arn}});
     switch (const Error& error = job.error(); error.code()) {
         case ErrorCode::kAlreadyExists:

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/log_context.h"
+
 namespace espalier::api {
 namespace {
 
@@ -32,6 +34,11 @@ std::string OperationName(const http::RequestHead& head, bool is_s3) {
     if (is_s3) return "S3 " + head.method;
     const std::string_view invocation = InvocationName(head.raw_path());
     return invocation.empty() ? "Query " + head.method : std::string(invocation);
+}
+
+std::string CurrentTraceParent() {
+    const ActiveTrace* trace = CurrentTrace();
+    return trace == nullptr ? "" : trace->context.ToText();
 }
 
 std::unique_ptr<RequestTrace> RequestTrace::Begin(const http::RequestHead& head, std::string operation,

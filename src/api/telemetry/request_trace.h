@@ -18,6 +18,9 @@ namespace espalier::api {
 /// caller's own text, but for operations by target, which are cut to 64 printable characters.
 std::string OperationName(const http::RequestHead& head, bool is_s3);
 
+/// The traceparent of the request this thread works on, for what it makes; "" when it is not recorded.
+std::string CurrentTraceParent();
+
 class RequestTrace {
   public:
     /// nullptr when the caller does not want it recorded. `sink` is borrowed.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,8 +12,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/span_file.h"
 #include "jobs/artifacts.h"
+#include "jobs/full_disk.h"
 #include "jobs/job_run.h"
+#include "jobs/text_file.h"
 #include "jobs/work_folder.h"
 
 namespace espalier::jobs {
@@ -128,12 +130,7 @@ Result<void> TransformRun::WritePlan(const TransformModel& model) const {
                        {"output_filter", spec_.output_filter},
                        {"join_input", spec_.join_input},
                        {"objects", std::move(objects)}};
-    const std::string path = folder_ + "/transform.json";
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << plan.dump(-1, ' ', false, json::error_handler_t::replace);
-    out.close();
-    if (!out) return Error(ErrorCode::kIo, "cannot write " + path);
-    return {};
+    return WriteTextFile(folder_ + "/transform.json", plan.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 Result<void> TransformRun::RunProgram() {
@@ -158,6 +155,8 @@ Result<ExitReport> TransformRun::RunOnce(const std::string& log_path, LogCapture
     LaunchRequest request = {.program = Program::kTransformer,
                              .token = NewProcessToken(folder_, job_.num_launches, *tools_.clock),
                              .instances = {{.root = folder_, .log_path = log_path}}};
+    if (const std::string trace = tools_.tracer->ContextText(job_.id); !trace.empty())
+        request.environment.push_back("TRACEPARENT=" + trace);
     request.num_threads = spec_.num_concurrent == 0 ? 0 : std::min(spec_.num_concurrent, tools_.num_cores);
     TRY(tools_.jobs->NoteLaunch(job_.id, request.token, tools_.clock->WallMillis()));
     ++job_.num_launches;
@@ -172,9 +171,9 @@ Result<void> TransformRun::Judge(const ExitReport& report) const {
     if (report.stuck) {
         return Error(ErrorCode::kInvalidArgument, fmt::format("AlgorithmError: The transform {}.", report.how));
     }
-    return Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format("AlgorithmError: The transform ended without saying why: {}. See the job's log.", report.how));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("AlgorithmError: The transform ended without saying why: {}.{} See the job's log.",
+                             report.how, FullDiskHint(folder_)));
 }
 
 /// Until the process has ended: true when by itself.
@@ -205,6 +204,7 @@ Result<void> TransformRun::Enter(JobStatus status, const std::string& reason) {
 }
 
 void TransformRun::End(Result<void> result) {
+    std::error_code error;
     // A job must end in some state that users can see, also when the disk is full for a while.
     while (!control_.abandoned) {
         Result<void> entered;
@@ -219,12 +219,21 @@ void TransformRun::End(Result<void> result) {
         const bool has_ended = entered || entered.error().code() == ErrorCode::kConflict;
         if (has_ended) break;
         LOG_ERROR("transform job cannot be ended", {"job", job_.name}, {"error", entered.error().ToString()});
+        // What the job wrote may be what the row lacks room for. A restart before the row would run the job again.
+        filesystem::remove_all(folder_, error);
         std::this_thread::sleep_for(kEndRetryInterval);
     }
     if (control_.abandoned) return;
-    std::error_code error;
+    ExportTrace();
     filesystem::remove_all(folder_, error);
     tools_.changed(job_.id);
+}
+
+void TransformRun::ExportTrace() {
+    const std::optional<TraceContext> parent = tools_.tracer->ParentOf(job_.id);
+    if (!parent) return;
+    if (const auto row = tools_.jobs->FindById(job_.id))
+        tools_.tracer->End(*row, ReadSpanFile(SpansPathUnder(folder_), *parent));
 }
 
 }  // namespace espalier::jobs

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "jobs/job_queue.h"
+#include "jobs/job_tracer.h"
 #include "jobs/launcher.h"
 #include "jobs/log_capture.h"
 #include "jobs/transform/transform_spec.h"
@@ -33,6 +34,7 @@ struct TransformTools {
     const Clock* clock = nullptr;
     std::string folder;  ///< where work folders are made
     int num_cores = 1;
+    JobTracer* tracer = nullptr;
     std::function<void(std::int64_t job_id)> changed;  ///< after each committed change
 };
 
@@ -55,6 +57,7 @@ class TransformRun {
     Result<bool> Watch(TrainingRun& run, LogCapture& capture);
     Result<void> Upload();
     void End(Result<void> result);
+    void ExportTrace();
     Result<void> Enter(meta::JobStatus status, const std::string& reason);
 
     std::string InputPath(std::size_t number) const;

@@ -1,14 +1,10 @@
 #include "jobs/transform/transform_service.h"
 
-#include <fmt/format.h>
-
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "base/log.h"
 #include "jobs/channels.h"
-#include "jobs/work_folder.h"
+#include "jobs/take_up.h"
 
 namespace espalier::jobs {
 
@@ -18,6 +14,7 @@ TransformService::TransformService(const Options& options)
     : options_(options),
       jobs_(*options.database, meta::JobKind::kTransform),
       logs_(*options.database),
+      tracer_(*options.database, "transform-job", options.spans),
       tools_{.jobs = &jobs_,
              .logs = &logs_,
              .store = options.store,
@@ -25,43 +22,25 @@ TransformService::TransformService(const Options& options)
              .clock = options.clock,
              .folder = options.folder,
              .num_cores = options.num_cores,
+             .tracer = &tracer_,
              .changed = [this](std::int64_t job_id) { listeners_.Tell(job_id); }},
       queue_(options.num_slots, [this](std::int64_t job_id, JobControl& control) { RunJob(job_id, control); }) {}
 
 Result<std::unique_ptr<TransformService>> TransformService::Open(const Options& options) {
-    std::error_code error;
-    std::filesystem::create_directories(options.folder, error);
-    if (error) return ErrnoError("make " + options.folder, error.value());
+    TRY(MakeJobsFolder(options.folder));
     std::unique_ptr<TransformService> service(new TransformService(options));
     TRY_MSG(service->TakeUpUnfinished(), "take up unfinished transform jobs");
     return service;
 }
 
 Result<void> TransformService::TakeUpUnfinished() {
-    const std::vector<meta::Job> unfinished = TRY(jobs_.Unfinished());
-    std::vector<std::int64_t> ids;
-    for (const meta::Job& job : unfinished) ids.push_back(job.id);
-    SweepWorkFolders(options_.folder, ids);
-    for (const meta::Job& job : unfinished) {
-        LOG_INFO("transform job taken up after a restart", {"job", job.name}, {"status", ToString(job.status)});
-        queue_.Add(job.id);
-    }
+    TakeUpJobs(TRY(jobs_.Unfinished()), options_.folder, queue_);
     return {};
-}
-
-Result<void> TransformService::CheckInputs(const TransformSpec& spec, const std::string& region) {
-    if (TRY(HasObjects(*options_.store, spec.input))) return {};
-    return Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format("No S3 objects found under S3 URL \"{}\" given in input data source. Please ensure that the "
-                    "bucket exists in the selected region ({}), that objects exist under that S3 prefix, and "
-                    "that the model's role has \"s3:ListBucket\" permissions on bucket \"{}\".",
-                    spec.input.ToUri(), region, spec.input.bucket));
 }
 
 Result<meta::Job> TransformService::Create(const CreateTransform& request) {
     const TransformSpec spec = TRY(ParseTransformSpec(request.request));
-    TRY(CheckInputs(spec, request.scope.region));
+    TRY(RequireObjects(*options_.store, spec.input, request.scope.region, "the model's role"));
     auto job = jobs_.Insert({.scope = request.scope,
                              .name = spec.name,
                              .request = request.request,
@@ -75,6 +54,7 @@ Result<meta::Job> TransformService::Create(const CreateTransform& request) {
         auto taken = jobs_.Find(request.scope, spec.name);
         if (taken && taken->invocation_id == request.invocation_id && taken->request == request.request) return taken;
     }
+    if (job) tracer_.Note(job->id, request.trace_parent);
     if (job) queue_.Add(job->id);
     return job;
 }
@@ -86,6 +66,7 @@ Result<void> TransformService::Stop(const meta::Scope& scope, const std::string&
     Result<void> ended = jobs_.End(job.id, JobStatus::kStopped, "", options_.clock->WallMillis());
     // It is Stopping in the database and nobody runs it: a runner will end it.
     if (!ended) queue_.Add(job.id);
+    if (const auto row = jobs_.FindById(job.id); ended && row) tracer_.End(*row, {});
     listeners_.Tell(job.id);
     return {};
 }

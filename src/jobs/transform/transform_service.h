@@ -30,6 +30,7 @@ struct CreateTransform {
     std::string invocation_id;  ///< "" if the client sent none
     std::vector<meta::Tag> tags;
     TransformModel model;
+    std::string trace_parent = {};  ///< W3C traceparent of the request, "" when it is not traced
 };
 
 class TransformService {
@@ -41,7 +42,8 @@ class TransformService {
         const Clock* clock = nullptr;
         std::string folder;  ///< made if missing; on the file system of the store, so that data can be linked
         int num_cores = 1;
-        int num_slots = 2;  ///< jobs that run at a time
+        int num_slots = 2;          ///< jobs that run at a time
+        SpanSink* spans = nullptr;  ///< borrowed; nullptr: no job is traced
     };
 
     static Result<std::unique_ptr<TransformService>> Open(const Options& options);
@@ -63,13 +65,13 @@ class TransformService {
 
   private:
     explicit TransformService(const Options& options);
-    Result<void> CheckInputs(const TransformSpec& spec, const std::string& region);
     Result<void> TakeUpUnfinished();
     void RunJob(std::int64_t job_id, JobControl& control);
 
     Options options_;
     meta::JobRows jobs_;
     meta::Logs logs_;
+    JobTracer tracer_;
     TransformTools tools_;
 
     JobListeners listeners_;

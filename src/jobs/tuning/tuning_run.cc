@@ -95,6 +95,7 @@ Result<bool> TuningRun::Advance() {
         if (num_running() > 0) return false;
         tools_.training->ForgetSharedBins(job_.scope, job_.name);
         TRY(tools_.jobs->End(job_.id, ending->status, ending->failure_reason, tools_.clock->WallMillis()));
+        if (const auto row = tools_.jobs->FindById(job_.id)) tools_.tracer->End(*row, {});
         tools_.changed(job_.id);
         return true;
     }
@@ -147,7 +148,8 @@ Result<void> TuningRun::CreateTraining(TuningTrial& trial) {
                                             .request = TrialRequest(definition, trial.job_name, ValuesOf(trial)),
                                             .invocation_id = "",
                                             .tags = std::move(tags),
-                                            .tuning_job = job_.name});
+                                            .tuning_job = job_.name,
+                                            .trace_parent = tools_.tracer->ContextText(job_.id)});
     if (created) return {};
     const ErrorCode code = created.error().code();
     const bool is_lasting =

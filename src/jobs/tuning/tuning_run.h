@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "jobs/job_service.h"
+#include "jobs/job_tracer.h"
 #include "jobs/tuning/early_stopping.h"
 #include "jobs/tuning/proposals.h"
 #include "jobs/tuning/tuning_spec.h"
@@ -31,6 +32,7 @@ struct TuningTools {
     meta::TuningTrials* trials = nullptr;
     JobService* training = nullptr;
     const Clock* clock = nullptr;
+    JobTracer* tracer = nullptr;
     std::function<void(std::int64_t job_id)> changed;  ///< after each committed change
 };
 

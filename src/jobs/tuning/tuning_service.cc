@@ -23,10 +23,12 @@ TuningService::TuningService(const Options& options)
     : options_(options),
       jobs_(*options.database, meta::JobKind::kTuning),
       trials_(*options.database),
+      tracer_(*options.database, "tuning-job", options.spans),
       tools_{.jobs = &jobs_,
              .trials = &trials_,
              .training = options.training,
              .clock = options.clock,
+             .tracer = &tracer_,
              .changed = [this](std::int64_t job_id) { listeners_.Tell(job_id); }} {}
 
 Result<std::unique_ptr<TuningService>> TuningService::Open(const Options& options) {
@@ -93,6 +95,7 @@ Result<meta::Job> TuningService::Create(const CreateTuning& request) {
         if (taken && taken->invocation_id == request.invocation_id && taken->request == request.request) return taken;
     }
     if (job) {
+        tracer_.Note(job->id, request.trace_parent);
         const std::lock_guard lock(mutex_);
         new_jobs_.push_back(*job);
         changed_ = true;
@@ -145,6 +148,7 @@ void TuningService::TakeUp(const meta::Job& job) {
     Result<void> ended =
         jobs_.End(job.id, JobStatus::kFailed, FailureReasonOf(run.error(), job.name), options_.clock->WallMillis());
     if (!ended) LOG_ERROR("tuning job cannot be ended", {"job", job.name}, {"error", ended.error().ToString()});
+    if (const auto row = jobs_.FindById(job.id); ended && row) tracer_.End(*row, {});
     listeners_.Tell(job.id);
 }
 

@@ -34,6 +34,7 @@ struct CreateTuning {
     std::string request;        ///< the CreateHyperParameterTuningJob document, satisfying its published shape
     std::string invocation_id;  ///< "" if the client sent none
     std::vector<meta::Tag> tags;
+    std::string trace_parent = {};  ///< W3C traceparent of the request, "" when it is not traced
 };
 
 /// What Describe tells beside the row.
@@ -53,6 +54,7 @@ class TuningService {
         meta::Database* database = nullptr;  ///< borrowed, as are training and clock
         JobService* training = nullptr;
         const Clock* clock = nullptr;
+        SpanSink* spans = nullptr;  ///< borrowed; nullptr: no job is traced
     };
 
     static Result<std::unique_ptr<TuningService>> Open(const Options& options);
@@ -89,6 +91,7 @@ class TuningService {
     meta::JobRows jobs_;
     meta::TuningTrials trials_;
     JobListeners listeners_;
+    JobTracer tracer_;
     TuningTools tools_;
 
     std::mutex mutex_;
