@@ -11,8 +11,8 @@
 #include "jobs/artifacts.h"
 #include "jobs/full_disk.h"
 #include "jobs/job_trace.h"
-#include "jobs/shared_bins.h"
 #include "jobs/training_lineage.h"
+#include "jobs/trial_bins.h"
 
 namespace espalier::jobs {
 namespace {

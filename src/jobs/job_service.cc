@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "jobs/channels.h"
 #include "jobs/job_trace.h"
-#include "jobs/shared_bins.h"
 #include "jobs/take_up.h"
+#include "jobs/trial_bins.h"
 #include "jobs/work_folder.h"
 
 namespace espalier::jobs {

@@ -1,4 +1,4 @@
-#include "jobs/shared_bins.h"
+#include "jobs/trial_bins.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

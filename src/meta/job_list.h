@@ -22,9 +22,6 @@
 namespace espalier::meta {
 
 ListQuery ListQueryOf(const JobQuery& query);
-/// kInvalidArgument for a place whose tie is no id.
-Result<JobCursor> JobCursorOf(const ListCursor& place);
-
 /// The id for the next job of `table`, inside the transaction that inserts it. Ids of deleted jobs do not come again.
 std::int64_t NextJobId(soci::session& sql, std::string_view table);
 /// True when `table` has a job of that name in any case.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "meta/list_query.h"
 #include "meta/scope.h"
 
@@ -29,6 +30,9 @@ struct JobCursor {
     std::string key;
     std::int64_t id = 0;
 };
+
+/// From the text that a token keeps. kInvalidArgument for a place whose tie is no id.
+Result<JobCursor> JobCursorOf(const ListCursor& place);
 
 struct JobQuery {
     Scope scope;

@@ -1,17 +1,15 @@
 #include "api/sagemaker/job_lists.h"
 
-#include <charconv>
+#include <utility>
 
 namespace espalier::api::sagemaker {
 
 using nlohmann::json;
 
 std::optional<meta::JobCursor> JobCursorOf(const ListPlace& place) {
-    meta::JobCursor cursor = {.key = place.sort_value};
-    const char* end = place.row.data() + place.row.size();
-    const auto [stop, error] = std::from_chars(place.row.data(), end, cursor.id);
-    if (error != std::errc() || stop != end) return std::nullopt;
-    return cursor;
+    auto cursor = meta::JobCursorOf({.key = place.sort_value, .tie = place.row});
+    if (!cursor) return std::nullopt;
+    return std::move(*cursor);
 }
 
 std::variant<std::optional<meta::JobQuery>, WireError> JobQueryOf(const JobListShape& shape, const json& request,
