@@ -114,6 +114,35 @@ TEST_F(AsyncQueueTest, FailuresAreObjectsWithTheReason) {
     EXPECT_EQ(Metric("v", "RequestDownloadFailures"), 2);
 }
 
+TEST_F(AsyncQueueTest, AnInputThatIsTooLargeFailsWithTheSizes) {
+    MakeEndpoint();
+    EndpointLog log(*database_, clock_);
+    std::filesystem::create_directories(folder_ + "/inputs");
+    AsyncRun run(folder_ + "/inputs", *objects_, service_->invoker(), log, 5);
+    const PickedVariant picked = Invoker::Pick(service_->FindLive(scope_.account, scope_.region, "e"), "");
+    meta::AsyncRequest request{.id = 1,
+                               .scope = scope_,
+                               .endpoint = "e",
+                               .inference_id = "id",
+                               .content_type = "text/csv",
+                               .accept = "",
+                               .input_location = "s3://bucket/in",
+                               .inline_body = "",
+                               .output_location = "s3://bucket/out/1",
+                               .failure_location = "s3://bucket/failed/1",
+                               .timeout_seconds = 60,
+                               .trace_parent = ""};
+    EXPECT_EQ(run.Answer(request, picked).kind, AsyncOutcome::Kind::kAnswered) << "five bytes are not too many";
+    EXPECT_EQ(Read("s3://bucket/out/1"), "4.0");
+    Put("in", "1,2,30");
+    request.output_location = "s3://bucket/out/2";
+    EXPECT_EQ(run.Answer(request, picked).kind, AsyncOutcome::Kind::kFailed);
+    EXPECT_EQ(Read("s3://bucket/out/2"), "-");
+    EXPECT_EQ(Read("s3://bucket/failed/1"),
+              "ClientError: The input s3://bucket/in cannot be read: it has 6 bytes, and an input has at most 5");
+    EXPECT_EQ(AsyncRun::kInputBytesMax, std::uint64_t{1} << 30) << "as AWS";
+}
+
 TEST_F(AsyncQueueTest, NothingAcceptedIsForgottenByARestart) {
     MakeEndpoint();
     const AsyncAccepted first = AcceptObject();

@@ -50,8 +50,9 @@ std::string_view HeaderOf(const store::ObjectInfo& info, std::string_view name) 
 
 }  // namespace
 
-AsyncRun::AsyncRun(std::string folder, store::ObjectStore& objects, Invoker& invoker, EndpointLog& log)
-    : folder_(std::move(folder)), objects_(objects), invoker_(invoker), log_(log) {
+AsyncRun::AsyncRun(std::string folder, store::ObjectStore& objects, Invoker& invoker, EndpointLog& log,
+                   std::uint64_t input_bytes_max)
+    : folder_(std::move(folder)), objects_(objects), invoker_(invoker), log_(log), input_bytes_max_(input_bytes_max) {
     std::error_code error;
     for (const auto& left : std::filesystem::directory_iterator(folder_, error))
         std::filesystem::remove(left.path(), error);
@@ -62,9 +63,9 @@ Result<AsyncRun::Payload> AsyncRun::Fetch(const meta::AsyncRequest& request) con
         return Payload{.mapped = nullptr, .bytes = request.inline_body, .content_type = request.content_type};
     const Place place = TRY(PlaceOf(request.input_location));
     const std::uint64_t size_bytes = TRY(objects_.Head(place.bucket, place.key)).size_bytes;
-    if (size_bytes > kInputBytesMax)
+    if (size_bytes > input_bytes_max_)
         return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("it has {} bytes, and an input has at most {}", size_bytes, kInputBytesMax));
+                     fmt::format("it has {} bytes, and an input has at most {}", size_bytes, input_bytes_max_));
     const std::string link = fmt::format("{}/{}", folder_, request.id);
     std::error_code error;
     std::filesystem::remove(link, error);

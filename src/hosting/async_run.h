@@ -41,7 +41,8 @@ class AsyncRun {
     static constexpr std::uint64_t kInputBytesMax = std::uint64_t{1} << 30;
 
     /// Borrowed. `folder` is there; inputs are linked into it while they are read, and it is emptied now.
-    AsyncRun(std::string folder, store::ObjectStore& objects, Invoker& invoker, EndpointLog& log);
+    AsyncRun(std::string folder, store::ObjectStore& objects, Invoker& invoker, EndpointLog& log,
+             std::uint64_t input_bytes_max = kInputBytesMax);
 
     /// Asks the picked variant and stores what it says.
     AsyncOutcome Answer(const meta::AsyncRequest& request, const PickedVariant& picked);
@@ -66,6 +67,7 @@ class AsyncRun {
     store::ObjectStore& objects_;
     Invoker& invoker_;
     EndpointLog& log_;
+    const std::uint64_t input_bytes_max_;
 };
 
 }  // namespace espalier::hosting

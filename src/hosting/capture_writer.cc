@@ -87,6 +87,13 @@ CaptureWriter::~CaptureWriter() {
     wake_.notify_all();
 }
 
+bool CaptureWriter::HasRoomFor(std::size_t payload_bytes) {
+    std::lock_guard lock(mutex_);
+    const bool fits = queued_bytes_ + payload_bytes <= kQueuedBytesMax;
+    if (!fits) num_dropped_.fetch_add(1);
+    return fits;
+}
+
 void CaptureWriter::Add(CaptureRecord record) {
     std::lock_guard lock(mutex_);
     if (queued_bytes_ + record.payload_bytes() > kQueuedBytesMax) {

@@ -70,6 +70,8 @@ class CaptureWriter {
     CaptureWriter(const CaptureWriter&) = delete;
     CaptureWriter& operator=(const CaptureWriter&) = delete;
 
+    /// Before a record's payload is copied: false, and one more is counted as dropped, when it could not be queued.
+    bool HasRoomFor(std::size_t payload_bytes);
     /// Queues a record; drops it when the queue is full. Does not block on the disk.
     void Add(CaptureRecord record);
     /// Returns when everything added before has been written or dropped.

@@ -615,6 +615,7 @@ void EndpointService::Tick(const std::stop_token& stop) {
     for (int tick = 1; !stop.stop_requested(); ++tick) {
         ticker_wake_.wait_for(lock, stop, options_.tick, [] { return false; });
         AdvanceRollouts();
+        models_.GiveUpWaiting(std::chrono::steady_clock::now());
         if (tick % kTicksPerBooking == 0) BookTraffic();
     }
 }

@@ -83,19 +83,19 @@ void Invoker::Note(const LiveEndpoint& endpoint, const LiveVariant& variant, con
         log_.Add(endpoint.scope, endpoint.name, variant.name,
                  fmt::format("POST /invocations {} ({} bytes of {}): {}", reply.status, request.body.size(),
                              request.content_type, reply.body));
-    if (!capture.event_id.empty()) {
-        const bool input = endpoint.capture->input;
-        const bool output = endpoint.capture->output;
-        capture_.Add({.plan = endpoint.capture,
-                      .key_prefix = variant.capture_prefix,
-                      .time = capture.time,
-                      .inference_id = std::string(request.inference_id),
-                      .event_id = capture.event_id,
-                      .input_content_type = std::string(request.content_type),
-                      .input = input ? std::string(request.body) : std::string(),
-                      .output_content_type = std::string(reply.content_type),
-                      .output = output ? reply.body : std::string()});
-    }
+    if (capture.event_id.empty()) return;
+    const std::string_view input = endpoint.capture->input ? request.body : std::string_view();
+    const std::string_view output = endpoint.capture->output ? std::string_view(reply.body) : std::string_view();
+    if (!capture_.HasRoomFor(input.size() + output.size())) return;
+    capture_.Add({.plan = endpoint.capture,
+                  .key_prefix = variant.capture_prefix,
+                  .time = capture.time,
+                  .inference_id = std::string(request.inference_id),
+                  .event_id = capture.event_id,
+                  .input_content_type = std::string(request.content_type),
+                  .input = std::string(input),
+                  .output_content_type = std::string(reply.content_type),
+                  .output = std::string(output)});
 }
 
 void Invoker::AnswerMirrored(const PickedVariant& picked, const LiveShadow& shadow, const Copy& copy,

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
+#include <iterator>
 #include <utility>
 
 namespace espalier::hosting {
@@ -45,6 +47,7 @@ bool ModelCache::Load(const std::shared_ptr<ModelSet>& set, const std::string& n
                 if (is_new) set->entries_.erase(entry);
                 return false;
             }
+            loading_.insert(&entry->second);
             ++num_waiting_;
             ++set->taken_.misses;
             entry->second.waiters.push_back({std::move(ready), std::chrono::steady_clock::now()});
@@ -90,6 +93,7 @@ void ModelCache::LoadNow(const std::shared_ptr<ModelSet>& set, const std::string
         std::lock_guard lock(mutex_);
         const auto place = set->entries_.find(name);
         Entry& entry = place->second;
+        loading_.erase(&entry);
         waiters = std::exchange(entry.waiters, {});
         num_waiting_ -= waiters.size();
         for (const Waiter& waiter : waiters) set->taken_.loading_wait_us.Add(MicrosSince(waiter.since));
@@ -111,6 +115,21 @@ void ModelCache::LoadNow(const std::shared_ptr<ModelSet>& set, const std::string
     }
     Unload(std::move(leaving));
     for (Waiter& waiter : waiters) waiter.ready(result);
+}
+
+void ModelCache::GiveUpWaiting(std::chrono::steady_clock::time_point now) {
+    std::vector<Waiter> late;
+    {
+        std::lock_guard lock(mutex_);
+        for (Entry* entry : loading_) {
+            const auto end = std::find_if(entry->waiters.begin(), entry->waiters.end(),
+                                          [&](const Waiter& each) { return now - each.since < options_.wait_max; });
+            num_waiting_ -= static_cast<std::size_t>(end - entry->waiters.begin());
+            late.insert(late.end(), std::make_move_iterator(entry->waiters.begin()), std::make_move_iterator(end));
+            entry->waiters.erase(entry->waiters.begin(), end);
+        }
+    }
+    for (Waiter& waiter : late) waiter.ready(Error(ErrorCode::kUnavailable, "it is still being loaded"));
 }
 
 std::vector<ModelCache::Leaving> ModelCache::MakeRoom(std::uint64_t bytes) {

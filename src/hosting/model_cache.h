@@ -4,11 +4,12 @@
 // Nouns: ModelSource (where a variant's models lie and how they are served), ModelSet (what one variant has of them),
 // ModelCache (all sets of the server, within one limit of memory). A model is known by its name below the source's
 // prefix. As on AWS, it is served as it was loaded until it is unloaded: an archive that is overwritten or deleted in
-// the store meanwhile changes nothing. Requests for one model that come while it is loaded wait for that one load.
-// Loads run on threads of the cache's own, so neither threads that read requests nor requests to loaded models wait.
-// Limits: bytes_max of loaded models, beside those being loaded (one a thread) and those that were unloaded under a
-// request and are still answering it; waiting_max requests that wait for loads. Nothing is on disk: after a restart
-// models are loaded again. Thread-safe. Source: SageMaker developer guide, "Multi-model endpoints".
+// the store meanwhile changes nothing. Requests for one model that come while it is loaded wait for that one load, a
+// minute at most: then they are told so, and the load goes on for those who ask again. Loads run on threads of the
+// cache's own, so neither threads that read requests nor requests to loaded models wait. Limits: bytes_max of loaded
+// models, beside those being loaded (one a thread) and those that were unloaded under a request and are still answering
+// it; waiting_max requests that wait for loads. Nothing is on disk: after a restart models are loaded again.
+// Thread-safe. Source: SageMaker developer guide, "Multi-model endpoints".
 #pragma once
 
 #include <chrono>
@@ -18,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +66,7 @@ class ModelCache {
         std::uint64_t bytes_max = std::uint64_t{1} << 30;
         std::size_t num_loaders = 2;
         std::size_t waiting_max = 1000;
+        std::chrono::milliseconds wait_max{60'000};
     };
     explicit ModelCache(const Options& options);
 
@@ -74,13 +77,16 @@ class ModelCache {
     Target Find(ModelSet& set, std::string_view name);
 
     /// Called once, from a loader's thread: with the model; kNotFound when there is no such object; kResourceLimit when
-    /// it alone is larger than bytes_max; the errors of LoadModel.
+    /// it alone is larger than bytes_max; kUnavailable after wait_max; the errors of LoadModel.
     using Ready = std::function<void(const Result<Target>&)>;
     /// Loads the model, or joins those who wait for it already. False, and `ready` is not called, when as many as may
     /// wait do.
     [[nodiscard]] bool Load(const std::shared_ptr<ModelSet>& set, const std::string& name, Ready ready);
     /// Find, or Load and wait. Not from a loader's thread. kUnavailable when as many as may wait do.
     Result<Target> Await(const std::shared_ptr<ModelSet>& set, const std::string& name);
+
+    /// Tells those who have waited for wait_max. To be called now and then; `now` is steady_clock's.
+    void GiveUpWaiting(std::chrono::steady_clock::time_point now);
 
     ModelSetTaken Take(ModelSet& set);
     std::uint64_t loaded_bytes() const;
@@ -122,6 +128,7 @@ class ModelCache {
     std::list<Entry*> recent_;     // guarded by mutex_: loaded models, the last one used first
     std::uint64_t bytes_ = 0;      // guarded by mutex_: of all in recent_
     std::size_t num_waiting_ = 0;  // guarded by mutex_
+    std::set<Entry*> loading_;     // guarded by mutex_: those that have no model yet
     ThreadPool loaders_;
 };
 

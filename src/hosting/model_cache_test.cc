@@ -262,5 +262,33 @@ TEST_F(MultiModelEndpointTest, AnEndpointHasOneModeAndItsModelsAreCounted) {
     EXPECT_EQ(statistic("/aws/sagemaker/Endpoints", "LoadedModelCount", "Maximum"), 1);
 }
 
+TEST_F(ModelCacheTest, NobodyWaitsForALoadWithoutEnd) {
+    const auto set = Open(10 * model_bytes_);
+    for (const char* name : {"a", "b", "slow"}) PutArchive(std::string("m/") + name, ConstantModel(1));
+    std::promise<void> go;
+    std::shared_future<void> gone = go.get_future().share();
+    std::latch busy(2);
+    for (const char* name : {"a", "b"}) {
+        ASSERT_TRUE(cache_->Load(set, name, [&busy, gone](const Result<Target>&) {
+            busy.count_down();
+            gone.wait();
+        }));
+    }
+    busy.wait();
+    std::vector<std::string> told;
+    ASSERT_TRUE(cache_->Load(set, "slow", [&told](const Result<Target>& model) {
+        told.push_back(model ? "ready" : model.error().ToString());
+    }));
+    const auto now = std::chrono::steady_clock::now();
+    cache_->GiveUpWaiting(now + std::chrono::seconds(50));
+    EXPECT_TRUE(told.empty()) << "a minute is not over";
+    cache_->GiveUpWaiting(now + std::chrono::seconds(70));
+    EXPECT_EQ(told, (std::vector<std::string>{"it is still being loaded"}));
+    go.set_value();
+    EXPECT_EQ(Ask(set, "slow"), "1.0") << "the load went on";
+    EXPECT_EQ(told.size(), 1U) << "told once";
+    EXPECT_EQ(Loads(*set), 3U);
+}
+
 }  // namespace
 }  // namespace espalier::hosting

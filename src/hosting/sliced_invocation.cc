@@ -36,7 +36,7 @@ ContainerReply SlicedInvocation::Next() {
     answer_.reply.content_type = reply.content_type;
     if (reply.status >= 300)
         answer_.reply.body = reply.body;
-    else if (keeps_output_)
+    else if (keeps_output_ && answer_.reply.body.size() <= CaptureWriter::kQueuedBytesMax)  // more is not captured
         answer_.reply.body += reply.body;
     if (inference_.done()) Book();
     return reply;

@@ -1,5 +1,6 @@
 """InvokeEndpointAsync as boto3 and the SageMaker SDK use it: the answer is an object, so is the failure."""
 
+import json
 import time
 
 import pytest
@@ -77,6 +78,29 @@ def test_the_answer_is_an_object(clients, endpoint, bucket):
     assert described["AsyncInferenceConfig"] == async_config(bucket, MaxConcurrentInvocationsPerInstance=2)
     config = clients.sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     assert config["AsyncInferenceConfig"] == described["AsyncInferenceConfig"]
+
+
+def test_asynchronous_answers_are_captured(clients, bucket, unique):
+    """As those of other endpoints; a payload that is larger than what may wait to be captured is answered all the same."""
+    hosting = models.Hosting(clients, bucket, unique)
+    model = hosting.model("m", models.constant_archive(4.0))
+    name = hosting.endpoint("e", hosting.config(
+        "c", {"AllTraffic": (model, 1)}, AsyncInferenceConfig=async_config(bucket), DataCaptureConfig={
+            "EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{bucket}/captured",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]}}))
+    for key, body in (("small", b"1,2"), ("large", b"1,2,3,4,5,6\n" * 6_000_000)):
+        clients.s3.put_object(Bucket=bucket, Key=key, Body=body)
+        accepted = clients.sagemaker_runtime.invoke_endpoint_async(
+            EndpointName=name, InputLocation=f"s3://{bucket}/{key}", ContentType="text/csv", InferenceId=key)
+        stored = accepted["OutputLocation"].removeprefix(f"s3://{bucket}/")
+        assert poll(lambda: clients.s3.list_objects_v2(Bucket=bucket, Prefix=stored)["KeyCount"] == 1, 60)
+    keys = poll(lambda: clients.s3.list_objects_v2(Bucket=bucket, Prefix="captured/").get("Contents"))
+    lines = [json.loads(line) for key in keys
+             for line in clients.s3.get_object(Bucket=bucket, Key=key["Key"])["Body"].read().splitlines()]
+    (line,) = lines
+    assert line["captureData"]["endpointInput"]["data"] == "1,2" and line["captureData"]["endpointOutput"]["data"] == "4.0"
+    assert line["eventMetadata"]["inferenceId"] == "small"
 
 
 def test_the_payload_may_come_along_and_names_may_be_given(endpoint, bucket):

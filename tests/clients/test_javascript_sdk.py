@@ -26,5 +26,6 @@ def test_objects_predictions_and_metrics(server, clients, bucket, unique):
     rows = b"0.1,0.2,0.3,0.4,0.5,0.6\n0.9,-0.8,0.7,0.6,0.5,0.4\n"
     assert seen["predictions"] == [float(v) for v in hosting.invoke(endpoint, rows)["Body"].split(b",")]
     assert seen["variant"] == "AllTraffic"
+    assert seen["streamed"] == ["AllTraffic", 3, 3000]
     assert seen["noEndpoint"][0] == "ValidationError" and "none" in seen["noEndpoint"][1]
     assert seen["metrics"] == ["steps"] and seen["values"] == [3] and seen["timeIsRight"] is True

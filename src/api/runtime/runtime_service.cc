@@ -146,13 +146,12 @@ void SendThrottled(http::Exchange& exchange, const hosting::LiveVariant& variant
     exchange.Send(std::move(response));
 }
 
-/// 429 of a multi-model endpoint: so many wait for models to be loaded that one more would wait too long.
-void SendNotReady(http::Exchange& exchange, const hosting::LiveVariant& variant, std::string_view target) {
+/// 429 of a multi-model endpoint: the model is not in memory, and to wait for it would take too long.
+void SendNotReady(http::Exchange& exchange, const hosting::LiveVariant& variant, std::string_view target,
+                  std::string_view why) {
     variant.stats->RecordRefused();
     SendJson(exchange, 429, "ModelNotReadyException",
-             {{"Message", fmt::format("Model {} is not ready for inference: too many requests wait for models to be "
-                                      "loaded. Try again.",
-                                      target)}});
+             {{"Message", fmt::format("Model {} is not ready for inference: {}. Try again.", target, why)}});
 }
 
 void SendPrediction(http::Exchange& exchange, const hosting::LiveVariant& variant, hosting::ContainerReply reply,
@@ -272,12 +271,15 @@ void RuntimeService::InvokeTarget(const std::shared_ptr<http::Exchange>& exchang
             ready.target = *model;
             EnterLine(exchange, principal, ready);
         });
-    if (!waits) SendNotReady(*exchange, *picked.variant, target);
+    if (!waits)
+        SendNotReady(*exchange, *picked.variant, target, "as many requests as may wait for models to be loaded do");
 }
 
 void RuntimeService::SendLoadFailure(http::Exchange& exchange, const Principal& principal,
                                      const hosting::PickedVariant& picked, const std::string& target,
                                      const Error& error) {
+    if (error.code() == ErrorCode::kUnavailable)
+        return SendNotReady(exchange, *picked.variant, target, error.message());
     if (error.code() == ErrorCode::kNotFound) {
         const store::S3Location place = picked.variant->models->source().prefix.Join(target);
         picked.variant->stats->RecordRefused();

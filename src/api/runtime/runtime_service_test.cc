@@ -1,9 +1,12 @@
 // Requests that wait while what they came through goes away.
 #include "api/runtime/runtime_service.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
+#include <latch>
 #include <utility>
 
 #include "hosting/hosting_fixture.h"
@@ -14,10 +17,11 @@ namespace {
 /// A request in memory; tells its answer.
 class FakeExchange final : public http::Exchange {
   public:
-    FakeExchange(std::string target, std::string body) : body_(std::move(body)) {
+    FakeExchange(std::string target, std::string body, std::string target_model = "") : body_(std::move(body)) {
         head_.method = "POST";
         head_.target = std::move(target);
         head_.headers.Add("Content-Type", "text/csv");
+        if (!target_model.empty()) head_.headers.Add("X-Amzn-SageMaker-Target-Model", std::move(target_model));
         head_.received_at = std::chrono::steady_clock::now();
     }
     ~FakeExchange() override {
@@ -43,7 +47,15 @@ class FakeExchange final : public http::Exchange {
     bool answered_ = false;
 };
 
-class RuntimeServiceTest : public hosting::EndpointServiceTest {};
+class RuntimeServiceTest : public hosting::EndpointServiceTest {
+  protected:
+    Principal Caller() const {
+        Principal principal;
+        principal.account_id = scope_.account;
+        principal.region = scope_.region;
+        return principal;
+    }
+};
 
 TEST_F(RuntimeServiceTest, ARequestThatWaitsOutlivesTheService) {
     CreateConstantModel("m", 1.5F);
@@ -56,15 +68,54 @@ TEST_F(RuntimeServiceTest, ARequestThatWaitsOutlivesTheService) {
     auto exchange = std::make_shared<FakeExchange>("/endpoints/e/invocations", "1,2,3");
     std::future<http::Response> answer = exchange->answer.get_future();
     auto runtime = RuntimeService::Create(*service_, {});
-    Principal principal;
-    principal.account_id = scope_.account;
-    principal.region = scope_.region;
-    runtime->Handle(std::exchange(exchange, nullptr), principal, "id");
+    runtime->Handle(std::exchange(exchange, nullptr), Caller(), "id");
     runtime.reset();
     line->Leave(std::chrono::microseconds(1));
     const http::Response answered = answer.get();
     EXPECT_EQ(answered.status, 200);
     EXPECT_EQ(answered.body, "1.5");
+}
+
+/// Its client would give up after a minute and never know.
+TEST_F(RuntimeServiceTest, AModelThatIsLongInLoadingIsNotReady) {
+    PutArchive("many/slow", hosting::ConstantModel(2.0F));
+    const hosting::ModelSpec many{.image = "xgboost:1",
+                                  .model_data_url = "s3://bucket/many/",
+                                  .environment = {},
+                                  .multi_model = hosting::MultiModelSpec()};
+    ASSERT_EQ(Text(service_->catalog().CreateModel(scope_, "m", many, {})), "ok");
+    CreateConfig("c", {{.name = "a", .model_name = "m"}});
+    ASSERT_EQ(Create("e", "c"), "ok");
+    const auto models = service_->FindLive(scope_.account, scope_.region, "e")->production[0].models;
+    std::promise<void> go;
+    std::shared_future<void> gone = go.get_future().share();
+    // Both loaders are busy, so the load of "slow" does not begin.
+    std::latch busy(hosting::Concurrency().num_threads);
+    for (int i = 0; i < hosting::Concurrency().num_threads; ++i) {
+        const auto hold = [&busy, gone](const Result<hosting::Target>&) {
+            busy.count_down();
+            gone.wait();
+        };
+        ASSERT_TRUE(service_->models().Load(models, fmt::format("none-{}", i), hold));
+    }
+    busy.wait();
+    auto runtime = RuntimeService::Create(*service_, {});
+    const auto ask = [&] {
+        auto exchange = std::make_shared<FakeExchange>("/endpoints/e/invocations", "1,2,3", "slow");
+        std::future<http::Response> answer = exchange->answer.get_future();
+        runtime->Handle(std::exchange(exchange, nullptr), Caller(), "id");
+        return answer;
+    };
+    std::future<http::Response> first = ask();
+    service_->models().GiveUpWaiting(std::chrono::steady_clock::now() + std::chrono::seconds(61));
+    const http::Response refused = first.get();
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.headers.Get("x-amzn-ErrorType"), "ModelNotReadyException");
+    EXPECT_NE(refused.body.find("Model slow is not ready for inference: it is still being loaded."), std::string::npos)
+        << refused.body;
+    std::future<http::Response> second = ask();
+    go.set_value();
+    EXPECT_EQ(second.get().body, "2.0");
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 // usage: node client.mjs BUCKET ENDPOINT     (in a folder whose node_modules `./dev setup` has filled)
 import { CloudWatchClient, GetMetricDataCommand, ListMetricsCommand, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { CreateBucketCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+import { InvokeEndpointCommand, InvokeEndpointWithResponseStreamCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import { Upload } from "@aws-sdk/lib-storage";
 import { Readable } from "node:stream";
 
@@ -34,6 +34,11 @@ async function predictions() {
         EndpointName: endpoint, ContentType: "text/csv", Body: "0.1,0.2,0.3,0.4,0.5,0.6\n0.9,-0.8,0.7,0.6,0.5,0.4\n" }));
     seen.predictions = Buffer.from(answer.Body).toString().trim().split(/[\n,]/).map(Number);
     seen.variant = answer.InvokedProductionVariant;
+    const streamed = await runtime.send(new InvokeEndpointWithResponseStreamCommand({
+        EndpointName: endpoint, ContentType: "text/csv", Body: "0.1,0.2,0.3,0.4,0.5,0.6\n".repeat(3000) }));
+    const parts = [];
+    for await (const event of streamed.Body) parts.push(Buffer.from(event.PayloadPart.Bytes));
+    seen.streamed = [streamed.InvokedProductionVariant, parts.length, Buffer.concat(parts).toString().split(",").length];
     const wrong = await runtime.send(new InvokeEndpointCommand({ EndpointName: "none", Body: "1" })).catch((error) => error);
     seen.noEndpoint = [wrong.name, wrong.message];
 }
