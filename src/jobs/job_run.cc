@@ -345,7 +345,9 @@ Result<void> JobRun::StoreCapsule() {
     if (noted.empty()) return {};  // An older server began this job.
     Capsule capsule = TRY(ParseCapsule(noted));
     if (!input_digests_) input_digests_.emplace(capsule.channels, spec_, folder_, *tools_.digests);
-    capsule.channels = TRY(input_digests_->Take());
+    auto channels = input_digests_->Take();
+    input_digests_.reset();  // It gives once, and a stop during the upload stores everything again.
+    capsule.channels = TRY(std::move(channels));
     capsule.model = TRY(FilesOf(folder_.ModelFolder(), *tools_.digests));
     TRY(folder_.WriteCapsule(ToDocument(capsule)));
     TRY(UploadFile(*tools_.store, CapsuleLocation(spec_), folder_.CapsulePath(), "capsule"));
