@@ -11,10 +11,10 @@ namespace espalier::kernels {
 namespace {
 
 std::int64_t Draw(std::mt19937_64& rng, PackedPair) {
-    return static_cast<std::int64_t>(rng() >> 8);
+    return static_cast<std::int64_t>(rng() >> 24);
 }
 WidePair Draw(std::mt19937_64& rng, WidePair) {
-    return {static_cast<std::int64_t>(rng() >> 8), -static_cast<std::int64_t>(rng() >> 8)};
+    return {static_cast<std::int64_t>(rng() >> 24), -static_cast<std::int64_t>(rng() >> 24)};
 }
 
 template <typename Pair>
