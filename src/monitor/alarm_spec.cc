@@ -43,8 +43,8 @@ Result<void> RefuseMembers(const Json& request) {
         const std::string arn = action.get<std::string>();
         if (!IsScalingPolicy(arn))
             return Invalid(
-                fmt::format("The action {} is not supported: an alarm can start scaling policies, by the "
-                            "ARN of PutScalingPolicy.",
+                fmt::format("AlarmActions: {} is not supported: an alarm can start scaling policies, by the ARN of "
+                            "PutScalingPolicy.",
                             arn));
     }
     for (const Refused& refused : kRefused)
