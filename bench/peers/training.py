@@ -35,10 +35,11 @@ def fit_xgboost(train, validation, test, settings, rounds, threads, method="hist
     import xgboost
 
     started = time.perf_counter()
-    dtrain = xgboost.QuantileDMatrix(*train, nthread=threads)
+    made = {"nthread": threads, "max_bin": settings.get("max_bin", 256)}  # Training refuses another than the data's.
+    dtrain = xgboost.QuantileDMatrix(*train, **made)
     evals = [(dtrain, "train")]
     if validation:
-        evals.append((xgboost.QuantileDMatrix(*validation, ref=dtrain, nthread=threads), "validation"))
+        evals.append((xgboost.QuantileDMatrix(*validation, ref=dtrain, **made), "validation"))
     loaded = time.perf_counter()
     booster = xgboost.train({**settings, "tree_method": method, "nthread": threads}, dtrain, rounds,
                             evals=evals if validation else [], verbose_eval=False)
