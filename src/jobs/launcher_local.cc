@@ -55,27 +55,31 @@ int AsWaitStatus(int shell_code) {
     return shell_code > 128 && shell_code < 128 + NSIG ? shell_code - 128 : shell_code << 8;
 }
 
-/// The instance that ended badly first, and its status.
-struct Culprit {
-    int number = 0;
-    int status = 0;
+/// What the shells of the instances have noted.
+struct NotedEnds {
+    int culprit = 0;         ///< the instance that ended badly first, from 1
+    int culprit_status = 0;  ///< as of waitpid
+    std::size_t num_well = 0;
 };
 
-Culprit FindCulprit(const std::vector<LaunchRequest::Instance>& instances) {
-    Culprit culprit;
+NotedEnds ReadNotedEnds(const std::vector<LaunchRequest::Instance>& instances) {
+    NotedEnds ends;
     filesystem::file_time_type earliest;
     for (std::size_t i = 0; i < instances.size(); ++i) {
         std::ifstream in(StatusPath(instances[i]));
         int code = 0;
         std::error_code error;
         const auto time = filesystem::last_write_time(StatusPath(instances[i]), error);
-        if (!(in >> code) || error || code == 0) continue;
-        if (culprit.number == 0 || time < earliest) {
-            culprit = {.number = static_cast<int>(i) + 1, .status = AsWaitStatus(code)};
+        if (!(in >> code) || error) continue;
+        if (code == 0) {
+            ++ends.num_well;
+        } else if (ends.culprit == 0 || time < earliest) {
+            ends.culprit = static_cast<int>(i) + 1;
+            ends.culprit_status = AsWaitStatus(code);
             earliest = time;
         }
     }
-    return culprit;
+    return ends;
 }
 
 std::string MarkPath(const std::string& scratch_folder, std::size_t instance_idx) {
@@ -88,6 +92,7 @@ class LocalRun final : public TrainingRun {
         : child_(std::move(child)),
           request_(std::move(request)),
           scratch_folder_(std::move(scratch_folder)),
+          launcher_patience_(limits.stopped),
           child_watch_(limits),
           instance_watches_(request_.instances.size(), ProcessWatch(limits)) {}
     ~LocalRun() override {
@@ -102,6 +107,7 @@ class LocalRun final : public TrainingRun {
         } else if (const auto now = std::chrono::steady_clock::now(); now >= next_look_) {
             next_look_ = now + kLookInterval;
             EndStuck(now);
+            if (!report_ && request_.instances.size() > 1) EndIdleLauncher(now);
         }
         return report_;
     }
@@ -116,12 +122,14 @@ class LocalRun final : public TrainingRun {
   private:
     ExitReport Report(int status) const {
         if (status == 0) return {.succeeded = true};
-        Culprit culprit = {.number = 1, .status = status};
-        if (request_.instances.size() > 1) culprit = FindCulprit(request_.instances);
-        if (culprit.number == 0) culprit.status = status;
-        return {.failed_instance = culprit.number,
-                .how = DescribeExit(culprit.status),
-                .interrupted = WIFSIGNALED(culprit.status) || WEXITSTATUS(culprit.status) == kExitInstanceLost};
+        if (request_.instances.size() == 1) return Failure(1, status);
+        const NotedEnds ends = ReadNotedEnds(request_.instances);
+        return Failure(ends.culprit, ends.culprit == 0 ? status : ends.culprit_status);
+    }
+    static ExitReport Failure(int number, int status) {
+        return {.failed_instance = number,
+                .how = DescribeExit(status),
+                .interrupted = WIFSIGNALED(status) || WEXITSTATUS(status) == kExitInstanceLost};
     }
 
     /// Ends all instances when one of them does not get on any more.
@@ -141,6 +149,20 @@ class LocalRun final : public TrainingRun {
         if (const auto how = child_watch_.Judge(now, *look, std::nullopt)) End(number, *how);
     }
 
+    /// Open MPI 4.1 with PMIx 4.2: when a rank dies while it starts, mpirun now and then takes a lock twice at its own
+    /// end, when no rank is left, and stays. What the ranks have noted is then the result.
+    void EndIdleLauncher(std::chrono::steady_clock::time_point now) {
+        const NotedEnds ends = ReadNotedEnds(request_.instances);
+        const bool all_well = ends.num_well == request_.instances.size();
+        if (!all_well && ends.culprit == 0) return;
+        if (!ended_since_) ended_since_ = now;
+        if (now - *ended_since_ <= launcher_patience_) return;
+        LOG_WARN("mpirun does not end after its instances", {"token", request_.token}, {"culprit", ends.culprit});
+        Kill();
+        if (!child_.WaitFor(kKillTime)) return;  // The next look finds it dead.
+        report_ = all_well ? ExitReport{.succeeded = true} : Failure(ends.culprit, ends.culprit_status);
+    }
+
     void End(int number, const std::string& how) {
         LOG_WARN("instance does not get on", {"token", request_.token}, {"instance", number}, {"how", how});
         Kill();
@@ -151,6 +173,8 @@ class LocalRun final : public TrainingRun {
     ChildProcess child_;
     LaunchRequest request_;
     std::string scratch_folder_;
+    const std::chrono::milliseconds launcher_patience_;
+    std::optional<std::chrono::steady_clock::time_point> ended_since_;  ///< mpirun has nothing to wait for
     ProcessWatch child_watch_;
     std::vector<ProcessWatch> instance_watches_;
     std::chrono::steady_clock::time_point next_look_{};

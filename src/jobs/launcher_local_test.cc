@@ -32,7 +32,7 @@ class LocalLauncherTest : public testing::Test {
 
     /// $1… are the trainer's arguments; "$log" is the log file, "$rank" the instance's number.
     std::unique_ptr<TrainingRun> Launch(const std::string& script, int num_instances,
-                                        const ProcessWatch::Limits& watch = {}) {
+                                        const ProcessWatch::Limits& watch = {}, const std::string& mpirun = "") {
         const std::string path = folder_ + "/trainer.sh";
         std::ofstream(path) << "#!/bin/bash\nlog=\"${@: -1}\"\nrank=\"${log//[^0-9]/}\"; rank=\"${rank: -1}\"\n"
                             << "exec >> \"$log\" 2>&1\n"
@@ -45,7 +45,9 @@ class LocalLauncherTest : public testing::Test {
             std::filesystem::create_directories(root);
             request.instances.push_back({.root = root, .log_path = fmt::format("{}/log-{}", folder_, number)});
         }
-        auto run = LocalLauncher({.trainer_path = path, .num_cores = 4, .watch = watch}).Launch(request);
+        LocalLauncher::Options options = {.trainer_path = path, .num_cores = 4, .watch = watch};
+        if (!mpirun.empty()) options.mpirun_path = mpirun;
+        auto run = LocalLauncher(options).Launch(request);
         EXPECT_TRUE(run) << run.error().ToString();
         return run ? std::move(run).value() : nullptr;
     }
@@ -97,6 +99,24 @@ TEST_F(LocalLauncherTest, TellsHowAnInstanceEnded) {
     EXPECT_EQ(killed.failed_instance, 1);
     EXPECT_TRUE(killed.interrupted);
     EXPECT_TRUE(End(*Launch("exit 75", 1)).interrupted) << "another instance was lost";
+}
+
+TEST_F(LocalLauncherTest, AnMpirunThatOutlivesItsRanksIsEndedAndTheirEndsCount) {
+    const ProcessWatch::Limits limits = {.stopped = milliseconds(300)};
+    const std::string mpirun = folder_ + "/mpirun";
+    const auto end_of = [&](int first, int second) {
+        std::ofstream(mpirun) << fmt::format("#!/bin/sh\necho {} > {}/log-1.status\necho {} > {}/log-2.status\n", first,
+                                             folder_, second, folder_)
+                              << "exec sleep 600\n";
+        chmod(mpirun.c_str(), 0755);
+        return End(*Launch("", 2, limits, mpirun));
+    };
+    const ExitReport killed = end_of(0, 137);
+    EXPECT_EQ(killed.failed_instance, 2);
+    EXPECT_EQ(killed.how, "ended by signal 9 (Killed)");
+    EXPECT_TRUE(killed.interrupted && !killed.stuck);
+    EXPECT_TRUE(end_of(0, 0).succeeded);
+    EXPECT_TRUE(Marked().empty());
 }
 
 /// What a trainer does with its mark: its process id goes into the 4 bytes after the first 16.
