@@ -64,18 +64,10 @@ HWY_INLINE std::uint32_t BitsOf(Mask mask) {
     return bits;
 }
 
-/// The value of eight digits, the first the highest; text_number.h's way.
-HWY_INLINE std::uint64_t ValueOfEight(std::uint64_t digits) {
-    digits = digits * 10 + (digits >> 8);
-    return ((digits & 0x000000FF000000FFULL) * 0x000F424000000064ULL +
-            ((digits >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL) >>
-           32;
-}
-
 /// 16 digits, the first the highest, as a number; the first must be 0.
 HWY_INLINE std::uint64_t ValueOf(Text digits) {
     const auto eights = hn::BitCast(Longs(), digits);
-    return ValueOfEight(hn::GetLane(eights)) * 100'000'000 + ValueOfEight(hn::ExtractLane(eights, 1));
+    return EightDigitsValue(hn::GetLane(eights)) * 100'000'000 + EightDigitsValue(hn::ExtractLane(eights, 1));
 }
 
 /// The number from p to `delimiter`, behind which p is then; false when it is not plain.

@@ -40,14 +40,17 @@ inline int CountDigits(std::uint64_t word) {
     return others == 0 ? 8 : std::countr_zero(others) / 8;
 }
 
+/// The number that eight digits (bytes 0..9, the first in the lowest byte) are.
+inline std::uint64_t EightDigitsValue(std::uint64_t digits) {
+    digits = digits * 10 + (digits >> 8);
+    return ((digits & 0x000000FF000000FFULL) * 0x000F424000000064ULL +
+            ((digits >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL) >>
+           32;
+}
+
 /// The value of the first `num_digits` (1..8) characters of the word, all digits.
 inline std::uint32_t DigitsValue(std::uint64_t word, int num_digits) {
-    std::uint64_t v = (word ^ 0x3030303030303030ULL) << (64 - 8 * num_digits);
-    v = v * 10 + (v >> 8);
-    v = ((v & 0x000000FF000000FFULL) * 0x000F424000000064ULL +
-         ((v >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL) >>
-        32;
-    return static_cast<std::uint32_t>(v);
+    return static_cast<std::uint32_t>(EightDigitsValue((word ^ 0x3030303030303030ULL) << (64 - 8 * num_digits)));
 }
 
 inline constexpr double kPowersOfTen[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,

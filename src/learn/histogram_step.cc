@@ -271,10 +271,11 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     PlanTasks(builds);
     PlanTargets(builds);
     const bool alone = comm_.size() == 1;
-    const std::size_t block_rows = in_blocks_ ? RowPartition::kTurnRows : std::max<std::size_t>(matrix_.num_rows(), 1);
     // Once at least: a rank without rows clears its sums too.
-    for (std::size_t rows_end = block_rows; rows_end == block_rows || rows_end < matrix_.num_rows() + block_rows;
-         rows_end += block_rows) {
+    const std::size_t num_turns =
+        in_blocks_ ? (matrix_.num_rows() + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows : 1;
+    for (std::size_t turn = 1; turn <= num_turns; ++turn) {
+        const std::size_t rows_end = turn < num_turns ? turn * RowPartition::kTurnRows : matrix_.num_rows();
         team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
             Task& task = tasks_[i];
             Build<Pair>& build = builds[task.build];
@@ -322,10 +323,10 @@ void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_
     for (std::size_t tree = first; tree < std::min(first + width, builds.size()); ++tree) {
         const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(tile)};
         Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot->cells.get() + layout_tile.cell_begin;
-        for (std::size_t part = 0; part < parts.size(); ++part) {
-            const Pair* from = parts[part].get() + (tree - first);
-            if (part == 0) std::fill_n(target, num_cells, Pair{});
-            for (std::size_t cell = 0; cell < num_cells; ++cell) target[cell] += from[cell * width];
+        for (std::size_t cell = 0; cell < num_cells; ++cell) {
+            Pair sum{};
+            for (const auto& part : parts) sum += part[cell * width + (tree - first)];
+            target[cell] = sum;
         }
         if (layout_tile.kind == data::BinLayout::TileKind::kSparse16) target[layout_tile.padding()] = Pair{};
     }

@@ -35,8 +35,8 @@ TreeGradients<Pair>::TreeGradients(const TrainParams& params, std::span<const Ro
       comm_(comm),
       pairs_(num_trees * num_rows) {
     if (std::is_same_v<Pair, PackedPair> && num_trees > 1) {
-        const std::vector<std::size_t> widths = kernels::TreeGroupWidths(num_trees);
-        lanes_.resize(std::accumulate(widths.begin(), widths.end(), std::size_t{0}) * num_rows);
+        widths_ = kernels::TreeGroupWidths(num_trees);
+        lanes_.resize(std::accumulate(widths_.begin(), widths_.end(), std::size_t{0}) * num_rows);
     }
     if (params_.samples_rows_uniformly()) sampled_.resize(num_trees_ * num_rows_);
 }
@@ -76,7 +76,7 @@ void TreeGradients<Pair>::QuantiseRows(std::size_t tree, const float* grad, cons
 template <typename Pair>
 void TreeGradients<Pair>::SpreadToLanes(std::size_t begin, std::size_t end) {
     std::size_t first = 0;
-    for (const std::size_t width : kernels::TreeGroupWidths(num_trees_)) {
+    for (const std::size_t width : widths_) {
         Pair* const lanes = lanes_.data() + first * num_rows_;
         for (std::size_t tree = first; tree < std::min(first + width, num_trees_); ++tree) {
             const Pair* const pairs = PairsOf(tree);
@@ -104,7 +104,7 @@ Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iterat
             slot[0] += kernels::SumG(sum);
             slot[1] += kernels::SumH(sum);
         }
-        if (!lanes_.empty()) SpreadToLanes(begin, end);
+        SpreadToLanes(begin, end);
     });
     std::vector<std::int64_t> totals(num_trees_ * 2, 0);
     for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];

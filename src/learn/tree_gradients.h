@@ -63,6 +63,7 @@ class TreeGradients {
     WorkerTeam& team_;
     collective::Comm& comm_;
     std::vector<Pair> pairs_;            ///< [trees x rows]
+    std::vector<std::size_t> widths_;    ///< [groups of trees] of the lanes; empty when there are none
     std::vector<Pair> lanes_;            ///< see lanes()
     std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled here
 };
