@@ -30,6 +30,17 @@ class AutoscalerTest : public EndpointServiceTest {
         scaler_.reset();
         EndpointServiceTest::TearDown();
     }
+    /// The endpoint's requests may wait, and it may have no instance.
+    void MakeAsynchronous() {
+        EndpointConfigSpec spec{.production = {{.name = "a", .model_name = "m"}},
+                                .shadow = {},
+                                .capture = std::nullopt,
+                                .async = AsyncSpec{.output_uri = "s3://bucket/out"},
+                                .echo = "{}"};
+        ASSERT_EQ(Text(service_->catalog().CreateEndpointConfig(scope_, "d", spec, {})), "ok");
+        ASSERT_EQ(Text(service_->Update(scope_, "e", "d", {}, "")), "ok");
+        ASSERT_EQ(Text(scaler_->Register(scope_, kResource, 0, 4, {})), "ok");
+    }
     static nlohmann::json Policy(double target, int cooldown_seconds = 0) {
         return {{"TargetValue", target},
                 {"PredefinedMetricSpecification", {{"PredefinedMetricType", "SageMakerVariantInvocationsPerInstance"}}},
@@ -107,14 +118,7 @@ TEST_F(AutoscalerTest, ScalingCanBeSuspendedAndIsLeftAloneDuringUpdates) {
 }
 
 TEST_F(AutoscalerTest, AsynchronousEndpointsShrinkToNothingAndComeBack) {
-    EndpointConfigSpec spec{.production = {{.name = "a", .model_name = "m"}},
-                            .shadow = {},
-                            .capture = std::nullopt,
-                            .async = AsyncSpec{.output_uri = "s3://bucket/out"},
-                            .echo = "{}"};
-    ASSERT_EQ(Text(service_->catalog().CreateEndpointConfig(scope_, "d", spec, {})), "ok");
-    ASSERT_EQ(Text(service_->Update(scope_, "e", "d", {}, "")), "ok");
-    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, 0, 4, {})), "ok");
+    MakeAsynchronous();
     PutPolicy({{"TargetValue", 5.0},
                {"ScaleOutCooldown", 0},
                {"ScaleInCooldown", 0},
@@ -190,14 +194,7 @@ TEST_F(StepAutoscalerTest, StepsOnceAPeriodWhileTheAlarmIsOn) {
 
 /// How AWS's guide brings an asynchronous endpoint back: one instance as soon as anything waits.
 TEST_F(StepAutoscalerTest, AStepPolicyBringsAnEndpointBackFromNothing) {
-    EndpointConfigSpec spec{.production = {{.name = "a", .model_name = "m"}},
-                            .shadow = {},
-                            .capture = std::nullopt,
-                            .async = AsyncSpec{.output_uri = "s3://bucket/out"},
-                            .echo = "{}"};
-    ASSERT_EQ(Text(service_->catalog().CreateEndpointConfig(scope_, "d", spec, {})), "ok");
-    ASSERT_EQ(Text(service_->Update(scope_, "e", "d", {}, "")), "ok");
-    ASSERT_EQ(Text(scaler_->Register(scope_, kResource, 0, 4, {})), "ok");
+    MakeAsynchronous();
     const WeightChange none{.variant_name = "a", .weight = std::nullopt, .num_instances = 0};
     ASSERT_EQ(Text(service_->UpdateWeights(scope_, "e", std::span(&none, 1))), "ok");
     alarm_ = {{"AlarmName", "busy"},

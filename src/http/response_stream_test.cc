@@ -72,6 +72,12 @@ struct PartsHandler {
         };
     }
     std::shared_ptr<PartWriter> Writer() { return begun.get_future().get(); }
+    /// Once a part has not been taken by the peer.
+    std::shared_ptr<PartWriter> WaitingWriter() {
+        auto writer = Writer();
+        while (writer->num_waits == 0) std::this_thread::yield();
+        return writer;
+    }
 
     TestHandler handler;
     std::promise<std::shared_ptr<PartWriter>> begun;
@@ -144,8 +150,7 @@ TEST(ResponseStreamTest, ASlowClientHoldsTheWriterBack) {
     auto server = StartServer(parts.handler);
     TestClient client(server->port());
     ASSERT_TRUE(client.Send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
-    auto writer = parts.Writer();
-    while (writer->num_waits == 0) std::this_thread::yield();
+    auto writer = parts.WaitingWriter();
     EXPECT_LT(writer->num_written(), ManyParts().size());
     EXPECT_GT(ReadUntilClosed(client).size(), ManyParts().size() * 100'000);
     EXPECT_FALSE(writer->WaitUntilDone());
@@ -156,8 +161,7 @@ TEST(ResponseStreamTest, AClientThatLeavesEndsTheWork) {
     auto server = StartServer(parts.handler);
     TestClient client(server->port());
     ASSERT_TRUE(client.Send(kGet));
-    auto writer = parts.Writer();
-    while (writer->num_waits == 0) std::this_thread::yield();
+    auto writer = parts.WaitingWriter();
     client.Close();
     EXPECT_TRUE(writer->WaitUntilDone());
     EXPECT_LT(writer->num_written(), ManyParts().size());
@@ -178,8 +182,7 @@ TEST(ResponseStreamTest, AStoppedServerLetsTheWriterGo) {
     auto server = StartServer(parts.handler);
     TestClient client(server->port());
     ASSERT_TRUE(client.Send(kGet));
-    auto writer = parts.Writer();
-    while (writer->num_waits == 0) std::this_thread::yield();
+    auto writer = parts.WaitingWriter();
     server->Stop(std::chrono::milliseconds(0));
     EXPECT_TRUE(writer->WaitUntilDone());
 }
