@@ -204,12 +204,19 @@ class FractionValues {
     int misses_left_ = 0;
 };
 
+// The thread's, which lives on from block to block and from request to request.
+FractionValues& ThreadFractions() {
+    thread_local FractionValues fractions;
+    fractions.Begin();
+    return fractions;
+}
+
 // Confined to one call of ParseLibsvmBlock.
 template <typename Writer>
 class Parser {
   public:
-    // `labeled` is nullptr for a request; otherwise `writer` writes to it. `fractions` may be nullptr.
-    Parser(PaddedText text, const LibsvmRules& rules, Writer& writer, RowBlock* labeled, FractionValues* fractions)
+    // `labeled` is nullptr for a request; otherwise `writer` writes to it.
+    Parser(PaddedText text, const LibsvmRules& rules, Writer& writer, RowBlock* labeled, FractionValues& fractions)
         : text_(text),
           rules_(rules),
           writer_(writer),
@@ -359,7 +366,7 @@ class Parser {
                 continue;
             }
             const char* stop = nullptr;
-            const float* known = fractions_ != nullptr ? fractions_->Find(p, text_.end, stop) : nullptr;
+            const float* known = fractions_.Find(p, text_.end, stop);
             if (known != nullptr && *known != 0.0F) {
                 writer_.AddNonzero(static_cast<std::uint32_t>(index), *known);
                 p = stop;
@@ -469,7 +476,7 @@ class Parser {
     const LibsvmRules& rules_;
     Writer& writer_;
     RowBlock* labeled_;
-    FractionValues* fractions_;
+    FractionValues& fractions_;
     std::uint64_t guessed_end_;
     std::uint64_t first_guess_ = 1;  // most rows begin like the row before
     bool row_rises_ = true;
@@ -494,15 +501,13 @@ bool SniffLibsvmRules(PaddedText text, LibsvmRules& rules) {
 }
 
 std::optional<TextIssue> ParseLibsvmBlock(PaddedText text, const LibsvmRules& rules, RowBlock& rows) {
-    thread_local FractionValues fractions;
-    fractions.Begin();
     RowBlockWriter writer(rows, text.size());
-    return Parser(text, rules, writer, &rows, &fractions).Run();
+    return Parser(text, rules, writer, &rows, ThreadFractions()).Run();
 }
 
 std::optional<TextIssue> ParseUnlabeledLibsvmBlock(PaddedText text, const LibsvmRules& rules, FeatureRows& rows) {
     FeatureRowsWriter writer(rows, text.size());
-    return Parser(text, rules, writer, nullptr, nullptr).Run();
+    return Parser(text, rules, writer, nullptr, ThreadFractions()).Run();
 }
 
 Result<void> ParseLibsvmRequest(std::string_view body, FeatureRows& rows) {
