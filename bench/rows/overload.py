@@ -21,7 +21,7 @@ from results import RowResult, Series
 from rows.serving import deploy
 from rows.settings import Settings
 
-FEATURES, BODY_ROWS, TREES = 28, 40, 300
+FEATURES, BODY_ROWS, TREES = 28, 40, 1500
 TARGET = "/endpoints/bench/invocations"
 
 
