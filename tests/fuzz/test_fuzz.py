@@ -28,8 +28,7 @@ def test_bounded_run(tmp_path, name):
     assert mutants >= 100, done.stdout
 
 
-def test_the_driver_reports_a_crash(tmp_path):
-    """The net has no hole: an input that is refused by a CHECK ends the program with a failure and is kept."""
+def test_the_driver_runs_files_and_writes_seeds(tmp_path):
     program = FOLDER / "fuzz_libsvm"
     bad = tmp_path / "bad"
     assert subprocess.run([program, bad], cwd=tmp_path, capture_output=True).returncode == 2
@@ -37,3 +36,14 @@ def test_the_driver_reports_a_crash(tmp_path):
     assert subprocess.run([program, bad], cwd=tmp_path, capture_output=True).returncode == 0
     assert subprocess.run([program, "--write-seeds", tmp_path], cwd=tmp_path).returncode == 0
     assert (tmp_path / "seed-0").read_bytes().startswith(b"1 1:0.5")
+
+
+# One byte too far is seen by the address sanitizer alone.
+@pytest.mark.parametrize("text", ["abort", *(["read past the end"] if FOLDER.parent.name == "asan" else [])])
+def test_the_driver_keeps_the_input_that_fails(tmp_path, text):
+    """The net has no hole: what a CHECK or a sanitizer ends is a failure, and its input is kept."""
+    (tmp_path / "bad").write_text(text)
+    done = subprocess.run([FOLDER / "driver_probe", "bad"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "the input that failed is in crash-driver_probe" in done.stderr
+    assert (tmp_path / "crash-driver_probe").read_text() == text
