@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/worker_team.h"
@@ -111,6 +112,14 @@ class BinnedMatrix {
     static BinnedMatrix Create(const CompactRows& rows, const BinLayout& layout, Use use, WorkerTeam& team) {
         ArrayStore heap;
         return Create(rows, layout, use, team, heap);
+    }
+
+    /// Without columns, for histograms only; tiles: [tiles of the layout], of as many rows or empty.
+    static BinnedMatrix OfTiles(std::size_t num_rows, std::vector<BinnedTile> tiles) {
+        BinnedMatrix matrix;
+        matrix.num_rows_ = num_rows;
+        matrix.tiles_ = std::move(tiles);
+        return matrix;
     }
 
     std::size_t num_rows() const { return num_rows_; }

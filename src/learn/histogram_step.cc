@@ -47,7 +47,7 @@ std::vector<kernels::ScanKind> KindsOf(const TrainParams& params, const data::Bi
 template <typename Pair>
 HistogramStep<Pair>::HistogramStep(const TrainParams& params, const data::BinLayout& layout,
                                    std::span<const std::uint8_t> categorical, const data::BinnedMatrix& matrix,
-                                   WorkerTeam& team, collective::Comm& comm)
+                                   RowsOf rows, WorkerTeam& team, collective::Comm& comm)
     : signs_(params.monotone_constraints),
       kinds_(KindsOf(params, layout)),
       category_rules_{params.max_cat_to_onehot, params.max_cat_threshold},
@@ -56,7 +56,14 @@ HistogramStep<Pair>::HistogramStep(const TrainParams& params, const data::BinLay
       matrix_(matrix),
       team_(team),
       comm_(comm),
-      owners_(TreeGrower::OwnersOfTiles(layout, comm.size())) {
+      sums_are_whole_(comm.size() == 1 || rows == RowsOf::kAllRanks),
+      owners_(TreeGrower::OwnersOfTiles(layout, comm.size())),
+      tiles_end_(layout.tiles.size()) {
+    if (rows == RowsOf::kAllRanks) {
+        const auto [first, last] = std::equal_range(owners_.begin(), owners_.end(), comm.rank());
+        tiles_begin_ = static_cast<std::size_t>(first - owners_.begin());
+        tiles_end_ = static_cast<std::size_t>(last - owners_.begin());
+    }
     send_offset_.resize(layout.tiles.size());
     owned_cells_.resize(static_cast<std::size_t>(comm.size()));
     for (std::size_t tile = 0; tile < layout.tiles.size(); ++tile) {
@@ -79,14 +86,16 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
     std::size_t num_rows = 0;
     for (const auto& build : builds) num_rows += build.rows.size();
     // Enough tasks for the threads come from nodes and tiles; only if they do not, large nodes are cut by rows.
-    const std::size_t num_whole = builds.size() * layout_.tiles.size();
+    const std::size_t num_whole = builds.size() * num_tiles();
     const std::size_t num_wanted = static_cast<std::size_t>(team_.num_threads()) * 4;
     const std::size_t chunk_rows = team_.num_threads() == 1 || num_whole >= num_wanted
                                        ? std::max<std::size_t>(num_rows, 1)
-                                       : std::max(kChunkRowsMin, num_rows * layout_.tiles.size() / num_wanted + 1);
+                                       : std::max(kChunkRowsMin, num_rows * num_tiles() / num_wanted + 1);
     std::size_t num_partial = 0;
+    std::size_t num_cells = 0;
     for (std::size_t i = 0; i < builds.size(); ++i) {
-        for (std::size_t tile = 0; tile < layout_.tiles.size(); ++tile) {
+        for (std::size_t tile = tiles_begin_; tile < tiles_end_; ++tile) {
+            num_cells += CellsOf(tile);
             const std::size_t size = builds[i].rows.size();
             const std::size_t num_chunks = std::max<std::size_t>(1, size / chunk_rows);
             for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
@@ -97,11 +106,10 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
                 task.row_end = static_cast<std::uint32_t>(size * (chunk + 1) / num_chunks);
                 task.next = task.row_begin;
                 tasks_.push_back(task);
-                if (num_chunks > 1) num_partial += layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
+                if (num_chunks > 1) num_partial += CellsOf(tile);
             }
         }
     }
-    const std::size_t num_cells = builds.size() * layout_.num_cells();
     in_blocks_ = num_partial == 0 && num_cells * sizeof(Pair) <= kBlockedBytesMax &&
                  tile_cells_max_ * sizeof(Pair) <= kBlockedTileBytesMax && matrix_.num_rows() > RowPartition::kTurnRows;
     if (in_blocks_) num_partial = num_cells;
@@ -199,7 +207,7 @@ Pair* HistogramStep<Pair>::SendPlace(const Task& task) {
 
 template <typename Pair>
 void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
-    if (comm_.size() > 1) {
+    if (!sums_are_whole_) {
         std::size_t base = 0;
         std::size_t tile = 0;
         for (int owner = 0; owner < comm_.size(); ++owner) {
@@ -222,7 +230,7 @@ void HistogramStep<Pair>::PlanTargets(std::span<Build<Pair>> builds) {
         if (!IsWhole(task, build)) {
             task.target = partial_.data() + partial_used;
             partial_used += CellsOf(task.tile);
-        } else if (comm_.size() > 1) {
+        } else if (!sums_are_whole_) {
             task.target = SendPlace(task);
         } else if (build.slot != nullptr) {
             task.target = build.slot->cells.get() + layout_.tiles[task.tile].cell_begin;
@@ -250,7 +258,7 @@ void HistogramStep<Pair>::JoinChunks(std::span<Build<Pair>> builds) {
         for (std::size_t j = i + 1; j < tasks_.size() && tasks_[j].row_begin != 0; ++j) {
             chunks.push_back(tasks_[j].target);
         }
-        if (comm_.size() == 1) {
+        if (sums_are_whole_) {
             FinishTile(build, task.build, task.tile, PlaceOf(build, task.tile, worker), chunks, worker);
             return;
         }
@@ -270,7 +278,6 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     if (!categorical_.empty()) candidate_categories_.assign(candidates_.size(), {});
     PlanTasks(builds);
     PlanTargets(builds);
-    const bool alone = comm_.size() == 1;
     // Once at least: a rank without rows clears its sums too.
     const std::size_t num_turns =
         in_blocks_ ? (matrix_.num_rows() + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows : 1;
@@ -281,16 +288,16 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
             Build<Pair>& build = builds[task.build];
             Pair* target = task.target != nullptr ? task.target : scratch_[static_cast<std::size_t>(worker)].get();
             const bool all_added = AddNextRows(build, rows_end, task, target);
-            if (all_added && alone && IsWhole(task, build))
+            if (all_added && sums_are_whole_ && IsWhole(task, build))
                 FinishTile(build, task.build, task.tile, target, {}, worker);
         });
     }
     const bool any_chunked =
         std::any_of(tasks_.begin(), tasks_.end(), [&](const Task& task) { return !IsWhole(task, builds[task.build]); });
     if (any_chunked) JoinChunks(builds);
-    if (!alone) TRY(ReduceAndFinish(builds));
+    if (!sums_are_whole_) TRY(ReduceAndFinish(builds));
     PickCandidates(builds);
-    return alone ? Result<void>() : ExchangeCandidates(builds);
+    return comm_.size() == 1 ? Result<void>() : ExchangeCandidates(builds);
 }
 
 template <typename Pair>
@@ -322,7 +329,7 @@ void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_
     const std::size_t num_cells = CellsOf(tile);
     for (std::size_t tree = first; tree < std::min(first + width, builds.size()); ++tree) {
         const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(tile)};
-        Pair* target = comm_.size() > 1 ? SendPlace(task) : builds[tree].slot->cells.get() + layout_tile.cell_begin;
+        Pair* target = sums_are_whole_ ? builds[tree].slot->cells.get() + layout_tile.cell_begin : SendPlace(task);
         for (std::size_t cell = 0; cell < num_cells; ++cell) {
             Pair sum{};
             for (const auto& part : parts) sum += part[cell * width + (tree - first)];
@@ -334,9 +341,8 @@ void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_
 
 template <typename Pair>
 Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::span<const Pair> lanes) {
-    const std::size_t num_tiles = layout_.tiles.size();
     const std::size_t num_rows = matrix_.num_rows();
-    candidates_.assign(builds.size() * num_tiles * 2, kernels::SplitCandidate{});
+    candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
     if (!categorical_.empty()) candidate_categories_.assign(candidates_.size(), {});
     tasks_.clear();
     PlanTargets(builds);
@@ -344,24 +350,25 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::s
     std::vector<std::size_t> first_trees(widths.size(), 0);
     std::partial_sum(widths.begin(), widths.end() - 1, first_trees.begin() + 1);
     // Tiles and groups are enough tasks for the threads; only if they are not, each is cut by rows.
-    const std::size_t num_sweeps = widths.size() * num_tiles;
+    const std::size_t num_sweeps = widths.size() * num_tiles();  // 0: no tile is owned.
     const auto num_threads = static_cast<std::size_t>(team_.num_threads());
-    const std::size_t num_parts =
-        std::clamp<std::size_t>((num_threads + num_sweeps - 1) / num_sweeps, 1, num_rows / kChunkRowsMin + 1);
+    const std::size_t parts_wanted = num_sweeps == 0 ? 1 : (num_threads + num_sweeps - 1) / num_sweeps;
+    const std::size_t num_parts = std::clamp<std::size_t>(parts_wanted, 1, num_rows / kChunkRowsMin + 1);
     const auto take = [&](std::size_t sweep, std::span<const std::unique_ptr<Pair[]>> parts) {
-        const std::size_t group = sweep / num_tiles;
-        TakeRootTile(builds, first_trees[group], widths[group], sweep % num_tiles, parts);
+        const std::size_t group = sweep / num_tiles();
+        TakeRootTile(builds, first_trees[group], widths[group], tiles_begin_ + sweep % num_tiles(), parts);
     };
     while (root_scratch_.size() < std::max(num_threads, num_parts > 1 ? num_sweeps * num_parts : 0)) {
         root_scratch_.emplace_back(new Pair[tile_cells_max_ * 8]);
     }
     team_.ForEach(num_sweeps * num_parts, [&](std::size_t task, int worker) {
         const std::size_t sweep = task / num_parts;
-        const std::size_t group = sweep / num_tiles;
+        const std::size_t group = sweep / num_tiles();
         const std::size_t part = task % num_parts;
         const std::size_t scratch = num_parts > 1 ? task : static_cast<std::size_t>(worker);
-        AddRootRows(widths[group], sweep % num_tiles, num_rows * part / num_parts, num_rows * (part + 1) / num_parts,
-                    lanes.data() + first_trees[group] * num_rows, root_scratch_[scratch].get());
+        AddRootRows(widths[group], tiles_begin_ + sweep % num_tiles(), num_rows * part / num_parts,
+                    num_rows * (part + 1) / num_parts, lanes.data() + first_trees[group] * num_rows,
+                    root_scratch_[scratch].get());
         if (num_parts == 1) take(sweep, std::span(root_scratch_).subspan(scratch, 1));
     });
     if (num_parts > 1) {
@@ -369,14 +376,14 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::s
             take(sweep, std::span(root_scratch_).subspan(sweep * num_parts, num_parts));
         });
     }
-    if (comm_.size() > 1) {
-        TRY(ReduceAndFinish(builds));
-    } else {
-        team_.ForEach(builds.size() * num_tiles, [&](std::size_t i, int worker) {
-            const std::size_t tile = i % num_tiles;
-            Build<Pair>& build = builds[i / num_tiles];
-            FinishTile(build, i / num_tiles, tile, PlaceOf(build, tile, worker), {}, worker);
+    if (sums_are_whole_) {
+        team_.ForEach(builds.size() * num_tiles(), [&](std::size_t i, int worker) {
+            const std::size_t tile = tiles_begin_ + i % num_tiles();
+            Build<Pair>& build = builds[i / num_tiles()];
+            FinishTile(build, i / num_tiles(), tile, PlaceOf(build, tile, worker), {}, worker);
         });
+    } else {
+        TRY(ReduceAndFinish(builds));
     }
     PickCandidates(builds);
     return comm_.size() == 1 ? Result<void>() : ExchangeCandidates(builds);

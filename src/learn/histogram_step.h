@@ -55,18 +55,21 @@ struct Build {
     bool keeps_sibling = false;                  ///< parent_slot becomes the sibling's
 };
 
+/// Whose rows a step adds up: a rank's own, and the sums are exchanged; or everybody's, in the rank's tiles only.
+enum class RowsOf { kThisRank, kAllRanks };
+
 template <typename Pair>
 class HistogramStep {
   public:
-    /// categorical: [features] 1 for a categorical one, or empty.
+    /// categorical: [features] 1 for a categorical one, or empty. `matrix` has the rows that are added up.
     HistogramStep(const TrainParams& params, const data::BinLayout& layout, std::span<const std::uint8_t> categorical,
-                  const data::BinnedMatrix& matrix, WorkerTeam& team, collective::Comm& comm);
+                  const data::BinnedMatrix& matrix, RowsOf rows, WorkerTeam& team, collective::Comm& comm);
 
     /// Fills the slots and the best split of each node and sibling. Every rank calls it with as many builds.
     Result<void> Run(std::span<Build<Pair>> builds);
 
     /// The same for the roots of several trees, which all have all rows: one sweep over the bins for up to 8 trees.
-    /// Packed pairs only, laid out as TreeGradients::lanes; every build has a slot.
+    /// Packed pairs only; every build has a slot. lanes: TreeLanes::values.
     Result<void> RunRoots(std::span<Build<Pair>> builds, std::span<const Pair> lanes);
 
   private:
@@ -78,6 +81,8 @@ class HistogramStep {
         std::uint32_t next = 0;  ///< the first that is not added yet
         Pair* target = nullptr;  ///< [cells of the tile]; null: worker scratch, then finished at once
     };
+    /// The tiles that are added up here: all, or with the rows of all ranks the owned ones.
+    std::size_t num_tiles() const { return tiles_end_ - tiles_begin_; }
     std::size_t CellsOf(std::size_t tile) const {
         return layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
     }
@@ -121,7 +126,10 @@ class HistogramStep {
     const data::BinnedMatrix& matrix_;
     WorkerTeam& team_;
     collective::Comm& comm_;
-    const std::vector<int> owners_;         ///< [tiles] rank that finds the tile's splits
+    const bool sums_are_whole_;      ///< of all ranks, as they are added up here
+    const std::vector<int> owners_;  ///< [tiles] rank that finds the tile's splits
+    std::size_t tiles_begin_ = 0;    ///< see num_tiles()
+    std::size_t tiles_end_ = 0;
     std::vector<std::size_t> owned_cells_;  ///< [ranks]
     std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
@@ -130,7 +138,7 @@ class HistogramStep {
     std::vector<Task> tasks_;
     bool in_blocks_ = false;                           ///< tasks take turns, block of rows by block of rows
     std::vector<Pair> partial_;                        ///< sums of row chunks, or of tasks that take turns
-    std::unique_ptr<Pair[]> send_;                     ///< ranks > 1: [owner][build][owned cells]
+    std::unique_ptr<Pair[]> send_;                     ///< sums of own rows: [owner][build][owned cells]
     std::size_t send_cells_ = 0;                       ///< room in send_
     std::vector<kernels::SplitCandidate> candidates_;  ///< [build][tile][node, sibling]
     std::vector<std::vector<std::uint32_t>> candidate_categories_;  ///< beside them; empty without categorical features

@@ -42,6 +42,10 @@ enum class TreeStep {
 /// How wide the histogram's sums are. kAuto decides by the number of rows of all ranks; see gradient_scale.h.
 enum class HistogramWidth { kAuto, kPacked, kWide };
 
+/// What ranks send each other so that each finds the splits of its features: the sums of its rows, or the rows. kAuto
+/// decides by which is less; see row_exchange.h.
+enum class RankTraffic { kAuto, kSums, kRows };
+
 /// dart's own parameters.
 struct DartParams {
     bool weighted = false;  ///< sample_type: trees are dropped by weight, else all alike
@@ -108,6 +112,7 @@ struct TrainParams {
     /// exact: as long as the distinct values of all features are no more, each gets a histogram cell.
     std::size_t exact_cells_max = std::size_t{1} << 18;
     HistogramWidth histogram_width = HistogramWidth::kAuto;
+    RankTraffic rank_traffic = RankTraffic::kAuto;
     /// Histograms kept for their children take at most about this much; nodes beyond are added up from their rows,
     /// which gives the same sums.
     std::size_t histogram_bytes_max = std::size_t{512} << 20;

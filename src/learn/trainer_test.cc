@@ -109,12 +109,14 @@ Trained TrainAlone(const TrainParams& params, const data::LabeledRows& train, co
     return TrainOn(params, {{"train", train, {}}, {"validation", eval, {}}}, threads, comm);
 }
 
-/// Rows [0, cut) on rank 0, the rest on rank 1; evaluation rows all on rank 1.
-std::vector<Trained> TrainOnTwoRanks(const TrainParams& params, const data::LabeledRows& train,
-                                     const data::LabeledRows& eval, std::size_t cut) {
-    auto group = collective::ThreadComm::CreateGroup({.size = 2});
-    std::vector<Trained> trained(2);
-    {
+/// Rows [0, cut) on rank 0, the rest on rank 1; evaluation rows all on rank 1. What each rank has, of sums that travel
+/// and of rows that do.
+std::vector<Trained> TrainOnTwoRanks(TrainParams params, const data::LabeledRows& train, const data::LabeledRows& eval,
+                                     std::size_t cut) {
+    std::vector<Trained> trained(4);
+    for (const std::size_t run : {0U, 1U}) {
+        params.rank_traffic = run == 0 ? RankTraffic::kSums : RankTraffic::kRows;
+        auto group = collective::ThreadComm::CreateGroup({.size = 2});
         std::vector<std::jthread> ranks;
         for (std::size_t rank = 0; rank < 2; ++rank) {
             ranks.emplace_back([&, rank] {
@@ -122,7 +124,7 @@ std::vector<Trained> TrainOnTwoRanks(const TrainParams& params, const data::Labe
                 const std::size_t end = rank == 0 ? cut : train.labels.size();
                 std::vector<DataSet> sets = {{"train", Slice(train, begin, end), {{0, begin}}},
                                              {"validation", rank == 0 ? Slice(eval, 0, 0) : eval, {{0, 0}}}};
-                trained[rank] = TrainOn(params, std::move(sets), static_cast<int>(rank) + 1, *group[rank]);
+                trained[2 * run + rank] = TrainOn(params, std::move(sets), static_cast<int>(rank) + 1, *group[rank]);
             });
         }
     }

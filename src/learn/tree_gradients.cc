@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "kernels/cell_arithmetic.h"
 #include "kernels/quantise.h"
-#include "kernels/root_histogram.h"
 #include "learn/node_sums.h"
 #include "learn/random.h"
 
@@ -34,10 +32,6 @@ TreeGradients<Pair>::TreeGradients(const TrainParams& params, std::span<const Ro
       team_(team),
       comm_(comm),
       pairs_(num_trees * num_rows) {
-    if (std::is_same_v<Pair, PackedPair> && num_trees > 1) {
-        widths_ = kernels::TreeGroupWidths(num_trees);
-        lanes_.resize(std::accumulate(widths_.begin(), widths_.end(), std::size_t{0}) * num_rows);
-    }
     if (params_.samples_rows_uniformly()) sampled_.resize(num_trees_ * num_rows_);
 }
 
@@ -74,22 +68,10 @@ void TreeGradients<Pair>::QuantiseRows(std::size_t tree, const float* grad, cons
 }
 
 template <typename Pair>
-void TreeGradients<Pair>::SpreadToLanes(std::size_t begin, std::size_t end) {
-    std::size_t first = 0;
-    for (const std::size_t width : widths_) {
-        Pair* const lanes = lanes_.data() + first * num_rows_;
-        for (std::size_t tree = first; tree < std::min(first + width, num_trees_); ++tree) {
-            const Pair* const pairs = PairsOf(tree);
-            for (std::size_t row = begin; row < end; ++row) lanes[row * width + (tree - first)] = pairs[row];
-        }
-        first += width;
-    }
-}
-
-template <typename Pair>
 Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iteration, std::span<const float> grad,
                                                             std::span<const float> hess,
-                                                            std::span<const GroupScale> scales) {
+                                                            std::span<const GroupScale> scales,
+                                                            TreeLanes<Pair>* lanes) {
     const std::size_t num_blocks = (num_rows_ + kBlockRows - 1) / kBlockRows;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(team_.num_threads()) * num_trees_ * 2, 0);
     team_.ForEach(num_blocks, [&](std::size_t block, int worker) {
@@ -104,7 +86,7 @@ Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iterat
             slot[0] += kernels::SumG(sum);
             slot[1] += kernels::SumH(sum);
         }
-        SpreadToLanes(begin, end);
+        if (lanes != nullptr) lanes->Spread(pairs_.data(), begin, end);
     });
     std::vector<std::int64_t> totals(num_trees_ * 2, 0);
     for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];

@@ -2,8 +2,7 @@
 //
 // Nouns: source (a run of gradients, one per row, that trees are grown on: one per group, or one per tree when rows are
 // sampled by their gradients), sampled (a row that its tree is grown on; others weigh nothing but end in a leaf too).
-// Memory: 8 bytes per row and tree (16 wide; 16 to 24 for several trees, in lanes too), and one more when rows are
-// sampled. Confined to the trainer's thread.
+// Memory: 8 bytes per row and tree (16 wide), and one more when rows are sampled. Confined to the trainer's thread.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "learn/row_partition.h"
 #include "learn/row_segment.h"
 #include "learn/train_params.h"
+#include "learn/tree_lanes.h"
 
 namespace espalier::learn {
 
@@ -29,14 +29,14 @@ class TreeGradients {
     TreeGradients(const TrainParams& params, std::span<const RowSegment> row_segments, std::size_t num_trees,
                   std::size_t first_tree, std::size_t num_rows, WorkerTeam& team, collective::Comm& comm);
 
-    /// Makes the pairs from grad and hess [sources x rows]; each tree's sum over all ranks.
+    /// Makes the pairs from grad and hess [sources x rows], and spreads them to `lanes` unless that is null; each
+    /// tree's sum over all ranks.
     Result<std::vector<kernels::WidePair>> Quantise(std::uint64_t iteration, std::span<const float> grad,
-                                                    std::span<const float> hess, std::span<const GroupScale> scales);
+                                                    std::span<const float> hess, std::span<const GroupScale> scales,
+                                                    TreeLanes<Pair>* lanes);
 
+    /// [rows]; those of the next tree follow.
     const Pair* PairsOf(std::size_t tree) const { return pairs_.data() + tree * num_rows_; }
-    /// The same pairs as kernels/root_histogram.h reads them, [groups of trees][rows x width]; lanes without a tree are
-    /// 0. Empty for a single tree and for wide pairs.
-    std::span<const Pair> lanes() const { return lanes_; }
     /// Where the gradients and the scale of a tree are.
     std::size_t SourceOf(std::size_t tree) const { return params_.source_of_tree(tree); }
     /// False for every row that the tree is not grown on.
@@ -52,7 +52,6 @@ class TreeGradients {
     /// The pairs of the tree's rows [begin, end), from the gradients of its source.
     void QuantiseRows(std::size_t tree, const float* grad, const float* hess, const GroupScale& scale,
                       std::size_t begin, std::size_t end);
-    void SpreadToLanes(std::size_t begin, std::size_t end);
     void SampleRows(std::uint64_t iteration, std::size_t tree, std::size_t begin, std::size_t end);
 
     const TrainParams params_;
@@ -63,8 +62,6 @@ class TreeGradients {
     WorkerTeam& team_;
     collective::Comm& comm_;
     std::vector<Pair> pairs_;            ///< [trees x rows]
-    std::vector<std::size_t> widths_;    ///< [groups of trees] of the lanes; empty when there are none
-    std::vector<Pair> lanes_;            ///< see lanes()
     std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled here
 };
 

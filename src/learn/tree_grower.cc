@@ -11,6 +11,7 @@
 #include "learn/growth_queue.h"
 #include "learn/histogram_step.h"
 #include "learn/replay_grower.h"
+#include "learn/row_exchange.h"
 #include "learn/tree_gradients.h"
 #include "learn/tree_walk.h"
 #include "learn/vector_grower.h"
@@ -41,7 +42,10 @@ class TreeGrowerOf final : public TreeGrower {
           queue_(input.params),
           gradients_(input.params, input.row_segments, num_trees_, first_tree_, input.train->num_rows(), input.team,
                      input.comm),
-          step_(input.params, layout_, input.categorical, *input.train, input.team, input.comm) {}
+          exchange_(MakeExchange(input)),
+          lanes_(num_trees_, exchange_ == nullptr ? input.train->num_rows() : input.total_rows),
+          step_(input.params, layout_, input.categorical, exchange_ == nullptr ? *input.train : exchange_->matrix(),
+                exchange_ == nullptr ? RowsOf::kThisRank : RowsOf::kAllRanks, input.team, input.comm) {}
 
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                           std::span<const float> hess, std::span<const GroupScale> scales) override {
@@ -52,7 +56,12 @@ class TreeGrowerOf final : public TreeGrower {
         for (std::size_t tree = 0; tree < num_trees_; ++tree) {
             trees_[tree].gain = GainParamsOf(params_, scales[gradients_.SourceOf(tree)], kPacked);
         }
-        const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales));
+        const std::vector<WidePair> sums =
+            TRY(gradients_.Quantise(iteration, grad, hess, scales, exchange_ == nullptr ? &lanes_ : nullptr));
+        if (exchange_ != nullptr) {
+            TRY(exchange_->Join());
+            TRY(exchange_->SharePairs(gradients_.PairsOf(0), lanes_));
+        }
         partition_.Reset();
         if (eval_rows_.empty()) {
             for (auto& eval : eval_partitions_) eval.Reset();
@@ -89,6 +98,21 @@ class TreeGrowerOf final : public TreeGrower {
     bool IsSampled(std::size_t tree, std::size_t row) const override { return gradients_.IsSampled(tree, row); }
 
   private:
+    static std::unique_ptr<RowExchange<Pair>> MakeExchange(const GrowerInput& input) {
+        // Bins that are made for one tree alone are not worth sending.
+        if (input.cutting == data::Cutting::kPerTree ||
+            !RowsTravel(input.params, *input.layout, input.total_rows, sizeof(Pair), input.comm.size())) {
+            return nullptr;
+        }
+        return std::make_unique<RowExchange<Pair>>(*input.layout, *input.train, input.total_rows, input.num_trees,
+                                                   input.team, input.comm);
+    }
+
+    /// Of the rows that are added up.
+    const Pair* PairsOf(std::size_t tree) const {
+        return exchange_ == nullptr ? gradients_.PairsOf(tree) : exchange_->PairsOf(tree);
+    }
+
     /// Exact puts it between the values that occur in the node.
     float ThresholdOf(const SplitCandidate& best) const {
         const data::CutPoints& cuts = layout_.cuts;
@@ -156,8 +180,8 @@ class TreeGrowerOf final : public TreeGrower {
             growing.nodes[0].gain = GainOf(growing.gain, params_.monotone_constraints, {}, sums[tree]);
             growing.nodes[0].slot = KeepsHistogram(0) ? Acquire() : -1;
             Build<Pair> build;
-            build.rows = partition_.RowsOf(tree, 0);
-            build.pairs = gradients_.PairsOf(tree);
+            build.rows = exchange_ == nullptr ? partition_.RowsOf(tree, 0) : exchange_->all_rows();
+            build.pairs = PairsOf(tree);
             build.gain = &growing.gain;
             build.node = ScanOf(tree, 0);
             build.slot = SlotAt(growing.nodes[0].slot);
@@ -166,7 +190,7 @@ class TreeGrowerOf final : public TreeGrower {
         const bool all_kept =
             std::all_of(builds_.begin(), builds_.end(), [](const auto& b) { return b.slot != nullptr; });
         const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && all_kept;
-        TRY(one_sweep ? step_.RunRoots(builds_, gradients_.lanes()) : RunBuilds());
+        TRY(one_sweep ? step_.RunRoots(builds_, lanes_.values()) : RunBuilds());
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node);
         return {};
     }
@@ -206,11 +230,12 @@ class TreeGrowerOf final : public TreeGrower {
         return left.data();
     }
 
-    /// With several ranks the sums of all builds of a call travel at once: in batches that, sent and received, fit the
+    /// Where sums travel, those of all builds of a call do so at once: in batches that, sent and received, fit the
     /// budget.
     Result<void> RunBuilds() {
         const std::size_t in_budget = params_.histogram_bytes_max / (2 * layout_.num_cells() * sizeof(Pair));
-        const std::size_t batch = comm_.size() == 1 ? builds_.size() : std::max<std::size_t>(1, in_budget);
+        const bool sums_travel = comm_.size() > 1 && exchange_ == nullptr;
+        const std::size_t batch = sums_travel ? std::max<std::size_t>(1, in_budget) : builds_.size();
         for (std::size_t begin = 0; begin < builds_.size(); begin += batch) {
             TRY(step_.Run(std::span(builds_).subspan(begin, std::min(batch, builds_.size() - begin))));
         }
@@ -224,7 +249,7 @@ class TreeGrowerOf final : public TreeGrower {
         GrowingNode& parent = growing.nodes[parent_idx];
         Build<Pair> build;
         build.rows = partition_.RowsOf(tree, node);
-        build.pairs = gradients_.PairsOf(tree);
+        build.pairs = PairsOf(tree);
         build.gain = &growing.gain;
         build.node = ScanOf(tree, node);
         const bool keeps = KeepsHistogram(growing.nodes[node].depth);
@@ -277,6 +302,7 @@ class TreeGrowerOf final : public TreeGrower {
                 AddBuild(split.tree, split.right, split.left, split.node);
             }
         }
+        if (exchange_ != nullptr) TRY(exchange_->ShareRows(builds_));
         TRY(RunBuilds());
         for (std::size_t i = 0; i < builds_.size(); ++i) {
             Open(built_[i].tree, built_[i].node, builds_[i].node);
@@ -301,6 +327,8 @@ class TreeGrowerOf final : public TreeGrower {
     const FeatureFilter filter_;
     GrowthQueue queue_;
     TreeGradients<Pair> gradients_;
+    const std::unique_ptr<RowExchange<Pair>> exchange_;  ///< null: own rows are added up
+    TreeLanes<Pair> lanes_;                              ///< of the rows that are added up
     HistogramStep<Pair> step_;
     std::uint64_t iteration_ = 0;
     std::vector<GrowingTree> trees_;

@@ -4,9 +4,10 @@
 // node whose histogram is made by adding up its rows), sibling (made by subtraction from the parent), slot (memory of
 // one node's histogram), owner (the rank that finds splits for a tile).
 // A step: pop nodes -> split their rows, training and evaluation sets alike -> build the child of fewer rows, tile by
-// tile -> ranks > 1: one reduce-scatter for the whole step, each rank gets the sums of the tiles it owns -> sibling =
-// parent - child -> scan both -> ranks > 1: exchange the best candidates. The same integers give the same splits
-// everywhere.
+// tile -> sibling = parent - child -> scan both -> ranks > 1: exchange the best candidates. The same integers give the
+// same splits everywhere. How several ranks build is decided once (row_exchange.h): each its own rows, and one
+// reduce-scatter for the whole step gives each rank the sums of the tiles it owns; or each those of all ranks in its
+// tiles, and the step's rows are exchanged before.
 // Memory: a slot is num_cells x 8 bytes (16 wide). Slots live while a node's children may still be built; children at
 // the last level use scratch of one tile per thread instead, and so do nodes for which the budget
 // (TrainParams::histogram_bytes_max) has no slot left: their children are both added up from rows, which gives the same
