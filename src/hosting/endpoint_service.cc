@@ -142,9 +142,7 @@ EndpointService::EndpointService(const Options& options, std::unique_ptr<Archive
               .log = &log_,
               .spans = options.spans,
               .folder = options.folder + "/inputs",
-              .num_threads = static_cast<std::size_t>(options.concurrency.num_threads)}) {
-    if (options_.tick.count() > 0) ticker_ = std::jthread([this](const std::stop_token& stop) { Tick(stop); });
-}
+              .num_threads = static_cast<std::size_t>(options.concurrency.num_threads)}) {}
 
 EndpointService::~EndpointService() {
     // Mirrored requests may still capture and count: they end before the capture writer and the last booking do.
@@ -168,7 +166,11 @@ Result<void> EndpointService::Restore() {
         const auto known = endpoints_.Find(scope, name);
         return !known || known->has_value();
     }));
-    if (options_.tick.count() > 0) async_.Start();
+    // Only now: a step of an update that goes on must not be overtaken by what is written here about its endpoint.
+    if (options_.tick.count() > 0) {
+        ticker_ = std::jthread([this](const std::stop_token& stop) { Tick(stop); });
+        async_.Start();
+    }
     return {};
 }
 
