@@ -60,23 +60,25 @@ void EndpointService::AdvanceRollouts() {
         rolling = rolling_;
     }
     for (const EndpointId& id : rolling) {
-        Result<bool> goes_on = AdvanceRollout(id);
-        if (!goes_on) {
-            LOG_ERROR("a deployment could not go on; it is tried again", {"endpoint", id.second},
-                      {"error", goes_on.error().ToString()});
-        } else if (!*goes_on) {
-            {
-                std::lock_guard lock(mutex_);
-                rolling_.erase(id);
-            }
-            SweepShelf();  // one of the fleets is gone
+        bool has_ended = false;
+        {
+            // Kept until the endpoint is off the list: an update that began in between would go off with it.
+            const auto turn = TakeTurn(id.first, id.second);
+            if (!turn) continue;  // somebody looks at it; next time
+            const Result<bool> goes_on = AdvanceRollout(id);
+            if (!goes_on)
+                LOG_ERROR("a deployment could not go on; it is tried again", {"endpoint", id.second},
+                          {"error", goes_on.error().ToString()});
+            has_ended = goes_on && !*goes_on;
+            std::lock_guard lock(mutex_);
+            if (has_ended) rolling_.erase(id);
         }
+        if (has_ended) SweepShelf();  // one of the fleets is gone
     }
 }
 
+// The caller has the endpoint's turn.
 Result<bool> EndpointService::AdvanceRollout(const EndpointId& id) {
-    auto turn = TakeTurn(id.first, id.second);
-    if (!turn) return true;  // somebody looks at it; next time
     auto endpoint = Find(id.first, id.second);
     if (!endpoint && endpoint.error().code() == ErrorCode::kNotFound) return false;
     if (!endpoint) return std::move(endpoint).error();
