@@ -7,8 +7,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
@@ -124,6 +127,13 @@ class RowBlockWriter {
     std::size_t row_run_ = 0;
 };
 
+/// 0, 1, 2, …: the indices of a run of zeros are copied from here as far as it reaches.
+inline constexpr auto kFirstIndices = [] {
+    std::array<std::uint32_t, 4096> indices{};
+    for (std::uint32_t i = 0; i < indices.size(); ++i) indices[i] = i;
+    return indices;
+}();
+
 /// Appends rows to FeatureRows, where zeros are entries like any other.
 class FeatureRowsWriter {
   public:
@@ -143,10 +153,11 @@ class FeatureRowsWriter {
 
     void AddZeros(std::uint32_t first, std::uint32_t count) {
         std::uint32_t* features = rows_.feature_idx.data() + num_entries_;
-        float* values = rows_.values.data() + num_entries_;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            features[i] = first + i;
-            values[i] = 0.0F;
+        std::memset(rows_.values.data() + num_entries_, 0, count * sizeof(float));  // 0.0F is zero bytes
+        if (first + count <= kFirstIndices.size()) {
+            std::copy_n(kFirstIndices.data() + first, count, features);
+        } else {
+            std::iota(features, features + count, first);
         }
         num_entries_ += count;
     }
