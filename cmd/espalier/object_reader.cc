@@ -67,13 +67,16 @@ class ServerReader final : public ObjectReader {
 
     std::string RequestFor(const std::string& target) const {
         const std::string amz_date = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
-        const api::V4Claim claim = {.access_key_id = options_.access_key_id,
-                                    .date = amz_date.substr(0, 8),
-                                    .region = options_.region,
-                                    .service = "s3",
-                                    .amz_date = amz_date,
-                                    .signed_headers = {"host", "x-amz-content-sha256", "x-amz-date"},
-                                    .signature = ""};
+        const std::string date = amz_date.substr(0, 8);
+        const api::V4Claim claim = {
+            .credential = fmt::format("{}/{}/{}/s3/aws4_request", options_.access_key_id, date, options_.region),
+            .access_key_id = options_.access_key_id,
+            .date = date,
+            .region = options_.region,
+            .service = "s3",
+            .amz_date = amz_date,
+            .signed_headers = {"host", "x-amz-content-sha256", "x-amz-date"},
+            .signature = ""};
         constexpr std::string_view kPayload = "UNSIGNED-PAYLOAD";
         const std::string canonical = fmt::format(
             "GET\n{}\n\nhost:{}\nx-amz-content-sha256:{}\nx-amz-date:{}\n\nhost;x-amz-content-sha256;"
@@ -85,9 +88,9 @@ class ServerReader final : public ObjectReader {
             HexEncode(HmacSha256(AsChars(api::DeriveSigningKey(options_.secret, claim)), to_sign));
         return fmt::format(
             "GET {} HTTP/1.1\r\nHost: {}\r\nx-amz-content-sha256: {}\r\nx-amz-date: {}\r\nAuthorization: {} "
-            "Credential={}/{}, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={}\r\nConnection: "
+            "Credential={}, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature={}\r\nConnection: "
             "close\r\n\r\n",
-            target, Host(), kPayload, amz_date, api::kV4Algorithm, claim.access_key_id, claim.scope(), signature);
+            target, Host(), kPayload, amz_date, api::kV4Algorithm, claim.credential, signature);
     }
 
     /// The server closes behind its answer, whose length it tells.

@@ -21,8 +21,8 @@ constexpr std::string_view kReservedPrefix = "/_espalier/";
 /// "s3" of "AWS4-HMAC-SHA256 Credential=AKID/20260131/us-east-1/s3/aws4_request, …"; "" if there is no scope. No
 /// allocation: this runs on the invoke path.
 std::string_view ServiceOfScope(std::string_view credential) {
-    std::size_t end = credential.find_first_of(", ");
-    credential = credential.substr(0, end);
+    credential = credential.substr(0, credential.find(','));
+    credential = credential.substr(0, credential.find(' '));
     std::size_t terminal = credential.rfind('/');
     if (terminal == std::string_view::npos || terminal == 0) return {};
     std::size_t slash = credential.rfind('/', terminal - 1);
@@ -120,6 +120,11 @@ std::string_view SigningName(Route route) {
     }
 }
 
+/// Writes the last `num` hexadecimal digits of `value`.
+void PutHex(std::uint64_t value, char* text, std::size_t num, std::string_view digits = "0123456789abcdef") {
+    for (; num > 0; value >>= 4) text[--num] = digits[value & 15];
+}
+
 /// 128 bits that no two requests share: a process-wide random start and a count.
 std::string NewRequestId(WireProtocol protocol) {
     static const std::uint64_t start = [] {
@@ -132,9 +137,21 @@ std::string NewRequestId(WireProtocol protocol) {
     low = (low ^ low >> 30) * 0xBF58476D1CE4E5B9;
     low = (low ^ low >> 27) * 0x94D049BB133111EB;
     low ^= low >> 31;
-    if (protocol == WireProtocol::kRestXml) return fmt::format("{:016X}", low);
-    return fmt::format("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", static_cast<std::uint32_t>(start), low >> 48,
-                       low >> 36 & 0xFFF, low >> 24 & 0xFFF, start >> 40 << 24 | (low & 0xFFFFFF));
+    if (protocol == WireProtocol::kRestXml) {
+        std::string id(16, '0');
+        PutHex(low, id.data(), 16, "0123456789ABCDEF");
+        return id;
+    }
+    // A UUID of version 4. By hand: fmt's way to it is a twentieth of an invocation's instructions.
+    std::string id = "00000000-0000-4000-8000-000000000000";
+    char* text = id.data();
+    PutHex(start, text, 8);
+    PutHex(low >> 48, text + 9, 4);
+    PutHex(low >> 36, text + 15, 3);
+    PutHex(low >> 24, text + 20, 3);
+    PutHex(start >> 40, text + 24, 6);
+    PutHex(low, text + 30, 6);
+    return id;
 }
 
 /// What is done with every answer, whoever gives it.

@@ -3,6 +3,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/encoding.h"
 
@@ -78,20 +80,27 @@ typename Hash::Value Hmac(std::string_view key, std::string_view message) {
 
 template <DigestKind kKind, std::size_t kSizeBytes>
 Digest<kKind, kSizeBytes>::Digest() : context_(SpareContexts(kKind).Take()) {
-    CHECK(context_ != nullptr && EVP_DigestInit_ex2(context_.get(), Algorithm(kKind), nullptr) == 1);
+    CHECK(context_ != nullptr);
+}
+
+template <DigestKind kKind, std::size_t kSizeBytes>
+void Digest<kKind, kSizeBytes>::Begin() {
+    if (!std::exchange(begun_, true)) CHECK(EVP_DigestInit_ex2(context_.get(), Algorithm(kKind), nullptr) == 1);
 }
 
 template <DigestKind kKind, std::size_t kSizeBytes>
 void Digest<kKind, kSizeBytes>::Update(std::string_view bytes) {
+    Begin();
     CHECK(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
 }
 
 template <DigestKind kKind, std::size_t kSizeBytes>
 typename Digest<kKind, kSizeBytes>::Value Digest<kKind, kSizeBytes>::Finish() {
+    Begin();
     Value value;
     unsigned size = 0;
     CHECK(EVP_DigestFinal_ex(context_.get(), value.data(), &size) == 1 && size == kSizeBytes, "size {}", size);
-    CHECK(EVP_DigestInit_ex2(context_.get(), Algorithm(kKind), nullptr) == 1);
+    begun_ = false;
     return value;
 }
 

@@ -40,7 +40,10 @@ class Digest {
     struct Free {
         void operator()(evp_md_ctx_st* context) const;
     };
+    void Begin();
+
     std::unique_ptr<evp_md_ctx_st, Free> context_;
+    bool begun_ = false;  // only what is hashed is initialised: that costs as much as hashing a block
 };
 
 using Md5 = Digest<DigestKind::kMd5, 16>;

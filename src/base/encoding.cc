@@ -55,10 +55,11 @@ std::optional<std::string> Unescape(std::string_view text, bool plus_is_blank) {
 
 std::string HexEncode(std::string_view bytes) {
     std::string text(bytes.size() * 2, '\0');
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        auto byte = static_cast<unsigned char>(bytes[i]);
-        text[2 * i] = kHexLower[byte >> 4];
-        text[2 * i + 1] = kHexLower[byte & 15];
+    char* digits = text.data();
+    for (char c : bytes) {
+        auto byte = static_cast<unsigned char>(c);
+        *digits++ = kHexLower[byte >> 4];
+        *digits++ = kHexLower[byte & 15];
     }
     return text;
 }

@@ -226,7 +226,7 @@ void Connection::Recycle(std::unique_ptr<Request> request) {
     if (request->body.capacity > kKeptBodyBytesMax) request->body.Free();
     request->body.size = 0;
     request->body_too_large = false;
-    request->parsed = {};
+    request->parsed.Clear();
     delete spare_.exchange(request.release());
 }
 

@@ -11,29 +11,43 @@ char Lower(char c) {
 
 }  // namespace
 
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return Lower(x) == Lower(y); });
+bool EqualLettersIgnoreCase(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return x == y || Lower(x) == Lower(y); });
 }
 
-void Headers::Set(std::string_view name, std::string value) {
-    for (auto field = fields_.begin(); field != fields_.end(); ++field) {
-        if (!EqualsIgnoreCase(field->first, name)) continue;
-        field->second = std::move(value);
-        fields_.erase(std::remove_if(field + 1, fields_.end(),
-                                     [&](const auto& other) { return EqualsIgnoreCase(other.first, name); }),
-                      fields_.end());
-        return;
+void Headers::Add(std::string_view name, std::string_view value) {
+    if (places_.empty()) {
+        constexpr std::size_t kTypicalFields = 8;
+        constexpr std::size_t kTypicalBytes = 512;
+        places_.reserve(kTypicalFields);
+        text_.reserve(kTypicalBytes);
     }
-    Add(std::string(name), std::move(value));
+    places_.push_back({text_.size(), name.size(), value.size()});
+    text_.append(name).append(value);
+}
+
+/// The first field of that name keeps its place; its old text is left behind.
+void Headers::Set(std::string_view name, std::string_view value) {
+    const auto is_it = [&](const Place& place) { return EqualsIgnoreCase(FieldAt(place).first, name); };
+    const auto first = std::find_if(places_.begin(), places_.end(), is_it);
+    if (first == places_.end()) return Add(name, value);
+    places_.erase(std::remove_if(first + 1, places_.end(), is_it), places_.end());
+    const std::string kept_name(FieldAt(*first).first);
+    *first = {text_.size(), kept_name.size(), value.size()};
+    text_.append(kept_name).append(value);
 }
 
 void Headers::Remove(std::string_view name) {
-    std::erase_if(fields_, [&](const auto& field) { return EqualsIgnoreCase(field.first, name); });
+    std::erase_if(places_, [&](const Place& place) { return EqualsIgnoreCase(FieldAt(place).first, name); });
+}
+
+void Headers::Clear() {
+    places_.clear();
+    text_.clear();
 }
 
 std::optional<std::string_view> Headers::Find(std::string_view name) const {
-    for (const auto& [field_name, value] : fields_) {
+    for (const auto& [field_name, value] : fields()) {
         if (EqualsIgnoreCase(field_name, name)) return value;
     }
     return std::nullopt;
@@ -50,6 +64,17 @@ std::string_view RequestHead::raw_path() const {
 std::string_view RequestHead::raw_query() const {
     std::size_t mark = target.find('?');
     return mark == std::string::npos ? std::string_view() : std::string_view(target).substr(mark + 1);
+}
+
+void RequestHead::Clear() {
+    method.clear();
+    target.clear();
+    headers.Clear();
+    content_length.reset();
+    chunked = false;
+    expects_continue = false;
+    remote_address.clear();
+    received_at = {};
 }
 
 }  // namespace espalier::http

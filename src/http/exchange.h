@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,24 +23,49 @@
 
 namespace espalier::http {
 
+/// For texts of one length.
+bool EqualLettersIgnoreCase(std::string_view a, std::string_view b);
 /// ASCII letters compare without case, every other byte as it is.
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+inline bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && EqualLettersIgnoreCase(a, b);
+}
 
-/// Header fields in the order received; names compare without case. Repeated names are kept as repeated entries.
+/// Header fields in the order received; names compare without case. Repeated names are kept as repeated entries. All
+/// text lies in one string, so a field costs no allocation; views live as long as this object is not changed.
 class Headers {
   public:
-    void Add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-    void Set(std::string_view name, std::string value);
+    using Field = std::pair<std::string_view, std::string_view>;  ///< name, value
+
+    void Add(std::string_view name, std::string_view value);
+    void Set(std::string_view name, std::string_view value);
     void Remove(std::string_view name);
-    /// The first value of that name, or nullopt. The view lives as long as this object is not changed.
+    /// No fields any more; the memory is kept.
+    void Clear();
+    /// The first value of that name, or nullopt.
     std::optional<std::string_view> Find(std::string_view name) const;
     /// Find, or the fallback.
     std::string_view Get(std::string_view name, std::string_view fallback = "") const;
     bool Has(std::string_view name) const { return Find(name).has_value(); }
-    const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+    std::size_t size() const { return places_.size(); }
+    /// A range of Field.
+    auto fields() const {
+        return std::views::transform(places_, [this](const Place& place) { return FieldAt(place); });
+    }
 
   private:
-    std::vector<std::pair<std::string, std::string>> fields_;
+    /// The name and right behind it the value.
+    struct Place {
+        std::size_t begin;
+        std::size_t name_bytes;
+        std::size_t value_bytes;
+    };
+    Field FieldAt(const Place& place) const {
+        const char* name = text_.data() + place.begin;
+        return {{name, place.name_bytes}, {name + place.name_bytes, place.value_bytes}};
+    }
+
+    std::string text_;
+    std::vector<Place> places_;
 };
 
 struct RequestHead {
@@ -58,6 +84,9 @@ struct RequestHead {
     std::string_view raw_path() const;
     /// The part after '?', still percent-encoded, or "".
     std::string_view raw_query() const;
+
+    /// As new, but for the memory, which is kept for the next request.
+    void Clear();
 };
 
 /// Content-Length and Connection are set by the server; Date and Server are added when absent.

@@ -35,12 +35,12 @@ class BeastParser final : public beast::http::basic_parser<true> {
     }
     void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
                        error_code& error) override {
-        if (parsed_.head.headers.fields().size() >= kHeadFieldsMax) {
+        if (parsed_.head.headers.size() >= kHeadFieldsMax) {
             too_many_fields_ = true;
             error = beast::http::error::header_limit;
             return;
         }
-        parsed_.head.headers.Add(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
+        parsed_.head.headers.Add({name.data(), name.size()}, {value.data(), value.size()});
     }
     void on_header_impl(error_code&) override {}
     void on_response_impl(int, beast::string_view, int, error_code&) override {}

@@ -30,6 +30,13 @@ struct ParsedHead {
     RequestHead head;  ///< without remote_address
     bool keep_alive = true;
     bool http_1_0 = false;
+
+    /// As new, but for the memory.
+    void Clear() {
+        head.Clear();
+        keep_alive = true;
+        http_1_0 = false;
+    }
 };
 
 /// Parses one head, from the first byte of the request line through the empty line.

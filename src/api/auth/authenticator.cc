@@ -45,7 +45,7 @@ AuthFailure Fail(AuthFault fault, std::string detail, const V4Claim& claim) {
 std::optional<std::string> UnsignedHeader(const http::RequestHead& head, const V4Claim& claim) {
     if (!claim.Signs("host")) return "host";
     for (const auto& [name, value] : head.headers.fields()) {
-        if (name.size() < 6 || !http::EqualsIgnoreCase(std::string_view(name).substr(0, 6), "x-amz-")) continue;
+        if (name.size() < 6 || !http::EqualsIgnoreCase(name.substr(0, 6), "x-amz-")) continue;
         std::string lower = LowerCase(name);
         // A link's payload word may come along as a header; the query is what was signed.
         if (claim.in_query && lower == "x-amz-content-sha256") continue;
@@ -70,7 +70,7 @@ std::vector<std::string> CanonicalPaths(const http::RequestHead& head, const V4C
 bool HasDoubledField(const http::RequestHead& head) {
     for (std::string_view name : {"authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-target"}) {
         auto is_it = [&](const auto& field) { return http::EqualsIgnoreCase(field.first, name); };
-        if (std::count_if(head.headers.fields().begin(), head.headers.fields().end(), is_it) > 1) return true;
+        if (std::ranges::count_if(head.headers.fields(), is_it) > 1) return true;
     }
     return false;
 }
@@ -105,7 +105,7 @@ AuthResult Authenticator::Verify(const http::RequestHead& head, std::optional<st
         auto v2 = ReadV2Query(parameters);
         if (auto* failure = std::get_if<AuthFailure>(&v2)) return *failure;
         return VerifyV2(head, std::get<V2Claim>(v2));
-    } else if (authorization.starts_with(std::string(kV4Algorithm) + " ")) {
+    } else if (authorization.starts_with(kV4Algorithm) && authorization.substr(kV4Algorithm.size()).starts_with(' ')) {
         v4 = ReadV4Header(head, authorization);
     } else if (authorization.starts_with("AWS ")) {
         auto v2 = ReadV2Header(authorization);
@@ -169,7 +169,7 @@ AuthResult Authenticator::VerifyV4(const http::RequestHead& head, const V4Claim&
         principal.payload_mode == PayloadMode::kStreamingSignedTrailer) {
         principal.chunk_signing = {.signing_key = key,
                                    .amz_date = claim.amz_date,
-                                   .scope = claim.scope(),
+                                   .scope = std::string(claim.scope()),
                                    .seed_signature = expected,
                                    .verify = true};
     }
@@ -229,22 +229,20 @@ Principal Authenticator::PrincipalOf(const std::string& access_key_id) const {
     Principal principal;
     principal.access_key_id = access_key_id;
     principal.account_id = IsAccount(access_key_id) ? access_key_id : options_.default_account;
-    principal.arn = "arn:aws:sts::" + principal.account_id + ":assumed-role/LocalSageMakerRole/local";
     principal.region = options_.default_region;
     return principal;
 }
 
 std::array<std::uint8_t, 32> Authenticator::SigningKey(const V4Claim& claim, const SecretKey& secret) const {
-    std::string name = claim.access_key_id + "/" + claim.scope();
     {
         std::lock_guard lock(mutex_);
-        auto found = signing_keys_.find(name);
+        auto found = signing_keys_.find(claim.credential);
         if (found != signing_keys_.end()) return found->second;
     }
     std::array<std::uint8_t, 32> key = DeriveSigningKey(secret.value, claim);
     std::lock_guard lock(mutex_);
     if (signing_keys_.size() >= kSigningKeysMax) signing_keys_.clear();
-    signing_keys_[std::move(name)] = key;
+    signing_keys_[claim.credential] = key;
     return key;
 }
 

@@ -94,7 +94,9 @@ std::string CanonicalPathOnce(std::string_view raw_path) {
 }
 
 std::string CanonicalPathTwice(std::string_view raw_path) {
+    constexpr std::size_t kTypicalSegments = 8;
     std::vector<std::string_view> segments;
+    segments.reserve(kTypicalSegments);
     std::string_view rest = raw_path;
     while (!rest.empty()) {
         std::size_t end = std::min(rest.find('/'), rest.size());
@@ -108,6 +110,7 @@ std::string CanonicalPathTwice(std::string_view raw_path) {
         }
     }
     std::string path;
+    path.reserve(raw_path.size());
     for (std::string_view segment : segments) path.append("/").append(PercentEncode(segment, Slash::kEncode));
     if (path.empty() || raw_path.ends_with('/')) path += '/';
     return path;
@@ -129,15 +132,13 @@ std::string CanonicalQuery(const std::vector<RawParameter>& parameters, std::str
     return query;
 }
 
-std::string CanonicalHeaderValue(const http::Headers& headers, std::string_view name) {
-    std::string joined;
+void AppendCanonicalHeaderValue(const http::Headers& headers, std::string_view name, std::string& out) {
     bool first = true;
     for (const auto& [field_name, value] : headers.fields()) {
         if (!http::EqualsIgnoreCase(field_name, name)) continue;
-        if (!std::exchange(first, false)) joined += ',';
-        AppendCollapsed(value, joined);
+        if (!std::exchange(first, false)) out += ',';
+        AppendCollapsed(value, out);
     }
-    return joined;
 }
 
 std::optional<UnixMillis> ParseAmzDate(std::string_view text) {

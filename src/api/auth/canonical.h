@@ -33,7 +33,7 @@ std::string CanonicalPathTwice(std::string_view raw_path);
 std::string CanonicalQuery(const std::vector<RawParameter>& parameters, std::string_view left_out);
 
 /// All values of a header joined by commas, outer white space removed, inner runs of it made one blank.
-std::string CanonicalHeaderValue(const http::Headers& headers, std::string_view name);
+void AppendCanonicalHeaderValue(const http::Headers& headers, std::string_view name, std::string& out);
 
 /// "20260131T235959Z"; nullopt for anything else.
 std::optional<UnixMillis> ParseAmzDate(std::string_view text);

@@ -40,12 +40,14 @@ struct ChunkSigningContext {
 struct Principal {
     std::string access_key_id;  ///< "" for an anonymous request (open mode only)
     std::string account_id;     ///< 12 digits
-    std::string arn;            ///< caller identity, "arn:aws:sts::123456789012:assumed-role/LocalSageMakerRole/local"
     std::string region;         ///< from the credential scope; the server's default when there is none (SigV2)
     std::string service;        ///< signing name from the scope: s3, sagemaker, sts, iam, logs, monitoring, …
     PayloadMode payload_mode = PayloadMode::kUnsigned;
     std::string payload_sha256_hex;     ///< kSignedHash only: 64 lower-case digits; "" in open mode: do not check
     ChunkSigningContext chunk_signing;  ///< kStreamingSigned and kStreamingSignedTrailer only
+
+    /// Caller identity, "arn:aws:sts::123456789012:assumed-role/LocalSageMakerRole/local".
+    std::string arn() const { return "arn:aws:sts::" + account_id + ":assumed-role/LocalSageMakerRole/local"; }
 };
 
 /// Checks the signatures of an aws-chunked body in the order the chunks arrive.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/digest.h"
 #include "base/encoding.h"
@@ -19,6 +20,7 @@ bool IsPathSafe(std::string_view text) {
 
 /// "AKID/20260131/us-east-1/s3/aws4_request". The key id may hold slashes, so the fields count from the end.
 bool ReadCredential(std::string_view credential, V4Claim& claim) {
+    const std::string_view whole = credential;
     std::string_view fields[4];
     for (int i = 3; i >= 0; --i) {
         std::size_t slash = credential.rfind('/');
@@ -29,6 +31,7 @@ bool ReadCredential(std::string_view credential, V4Claim& claim) {
     if (credential.empty() || fields[3] != "aws4_request" || !IsPathSafe(fields[1]) || !IsPathSafe(fields[2])) {
         return false;
     }
+    claim.credential = whole;
     claim.access_key_id = credential;
     claim.date = fields[0];
     claim.region = fields[1];
@@ -37,6 +40,7 @@ bool ReadCredential(std::string_view credential, V4Claim& claim) {
 }
 
 void ReadSignedHeaders(std::string_view list, V4Claim& claim) {
+    claim.signed_headers.reserve(static_cast<std::size_t>(std::count(list.begin(), list.end(), ';')) + 1);
     while (!list.empty()) {
         std::size_t end = std::min(list.find(';'), list.size());
         claim.signed_headers.push_back(LowerCase(list.substr(0, end)));
@@ -133,20 +137,26 @@ std::variant<V4Claim, AuthFailure> ReadV4Query(const std::vector<RawParameter>& 
 
 std::string StringToSignV4(const http::RequestHead& head, const V4Claim& claim, std::string_view canonical_path,
                            std::string_view payload_hash) {
-    constexpr std::size_t kTypicalBytes = 1024;
+    constexpr std::size_t kTypicalBytes = 512;
     std::string canonical;
     canonical.reserve(kTypicalBytes);
     canonical.append(head.method).append("\n");
     canonical.append(canonical_path).append("\n");
-    canonical += CanonicalQuery(SplitQuery(head.raw_query()), claim.in_query ? "X-Amz-Signature" : "") + "\n";
-    std::string list;
+    canonical.append(CanonicalQuery(SplitQuery(head.raw_query()), claim.in_query ? "X-Amz-Signature" : ""));
+    canonical.append("\n");
     for (const std::string& name : claim.signed_headers) {
-        canonical.append(name).append(":").append(CanonicalHeaderValue(head.headers, name)).append("\n");
-        list.append(list.empty() ? "" : ";").append(name);
+        canonical.append(name).append(":");
+        AppendCanonicalHeaderValue(head.headers, name, canonical);
+        canonical.append("\n");
     }
-    canonical.append("\n").append(list).append("\n").append(payload_hash);
-    return std::string(kV4Algorithm) + "\n" + claim.amz_date + "\n" + claim.scope() + "\n" +
-           HexEncode(Sha256::Of(canonical));
+    for (const char* before = "\n"; const std::string& name : claim.signed_headers) {
+        canonical.append(std::exchange(before, ";")).append(name);
+    }
+    canonical.append("\n").append(payload_hash);
+    std::string text;
+    text.reserve(kTypicalBytes);
+    text.append(kV4Algorithm).append("\n").append(claim.amz_date).append("\n").append(claim.scope()).append("\n");
+    return text.append(HexEncode(Sha256::Of(canonical)));
 }
 
 std::array<std::uint8_t, 32> DeriveSigningKey(std::string_view secret, const V4Claim& claim) {

@@ -18,6 +18,7 @@ inline constexpr std::string_view kV4Algorithm = "AWS4-HMAC-SHA256";
 
 /// What a request says about its signature; nothing in it is verified.
 struct V4Claim {
+    std::string credential;  ///< access_key_id/scope
     std::string access_key_id;
     std::string date;  ///< 20260131
     std::string region;
@@ -28,7 +29,8 @@ struct V4Claim {
     bool in_query = false;
     std::int64_t expires_seconds = 0;  ///< presigned only: life from amz_date
 
-    std::string scope() const { return date + "/" + region + "/" + service + "/aws4_request"; }
+    /// date/region/service/aws4_request
+    std::string_view scope() const { return std::string_view(credential).substr(access_key_id.size() + 1); }
     bool Signs(std::string_view lower_case_name) const;
 };
 

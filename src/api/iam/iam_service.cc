@@ -53,7 +53,7 @@ bool IsRoleName(std::string_view name) {
 Answer GetCallerIdentity(const Principal& principal, std::string_view request_id) {
     return QueryEnvelope("GetCallerIdentity", kStsNamespace,
                          fmt::format("<Arn>{}</Arn><UserId>AROAESPALIERLOCALROLE:local</UserId><Account>{}</Account>",
-                                     principal.arn, principal.account_id),
+                                     principal.arn(), principal.account_id),
                          request_id);
 }
 

@@ -87,7 +87,7 @@ S3Result<store::ObjectAttributes> ParseAttributes(const S3Request& request) {
         if (same == attributes.user_metadata.end()) {
             attributes.user_metadata.emplace_back(key, value);
         } else {
-            same->second += "," + value;
+            same->second.append(",").append(value);
         }
     }
     if (metadata_bytes > kMetadataBytesMax) {

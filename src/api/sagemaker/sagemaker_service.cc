@@ -43,7 +43,7 @@ SageMakerService::SageMakerService(OperationTable operations)
 void SageMakerService::Handle(std::shared_ptr<http::Exchange> exchange, Principal principal, std::string request_id) {
     const http::RequestHead& head = exchange->head();
     const RequestContext context = {.scope = {.account = principal.account_id, .region = principal.region},
-                                    .caller_arn = principal.arn,
+                                    .caller_arn = principal.arn(),
                                     .user_agent = std::string(head.headers.Get("User-Agent")),
                                     .request_id = std::move(request_id),
                                     .invocation_id = std::string(head.headers.Get("amz-sdk-invocation-id")),
