@@ -52,6 +52,7 @@
 #include "meta/database.h"
 #include "meta/job_counts.h"
 #include "monitor/alarm_service.h"
+#include "monitor/log_sweeper.h"
 #include "store/object_store.h"
 
 namespace espalier::cmd {
@@ -287,10 +288,9 @@ Result<void> Serve(ServeOptions options) {
     api::console::ConsoleService console(hosting, hosted->metrics, clock);
     front_door.Mount(api::ServiceId::kConsole, console);
 
-    meta::Logs log_rows(*database);
-    meta::LogSearch log_search(*database);
-    api::logs::LogsService logs(log_rows, log_search, clock);
+    api::logs::LogsService logs(*database, clock);
     front_door.Mount(api::ServiceId::kLogs, logs);
+    monitor::LogSweeper log_sweeper(*database, clock);
     api::metrics::MetricsOperations metric_operations;
     api::metrics::AddMetricOperations(metric_operations, hosted->metrics, clock, [&] { hosting.BookTraffic(); });
     api::metrics::AddAlarmOperations(metric_operations, hosted->alarms);

@@ -31,9 +31,8 @@ Result<void> EndpointLog::Flush() {
                                      .time = now,
                                      .ingested_at = now,
                                      .message = fmt::format("{} more lines were not kept", waiting.num_dropped)});
-        const std::int64_t stream = TRY(logs_.OpenStream(name.scope, "/aws/sagemaker/Endpoints/" + name.endpoint,
-                                                         name.variant + "/instance-1", now));
-        TRY(logs_.Append(stream, waiting.lines));
+        TRY(logs_.Append(name.scope, "/aws/sagemaker/Endpoints/" + name.endpoint, name.variant + "/instance-1",
+                         waiting.lines));
     }
     return {};
 }

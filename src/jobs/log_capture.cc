@@ -24,7 +24,8 @@ Result<LogCapture> LogCapture::Open(Options options) {
     for (const Source& source : kept.sources) {
         Tail tail;
         tail.path = source.path;
-        tail.stream_id = TRY(kept.logs->OpenStream(kept.scope, kept.group, source.stream, kept.clock->WallMillis()));
+        tail.stream = source.stream;
+        TRY(kept.logs->OpenStream(kept.scope, kept.group, tail.stream, kept.clock->WallMillis()));
         capture.tails_.push_back(std::move(tail));
     }
     return capture;
@@ -85,7 +86,7 @@ Result<void> LogCapture::PollTail(Tail& tail, bool at_end) {
             if (line.empty()) continue;  // CloudWatch has no empty events.
             events.push_back({.time = now, .ingested_at = now, .message = std::move(line)});
         }
-        TRY(options_.logs->Append(tail.stream_id, events));
+        TRY(options_.logs->Append(options_.scope, options_.group, tail.stream, events));
         if (!points.empty()) TRY(options_.metrics->Append(options_.metrics_job_id, points));
     } while (at_end && !lines.empty());
     return {};
@@ -104,7 +105,7 @@ Result<void> LogCapture::Finish() {
 Result<void> LogCapture::Say(const std::string& line) {
     const UnixMillis now = options_.clock->WallMillis();
     const meta::LogEvent event = {.time = now, .ingested_at = now, .message = StoredLogLine(line)};
-    return options_.logs->Append(tails_.front().stream_id, {&event, 1});
+    return options_.logs->Append(options_.scope, options_.group, tails_.front().stream, {&event, 1});
 }
 
 }  // namespace espalier::jobs

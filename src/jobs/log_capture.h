@@ -1,9 +1,9 @@
 // Follows the log files of a job's processes and keeps what they say: events in CloudWatch streams, metric points in
 // the metrics of a training job.
 //
-// One stream per file; all are made at the start, because clients wait until their number reaches InstanceCount. Poll
-// stores whole lines that have come since the last call; Finish also the last line without a line feed. Confined to the
-// job's thread.
+// One stream per file; all are made at the start, because clients wait until their number reaches InstanceCount; one
+// that is deleted meanwhile is made again by its next line, as is its group. Poll stores whole lines that have come
+// since the last call; Finish also the last line without a line feed. Confined to the job's thread.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ class LogCapture {
   private:
     struct Tail {
         std::string path;
-        std::int64_t stream_id = 0;
+        std::string stream;
         Fd file;
         UnixMillis last_event_at = 0;  ///< events never run back in time, even when the clock does
         std::string partial;           ///< the start of a line whose end has not come yet

@@ -67,17 +67,6 @@ Error NoSuchEntity(const LineageKey& key) {
     return Error(ErrorCode::kNotFound, fmt::format("there is no {} {}", key.kind, key.name));
 }
 
-/// Runs a statement with these values; gives the number of rows it changed.
-long long Change(soci::session& sql, const std::string& text, Conditions& values) {
-    soci::statement statement(sql);
-    BindValues(statement, values);
-    statement.alloc();
-    statement.prepare(text);
-    statement.define_and_bind();
-    statement.execute(true);
-    return statement.get_affected_rows();
-}
-
 }  // namespace
 
 std::string ArtifactName(std::string_view source_uri, std::string_view content) {
@@ -127,11 +116,12 @@ Result<void> Lineage::Update(const Scope& scope, const LineageEntity& entity) {
                         {{"kind", entity.key.kind}, {"name", entity.key.name}, {"document", entity.document}});
     values.integers.emplace_back("modified", entity.modified_at);
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        const long long changed = Change(sql,
-                                         "UPDATE lineage_entities SET document = :document, modified_at = :modified "
-                                         "WHERE account = :account AND region = :region AND kind = :kind AND name = "
-                                         ":name",
-                                         values);
+        const long long changed =
+            ChangeRows(sql,
+                       "UPDATE lineage_entities SET document = :document, modified_at = :modified "
+                       "WHERE account = :account AND region = :region AND kind = :kind AND name = "
+                       ":name",
+                       values);
         return changed > 0 ? Result<void>() : Result<void>(NoSuchEntity(entity.key));
     });
 }
@@ -142,7 +132,7 @@ Result<void> Lineage::Delete(const Scope& scope, const LineageKey& key, bool wit
             Conditions edges = InScope(scope);
             AddEnd(edges, end, key);
             if (with_edges) {
-                Change(sql, "DELETE FROM lineage_edges WHERE " + edges.text, edges);
+                ChangeRows(sql, "DELETE FROM lineage_edges WHERE " + edges.text, edges);
                 continue;
             }
             bool has_edges = false;
@@ -155,7 +145,7 @@ Result<void> Lineage::Delete(const Scope& scope, const LineageKey& key, bool wit
         values.text += " AND kind = :kind AND name = :name";
         values.texts.emplace_back("kind", key.kind);
         values.texts.emplace_back("name", key.name);
-        if (Change(sql, "DELETE FROM lineage_entities WHERE " + values.text, values) == 0) return NoSuchEntity(key);
+        if (ChangeRows(sql, "DELETE FROM lineage_entities WHERE " + values.text, values) == 0) return NoSuchEntity(key);
         return {};
     });
 }
@@ -165,7 +155,7 @@ Result<void> Lineage::DeleteEdge(const Scope& scope, const LineageKey& source, c
     AddEnd(values, "source", source);
     AddEnd(values, "destination", destination);
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        if (Change(sql, "DELETE FROM lineage_edges WHERE " + values.text, values) > 0) return {};
+        if (ChangeRows(sql, "DELETE FROM lineage_edges WHERE " + values.text, values) > 0) return {};
         return Error(ErrorCode::kNotFound, "there is no such association");
     });
 }

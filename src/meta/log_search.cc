@@ -101,7 +101,8 @@ FoundLogEvents Follow(soci::session& sql, const LogSearchQuery& query) {
     std::size_t looked_at = 0;
     FetchRows(sql,
               fmt::format("SELECT {} FROM log_groups g CROSS JOIN log_events e INDEXED BY log_events_of_groups_by_time "
-                          "ON e.group_id = g.id CROSS JOIN log_streams s ON s.id = e.stream_id WHERE g.account = "
+                          "ON e.group_id = g.id CROSS JOIN log_streams s ON s.id = e.stream_id AND s.group_id = g.id "
+                          "WHERE g.account = "
                           ":account AND g.region = :region AND g.name = :log_group{} ORDER BY {} LIMIT {}",
                           kEventColumns, TimeConditions(query), kOrder, query.limit),
               values, [&](const soci::row& row) {
@@ -123,39 +124,6 @@ Result<FoundLogEvents> LogSearch::Find(const LogSearchQuery& query) {
         return {};
     }));
     return found;
-}
-
-Result<void> LogSearch::CreateGroup(const Scope& scope, const std::string& group, UnixMillis now) {
-    const bool known = TRY(HasGroup(scope, group));
-    if (known) return Error(ErrorCode::kAlreadyExists, "The specified log group already exists");
-    return database_.Write([&](soci::session& sql) -> Result<void> {
-        sql << "INSERT OR IGNORE INTO log_groups (account, region, name, created_at) VALUES (:account, :region, :name, "
-               ":now)",
-            soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "name"),
-            soci::use(now, "now");
-        return {};
-    });
-}
-
-Result<bool> LogSearch::HasGroup(const Scope& scope, const std::string& group) {
-    const std::vector<std::string> found = TRY(Groups(scope, group, "", 1));
-    return !found.empty() && found[0] == group;
-}
-
-Result<std::vector<std::string>> LogSearch::Groups(const Scope& scope, const std::string& prefix,
-                                                   const std::string& after, std::uint32_t limit) {
-    Conditions values = {
-        .text = "account = :account AND region = :region AND name >= :prefix AND name > :after",
-        .texts = {{"account", scope.account}, {"region", scope.region}, {"prefix", prefix}, {"after", after}}};
-    if (const std::string end = EndOfPrefix(prefix); !end.empty()) {
-        values.text += " AND name < :prefix_end";
-        values.texts.emplace_back("prefix_end", end);
-    }
-    std::vector<std::string> groups;
-    TRY(ReadRows(database_,
-                 fmt::format("SELECT name FROM log_groups WHERE {} ORDER BY name LIMIT {}", values.text, limit), values,
-                 [&](const soci::row& row) { groups.push_back(row.get<std::string>(0)); }));
-    return groups;
 }
 
 }  // namespace espalier::meta

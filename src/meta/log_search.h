@@ -55,13 +55,6 @@ class LogSearch {
     /// `limit` events, so that an answer may hold fewer than there are, even none.
     Result<FoundLogEvents> Find(const LogSearchQuery& query);
 
-    /// kAlreadyExists when there is one of that name. Streams make their group too.
-    Result<void> CreateGroup(const Scope& scope, const std::string& group, UnixMillis now);
-    Result<bool> HasGroup(const Scope& scope, const std::string& group);
-    /// Names that start with `prefix`, sorted, those behind `after`.
-    Result<std::vector<std::string>> Groups(const Scope& scope, const std::string& prefix, const std::string& after,
-                                            std::uint32_t limit);
-
   private:
     Database& database_;
 };

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "meta/key_prefix.h"
+#include "meta/log_groups.h"
 #include "meta/read_rows.h"
 
 namespace espalier::meta {
@@ -38,17 +39,50 @@ Result<LogStream> ReadStream(soci::session& sql, const Scope& scope, const std::
     return Error(ErrorCode::kNotFound, fmt::format("there is no log stream {} in {}", name, group));
 }
 
-/// The id of the group, which is made when it is new.
-long long FindOrMakeGroup(soci::session& sql, const Scope& scope, const std::string& group, UnixMillis now) {
-    long long id = 0;
-    sql << "INSERT OR IGNORE INTO log_groups (account, region, name, created_at) VALUES (:account, :region, :name, "
-           ":now)",
-        soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "name"),
-        soci::use(now, "now");
-    sql << "SELECT id FROM log_groups WHERE account = :account AND region = :region AND name = :name",
-        soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "name"),
-        soci::into(id);
+/// The id of the stream, which is made when it is new.
+Result<std::int64_t> FindOrMakeStream(soci::session& sql, const Scope& scope, const std::string& group,
+                                      const std::string& name, UnixMillis now) {
+    if (const Result<LogStream> known = ReadStream(sql, scope, group, name)) return known->id;
+    const std::int64_t group_id = FindOrMakeLogGroup(sql, scope, group, now);
+    const std::int64_t id = NextLogId(sql);
+    sql << "INSERT INTO log_streams (id, account, region, log_group, name, created_at, first_event_at, last_event_at, "
+           "last_ingested_at, group_id) VALUES (:id, :account, :region, :log_group, :name, :now, 0, 0, 0, :group_id)",
+        soci::use(id, "id"), soci::use(scope.account, "account"), soci::use(scope.region, "region"),
+        soci::use(group, "log_group"), soci::use(name, "name"), soci::use(now, "now"), soci::use(group_id, "group_id");
     return id;
+}
+
+Result<void> AppendTo(soci::session& sql, std::int64_t stream_id, std::span<const LogEvent> events) {
+    long long position = 0;
+    long long group_id = 0;
+    long long first_time = 0;
+    long long last_time = 0;
+    sql << "SELECT group_id, first_event_at, last_event_at, end_position FROM log_streams WHERE id = :id",
+        soci::into(group_id), soci::into(first_time), soci::into(last_time), soci::into(position),
+        soci::use(stream_id, "id");
+    if (group_id == 0) return Error(ErrorCode::kNotFound, "the log stream was deleted");
+    bool in_order = true;
+    LogEvent event;
+    soci::statement insert =
+        (sql.prepare << "INSERT INTO log_events (stream_id, position, time, ingested_at, message, group_id) "
+                        "VALUES (:id, :position, :time, :ingested, :message, :group_id)",
+         soci::use(stream_id, "id"), soci::use(position, "position"), soci::use(event.time, "time"),
+         soci::use(event.ingested_at, "ingested"), soci::use(event.message, "message"),
+         soci::use(group_id, "group_id"));
+    for (const LogEvent& next : events) {
+        event = next;
+        in_order = in_order && event.time >= last_time;
+        last_time = event.time;
+        insert.execute(true);
+        ++position;
+    }
+    if (first_time == 0) first_time = events.front().time;
+    if (!in_order) sql << "UPDATE log_streams SET in_order = 0 WHERE id = :id", soci::use(stream_id, "id");
+    sql << "UPDATE log_streams SET first_event_at = :first, last_event_at = :time, last_ingested_at = :ingested, "
+           "end_position = :end WHERE id = :id",
+        soci::use(first_time, "first"), soci::use(event.time, "time"), soci::use(event.ingested_at, "ingested"),
+        soci::use(position, "end"), soci::use(stream_id, "id");
+    return {};
 }
 
 void AddBound(Conditions& conditions, std::string_view comparison, const std::string& name,
@@ -105,18 +139,7 @@ Result<std::int64_t> Logs::OpenStream(const Scope& scope, const std::string& gro
                                       UnixMillis now) {
     std::int64_t id = 0;
     TRY(database_.Write([&](soci::session& sql) -> Result<void> {
-        if (const Result<LogStream> known = ReadStream(sql, scope, group, name)) {
-            id = known->id;
-            return {};
-        }
-        const long long group_id = FindOrMakeGroup(sql, scope, group, now);
-        sql << "INSERT INTO log_streams (id, account, region, log_group, name, created_at, first_event_at, "
-               "last_event_at, last_ingested_at, group_id) VALUES ((SELECT coalesce(max(id), 0) + 1 FROM log_streams), "
-               ":account, :region, :log_group, :name, :now, 0, 0, 0, :group_id)",
-            soci::use(scope.account, "account"), soci::use(scope.region, "region"), soci::use(group, "log_group"),
-            soci::use(name, "name"), soci::use(now, "now"), soci::use(group_id, "group_id");
-        const LogStream made = TRY(ReadStream(sql, scope, group, name));
-        id = made.id;
+        id = TRY(FindOrMakeStream(sql, scope, group, name, now));
         return {};
     }));
     return id;
@@ -124,38 +147,15 @@ Result<std::int64_t> Logs::OpenStream(const Scope& scope, const std::string& gro
 
 Result<void> Logs::Append(std::int64_t stream_id, std::span<const LogEvent> events) {
     if (events.empty()) return {};
+    return database_.Write([&](soci::session& sql) { return AppendTo(sql, stream_id, events); });
+}
+
+Result<void> Logs::Append(const Scope& scope, const std::string& group, const std::string& name,
+                          std::span<const LogEvent> events) {
+    if (events.empty()) return {};
     return database_.Write([&](soci::session& sql) -> Result<void> {
-        long long position = 0;
-        long long group_id = 0;
-        long long last_time = 0;
-        sql << "SELECT coalesce(max(position) + 1, 0) FROM log_events WHERE stream_id = :id", soci::into(position),
-            soci::use(stream_id, "id");
-        sql << "SELECT group_id, last_event_at FROM log_streams WHERE id = :id", soci::into(group_id),
-            soci::into(last_time), soci::use(stream_id, "id");
-        const bool first = position == 0;
-        bool in_order = true;
-        LogEvent event;
-        soci::statement insert =
-            (sql.prepare << "INSERT INTO log_events (stream_id, position, time, ingested_at, message, group_id) "
-                            "VALUES (:id, :position, :time, :ingested, :message, :group_id)",
-             soci::use(stream_id, "id"), soci::use(position, "position"), soci::use(event.time, "time"),
-             soci::use(event.ingested_at, "ingested"), soci::use(event.message, "message"),
-             soci::use(group_id, "group_id"));
-        for (const LogEvent& next : events) {
-            event = next;
-            in_order = in_order && event.time >= last_time;
-            last_time = event.time;
-            insert.execute(true);
-            ++position;
-        }
-        if (first) {
-            sql << "UPDATE log_streams SET first_event_at = :time WHERE id = :id",
-                soci::use(events.front().time, "time"), soci::use(stream_id, "id");
-        }
-        if (!in_order) sql << "UPDATE log_streams SET in_order = 0 WHERE id = :id", soci::use(stream_id, "id");
-        sql << "UPDATE log_streams SET last_event_at = :time, last_ingested_at = :ingested WHERE id = :id",
-            soci::use(event.time, "time"), soci::use(event.ingested_at, "ingested"), soci::use(stream_id, "id");
-        return {};
+        const std::int64_t stream = TRY(FindOrMakeStream(sql, scope, group, name, events.front().ingested_at));
+        return AppendTo(sql, stream, events);
     });
 }
 
@@ -223,8 +223,7 @@ Result<std::vector<LogEvent>> Logs::Events(const LogEventQuery& query) {
 Result<std::int64_t> Logs::EndPosition(std::int64_t stream_id) {
     long long position = 0;
     TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        sql << "SELECT coalesce(max(position) + 1, 0) FROM log_events WHERE stream_id = :id", soci::into(position),
-            soci::use(stream_id, "id");
+        sql << "SELECT end_position FROM log_streams WHERE id = :id", soci::into(position), soci::use(stream_id, "id");
         return {};
     }));
     return position;

@@ -1,7 +1,8 @@
 // CloudWatch log streams: named sequences of events inside groups, kept in the order they were written.
 //
 // An event's place in its stream (from 0, without gaps) is its identity and the cursor clients read by, so a cursor
-// stays valid for ever. Appends to one stream come from one writer at a time. Thread-safe.
+// stays valid for ever, also when events have expired. Appends to one stream come from one writer at a time.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct LogStream {
     std::string group;
     std::string name;
     UnixMillis created_at = 0;
-    UnixMillis first_event_at = 0;  ///< 0 without events, as are the next two
-    UnixMillis last_event_at = 0;
+    UnixMillis first_event_at = 0;  ///< of those that have not expired; 0 without any
+    UnixMillis last_event_at = 0;   ///< 0 without events, as is the next one
     UnixMillis last_ingested_at = 0;
 };
 
@@ -68,15 +69,18 @@ class Logs {
     /// The id of the stream, made when it is new.
     Result<std::int64_t> OpenStream(const Scope& scope, const std::string& group, const std::string& name,
                                     UnixMillis now);
-    /// Adds events at the end, in one transaction. Their `position` is not read.
+    /// Adds events at the end, in one transaction. Their `position` is not read. kNotFound when the stream is deleted.
     Result<void> Append(std::int64_t stream_id, std::span<const LogEvent> events);
+    /// As both together, and in one transaction; without events nothing is made.
+    Result<void> Append(const Scope& scope, const std::string& group, const std::string& name,
+                        std::span<const LogEvent> events);
 
     /// kNotFound when the scope has no stream of that name.
     Result<LogStream> FindStream(const Scope& scope, const std::string& group, const std::string& name);
     /// At most limit streams.
     Result<std::vector<LogStream>> Streams(const LogStreamQuery& query);
     Result<std::vector<LogEvent>> Events(const LogEventQuery& query);
-    /// One past the position of the last event.
+    /// One past the position of the last event, expired or not.
     Result<std::int64_t> EndPosition(std::int64_t stream_id);
 
   private:

@@ -592,6 +592,18 @@ INSERT INTO traced_jobs SELECT 'training-job', job_id, trace_parent FROM job_tra
 DROP TABLE job_traces;
 )sql";
 
+// Log groups and streams that are deleted. A stream that is has no account: its events wait to be dropped. Ids are not
+// given twice, and where a stream ends does not hang on what is left of it. retention_days: 0 = for ever.
+constexpr std::string_view kLogRetention = R"sql(
+ALTER TABLE log_groups ADD COLUMN retention_days BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE log_streams ADD COLUMN end_position BIGINT NOT NULL DEFAULT 0;
+UPDATE log_streams SET end_position =
+    coalesce((SELECT max(position) + 1 FROM log_events WHERE stream_id = log_streams.id), 0);
+CREATE TABLE log_ids (last_id BIGINT NOT NULL);
+INSERT INTO log_ids SELECT max(coalesce((SELECT max(id) FROM log_streams), 0),
+                               coalesce((SELECT max(id) FROM log_groups), 0));
+)sql";
+
 std::string LongLists() {
     std::string sql(kListedNames);
     for (const std::string_view table : kListedTables) sql += fmt::format(kNamesOfTable, table);
@@ -619,6 +631,7 @@ std::span<const Migration> Migrations() {
         {"room", std::string(kRoom)},
         {"order of logs", std::string(kLogOrder)},
         {"traces by kind", std::string(kTracesByKind)},
+        {"retention of logs", std::string(kLogRetention)},
     };
     return kMigrations;
 }

@@ -21,6 +21,16 @@ void BindValues(soci::statement& statement, Conditions& values) {
     for (auto& [name, value] : values.reals) statement.exchange(soci::use(value, name));
 }
 
+long long ChangeRows(soci::session& sql, const std::string& statement_text, Conditions& values) {
+    soci::statement statement(sql);
+    BindValues(statement, values);
+    statement.alloc();
+    statement.prepare(statement_text);
+    statement.define_and_bind();
+    statement.execute(true);
+    return statement.get_affected_rows();
+}
+
 Result<void> ReadRows(Database& database, const std::string& statement_text, Conditions& values,
                       const std::function<void(const soci::row&)>& take) {
     return database.Read([&](soci::session& sql) -> Result<void> {

@@ -1,4 +1,4 @@
-// Reads whose conditions are put together at run time. Internal to meta/.
+// Statements whose conditions are put together at run time. Internal to meta/.
 #pragma once
 
 #include <soci/soci.h>
@@ -28,6 +28,9 @@ void BindValues(soci::statement& statement, Conditions& values);
 /// names.
 void FetchRows(soci::session& sql, const std::string& statement, Conditions& values,
                const std::function<void(const soci::row&)>& take);
+
+/// Inside a transaction of the caller's: runs a statement with these values; gives the number of rows it changed.
+long long ChangeRows(soci::session& sql, const std::string& statement, Conditions& values);
 
 /// `take` is given the rows of `statement` one by one; `values` are bound by their names, its text is the caller's
 /// affair.

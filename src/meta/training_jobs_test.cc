@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "meta/log_search.h"
+#include "meta/log_groups.h"
 #include "meta/logs.h"
 #include "meta/metrics.h"
 
@@ -206,11 +206,11 @@ TEST_F(TrainingJobsTest, LogEventsAreReadByPositionTimeAndFromBothEnds) {
     const auto streams = *logs.Streams({.scope = kScope, .group = group, .name_prefix = "a/"});
     ASSERT_EQ(streams.size(), 2u);
     EXPECT_EQ(streams[1].name, "a/algo-2-1");
-    LogSearch search(*database_);
-    EXPECT_TRUE(*search.HasGroup(kScope, group));
-    EXPECT_FALSE(*search.HasGroup({.account = "123456789012", .region = "eu-west-1"}, group));
-    EXPECT_EQ(search.Groups(kScope, "/aws/sage", "", 10)->size(), 1u);
-    EXPECT_TRUE(search.Groups(kScope, "/aws/other", "", 10)->empty());
+    LogGroups groups(*database_);
+    EXPECT_TRUE(groups.Find(kScope, group)->has_value());
+    EXPECT_FALSE(groups.Find({.account = "123456789012", .region = "eu-west-1"}, group)->has_value());
+    EXPECT_EQ(groups.List(kScope, "/aws/sage", "", 10)->size(), 1u);
+    EXPECT_TRUE(groups.List(kScope, "/aws/other", "", 10)->empty());
 }
 
 }  // namespace

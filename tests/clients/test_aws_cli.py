@@ -116,6 +116,20 @@ def test_a_job_a_model_and_an_endpoint(aws, clients, bucket, unique, tmp_path):
     aws("sagemaker", "wait", "endpoint-deleted", "--endpoint-name", unique)
 
 
+def test_log_groups(aws, unique):
+    group = ("--log-group-name", f"/cli/{unique}")
+    aws("logs", "create-log-group", *group)
+    aws("logs", "create-log-stream", *group, "--log-stream-name", "s")
+    aws("logs", "put-retention-policy", *group, "--retention-in-days", "14")
+    (described,) = aws.json("logs", "describe-log-groups", "--log-group-name-prefix", group[1])["logGroups"]
+    assert described["retentionInDays"] == 14
+    aws("logs", "delete-retention-policy", *group)
+    aws("logs", "delete-log-stream", *group, "--log-stream-name", "s")
+    assert "ResourceNotFoundException" in aws.fails("logs", "delete-log-stream", *group, "--log-stream-name", "s")
+    aws("logs", "delete-log-group", *group)
+    assert aws.json("logs", "describe-log-groups", "--log-group-name-prefix", group[1])["logGroups"] == []
+
+
 @both_releases
 def test_cloudwatch(aws, unique):
     now = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)

@@ -1,10 +1,11 @@
-"""CloudWatch Logs through boto3: groups and streams of one's own, filters over streams, what endpoints say."""
+"""CloudWatch Logs through boto3: groups and streams of one's own, filters over streams, deletes and retention, what
+endpoints say."""
 
 import time
 
 import pytest
 from botocore.exceptions import ClientError
-from harness import models
+from harness import models, small_jobs
 from harness.polling import poll
 
 
@@ -72,3 +73,99 @@ def test_an_endpoint_says_what_its_model_refused(clients, bucket, unique):
     (event,) = poll(lambda: clients.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] and clients.logs.filter_log_events(
         logGroupName=group, filterPattern="invocations 415")["events"])
     assert event["logStreamName"].startswith("AllTraffic/") and "csv" in event["message"]
+
+
+DAY = 86_400_000
+
+
+def put_lines(logs, group: str, stream: str, *times: int) -> dict:
+    return logs.put_log_events(logGroupName=group, logStreamName=stream,
+                               logEvents=[{"timestamp": each, "message": f"at {each}"} for each in times])
+
+
+def found_lines(logs, group: str, **request) -> list[str]:
+    return [event["message"] for event in logs.filter_log_events(logGroupName=group, **request)["events"]]
+
+
+def test_groups_and_streams_are_deleted(clients, unique):
+    logs = clients.logs
+    group, now = f"/test/{unique}", int(time.time() * 1000)
+    for call, request in ((logs.delete_log_group, {}), (logs.delete_log_stream, {"logStreamName": "a"}),
+                          (logs.put_retention_policy, {"retentionInDays": 1}), (logs.delete_retention_policy, {})):
+        assert code_of(call, logGroupName=group, **request) == "ResourceNotFoundException"
+    logs.create_log_group(logGroupName=group)
+    assert code_of(logs.delete_log_stream, logGroupName=group, logStreamName="a") == "ResourceNotFoundException"
+    for stream in ("a", "b"):
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        put_lines(logs, group, stream, now, now + 1)
+    token = logs.get_log_events(logGroupName=group, logStreamName="a", startFromHead=True)["nextForwardToken"]
+    logs.delete_log_stream(logGroupName=group, logStreamName="a")
+    assert [each["logStreamName"] for each in logs.describe_log_streams(logGroupName=group)["logStreams"]] == ["b"]
+    assert len(found_lines(logs, group)) == 2
+    with pytest.raises(ClientError, match="log stream does not exist"):
+        put_lines(logs, group, "a", now)
+    with pytest.raises(ClientError, match="log stream does not exist"):
+        logs.get_log_events(logGroupName=group, logStreamName="a", nextToken=token)
+    logs.create_log_stream(logGroupName=group, logStreamName="a")
+    assert logs.get_log_events(logGroupName=group, logStreamName="a", startFromHead=True)["events"] == []
+    logs.put_retention_policy(logGroupName=group, retentionInDays=30)
+    logs.delete_log_group(logGroupName=group)
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []
+    assert code_of(logs.filter_log_events, logGroupName=group) == "ResourceNotFoundException"
+    logs.create_log_group(logGroupName=group)
+    (made,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert "retentionInDays" not in made and made["creationTime"] >= now and found_lines(logs, group) == []
+
+
+def test_retention_expires_events(clients, unique):
+    logs = clients.logs
+    group, now = f"/test/{unique}", int(time.time() * 1000)
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="a")
+    old, young = now - 5 * DAY, now - DAY
+    put_lines(logs, group, "a", old, old + 1, young, now)
+    with pytest.raises(ClientError, match="enum value set: .*3653") as caught:
+        logs.put_retention_policy(logGroupName=group, retentionInDays=2)
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterException"
+
+    logs.put_retention_policy(logGroupName=group, retentionInDays=3)
+    assert logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["retentionInDays"] == 3
+    kept = [f"at {young}", f"at {now}"]
+    assert found_lines(logs, group) == found_lines(logs, group, startTime=old) == kept
+    assert found_lines(logs, group, endTime=old + 1) == []
+    read = logs.get_log_events(logGroupName=group, logStreamName="a", startFromHead=True)
+    assert [event["message"] for event in read["events"]] == kept
+    assert logs.get_log_events(logGroupName=group, logStreamName="a", nextToken=read["nextBackwardToken"])["events"] == []
+    put = put_lines(logs, group, "a", now - 20 * DAY, now - 4 * DAY, now)
+    assert put["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 2}
+    assert found_lines(logs, group) == [*kept, f"at {now}"]
+
+    logs.delete_retention_policy(logGroupName=group)
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert "retentionInDays" not in described
+
+
+def test_the_stream_of_a_running_job_comes_back_with_its_next_line(server, clients, bucket, unique):
+    """In a region of the test's own, whose group of training jobs nobody else reads."""
+    sagemaker, logs = (clients.client(name, region="eu-north-1") for name in ("sagemaker", "logs"))
+    small_jobs.upload_rows(clients, bucket)
+    group = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
+    sagemaker.create_training_job(**small_jobs.endless(bucket, unique))
+
+    def lines() -> list[str]:
+        try:
+            return found_lines(logs, group["logGroupName"], logStreamNamePrefix=f"{unique}/")
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+
+    try:
+        assert poll(lambda: [line for line in lines() if line.startswith("[0]")])
+        logs.put_retention_policy(**group, retentionInDays=7)
+        logs.delete_log_group(**group)
+        later = poll(lines)
+        assert later and not any(line.startswith("[0]") for line in later)
+        (described,) = logs.describe_log_groups(logGroupNamePrefix=group["logGroupName"])["logGroups"]
+        assert "retentionInDays" not in described
+    finally:
+        sagemaker.stop_training_job(TrainingJobName=unique)
+        poll(lambda: sagemaker.describe_training_job(TrainingJobName=unique)["TrainingJobStatus"] == "Stopped")

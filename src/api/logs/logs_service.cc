@@ -29,22 +29,20 @@ Outcome NotFound(std::string_view what) {
         {.type = "ResourceNotFoundException", .message = fmt::format("The specified {} does not exist.", what)});
 }
 
+/// Of a change that answers nothing; kNotFound speaks of `what`.
+Outcome OutcomeOf(const Result<void>& changed, std::string_view what) {
+    if (changed) return Outcome::Empty();
+    return changed.error().code() == ErrorCode::kNotFound ? NotFound(what) : Outcome::Internal(changed.error(), what);
+}
+
 /// Reads typed members and remembers the first thing that is wrong with them.
 class Reader {
   public:
     explicit Reader(const json& request) : request_(request) {}
 
     std::string Text(const char* name, bool required = false) {
-        const json* value = Find(name);
-        if (value == nullptr) {
-            if (required) {
-                Refuse(InvalidParameter(
-                    fmt::format("1 validation error detected: Value null at '{}' failed to satisfy constraint: Member "
-                                "must not be null",
-                                name)));
-            }
-            return "";
-        }
+        const json* value = Find(name, required);
+        if (value == nullptr) return "";
         if (value->is_string()) return value->get<std::string>();
         Refuse({.type = "SerializationException", .message = fmt::format("{} must be a string.", name)});
         return "";
@@ -56,8 +54,8 @@ class Reader {
         Refuse({.type = "SerializationException", .message = fmt::format("{} must be a boolean.", name)});
         return false;
     }
-    std::optional<std::int64_t> Integer(const char* name) {
-        const json* value = Find(name);
+    std::optional<std::int64_t> Integer(const char* name, bool required = false) {
+        const json* value = Find(name, required);
         if (value == nullptr) return std::nullopt;
         if (value->is_number_integer()) return value->get<std::int64_t>();
         Refuse({.type = "SerializationException", .message = fmt::format("{} must be an integer.", name)});
@@ -93,9 +91,14 @@ class Reader {
     const std::optional<WireError>& error() const { return error_; }
 
   private:
-    const json* Find(const char* name) const {
+    const json* Find(const char* name, bool required = false) {
         const auto found = request_.find(name);
-        return found == request_.end() || found->is_null() ? nullptr : &*found;
+        if (found != request_.end() && !found->is_null()) return &*found;
+        if (required)
+            Refuse(InvalidParameter(fmt::format(
+                "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
+                name)));
+        return nullptr;
     }
 
     const json& request_;
@@ -186,17 +189,67 @@ bool AreOfOneJob(const meta::LogStreamQuery& query) {
     return query.group.starts_with("/aws/sagemaker/") && query.name_prefix.ends_with('/');
 }
 
+json GroupJson(const meta::LogGroup& group, const meta::Scope& scope) {
+    json entry = {{"logGroupName", group.name},
+                  {"creationTime", group.created_at},
+                  {"arn", GroupArn(scope, group.name) + ":*"},
+                  {"logGroupArn", GroupArn(scope, group.name)},
+                  {"metricFilterCount", 0},
+                  {"storedBytes", 0}};
+    if (group.retention_days > 0) entry["retentionInDays"] = group.retention_days;
+    return entry;
+}
+
 json StreamJson(const meta::LogStream& stream, const meta::Scope& scope) {
     json entry = {{"logStreamName", stream.name},
                   {"creationTime", stream.created_at},
                   {"arn", fmt::format("{}:log-stream:{}", GroupArn(scope, stream.group), stream.name)},
                   {"storedBytes", 0}};
     if (stream.last_ingested_at != 0) {
-        entry["firstEventTimestamp"] = stream.first_event_at;
+        if (stream.first_event_at != 0) entry["firstEventTimestamp"] = stream.first_event_at;
         entry["lastEventTimestamp"] = stream.last_event_at;
         entry["lastIngestionTime"] = stream.last_ingested_at;
     }
     return entry;
+}
+
+/// What a PutLogEvents puts: events to keep, and which ones are not kept because of their times.
+struct PutEvents {
+    std::vector<meta::LogEvent> events;
+    json rejected = json::object();
+};
+
+std::variant<PutEvents, WireError> ReadEvents(const json& list, const meta::LogGroup& group, UnixMillis now) {
+    constexpr UnixMillis kTooOldMillis = UnixMillis{14} * 24 * 3'600'000;
+    constexpr UnixMillis kTooNewMillis = 2 * 3'600'000;
+    const std::optional<UnixMillis> oldest_kept = group.OldestKept(now);
+    PutEvents put;
+    UnixMillis before = INT64_MIN;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const json& item = list[i];
+        const bool typed = item.is_object() && item.contains("timestamp") && item["timestamp"].is_number_integer() &&
+                           item.contains("message") && item["message"].is_string() && !item["message"].empty();
+        if (!typed) return InvalidParameter("Each of the logEvents needs a timestamp and a message.");
+        const auto time = item["timestamp"].get<UnixMillis>();
+        if (time < before)
+            return InvalidParameter("Log events in a single PutLogEvents request must be in chronological order.");
+        before = time;
+        if (time < now - kTooOldMillis) {
+            put.rejected["tooOldLogEventEndIndex"] = i + 1;
+        } else if (oldest_kept && time < *oldest_kept) {
+            put.rejected["expiredLogEventEndIndex"] = i + 1;
+        } else if (time > now + kTooNewMillis) {
+            put.rejected.emplace("tooNewLogEventStartIndex", i);
+        } else {
+            put.events.push_back(
+                {.position = 0, .time = time, .ingested_at = now, .message = item["message"].get<std::string>()});
+        }
+    }
+    return put;
+}
+
+std::optional<UnixMillis> LaterOf(const std::optional<UnixMillis>& a, const std::optional<UnixMillis>& b) {
+    return a && b ? std::max(a, b) : (a ? a : b);
 }
 
 }  // namespace
@@ -214,11 +267,15 @@ Outcome LogsService::Answer(std::string_view operation, const json& request, con
     static constexpr std::pair<std::string_view, Operation> kOperations[] = {
         {"CreateLogGroup", &LogsService::CreateLogGroup},
         {"CreateLogStream", &LogsService::CreateLogStream},
+        {"DeleteLogGroup", &LogsService::DeleteLogGroup},
+        {"DeleteLogStream", &LogsService::DeleteLogStream},
+        {"DeleteRetentionPolicy", &LogsService::DeleteRetentionPolicy},
         {"DescribeLogGroups", &LogsService::DescribeLogGroups},
         {"DescribeLogStreams", &LogsService::DescribeLogStreams},
         {"FilterLogEvents", &LogsService::FilterLogEvents},
         {"GetLogEvents", &LogsService::GetLogEvents},
         {"PutLogEvents", &LogsService::PutLogEvents},
+        {"PutRetentionPolicy", &LogsService::PutRetentionPolicy},
     };
     std::vector<std::string_view> names;
     for (const auto& [name, function] : kOperations) {
@@ -230,30 +287,31 @@ Outcome LogsService::Answer(std::string_view operation, const json& request, con
                                                  operation, fmt::join(names, ", "))});
 }
 
+std::variant<meta::LogGroup, Outcome> LogsService::FindGroup(const meta::Scope& scope, const std::string& name) {
+    auto found = groups_.Find(scope, name);
+    if (!found) return Outcome::Internal(found.error(), "the log group");
+    if (!*found) return NotFound("log group");
+    return **std::move(found);
+}
+
 Outcome LogsService::DescribeLogGroups(const json& request, const meta::Scope& scope) {
     Reader reader(request);
     const std::string prefix = reader.Text("logGroupNamePrefix");
     const auto place = PlaceOf(reader, "DescribeLogGroups", request, scope);
     const std::uint32_t limit = reader.Limit(kGroupsPerCallMax, kGroupsPerCallMax);
-    if (request.contains("logGroupNamePattern")) {
-        reader.Refuse(InvalidParameter("logGroupNamePattern is not supported. Use logGroupNamePrefix."));
-    }
+    for (const char* member : {"logGroupNamePattern", "logGroupIdentifiers", "accountIdentifiers"})
+        if (request.contains(member) && !request[member].empty())
+            reader.Refuse(InvalidParameter(fmt::format("{} is not supported. Use logGroupNamePrefix.", member)));
     if (reader.error()) return Outcome::Fail(*reader.error());
-    auto groups = search_.Groups(scope, prefix, place ? place->row : "", limit + 1);
+    auto groups = groups_.List(scope, prefix, place ? place->row : "", limit + 1);
     if (!groups) return Outcome::Internal(groups.error(), "DescribeLogGroups");
     const bool more = groups->size() > limit;
     if (more) groups->resize(limit);
     json answer = {{"logGroups", json::array()}};
-    for (const std::string& group : *groups) {
-        answer["logGroups"].push_back({{"logGroupName", group},
-                                       {"arn", GroupArn(scope, group) + ":*"},
-                                       {"logGroupArn", GroupArn(scope, group)},
-                                       {"metricFilterCount", 0},
-                                       {"storedBytes", 0}});
-    }
+    for (const meta::LogGroup& group : *groups) answer["logGroups"].push_back(GroupJson(group, scope));
     if (more)
         answer["nextToken"] =
-            MakeListToken("DescribeLogGroups", scope, request, {.sort_value = "", .row = groups->back()});
+            MakeListToken("DescribeLogGroups", scope, request, {.sort_value = "", .row = groups->back().name});
     return Outcome::Ok(answer);
 }
 
@@ -280,9 +338,8 @@ Outcome LogsService::DescribeLogStreams(const json& request, const meta::Scope& 
     if (reader.error()) return Outcome::Fail(*reader.error());
     if (place) query.after = {.last_event_at = NumberOf(place->sort_value).value_or(0), .name = place->row};
     query.limit = limit + 1;
-    const auto known = search_.HasGroup(scope, query.group);
-    if (!known) return Outcome::Internal(Error(ErrorCode::kIo, "log groups cannot be read"), "DescribeLogStreams");
-    if (!*known) return NotFound("log group");
+    const auto group = FindGroup(scope, query.group);
+    if (const auto* failed = std::get_if<Outcome>(&group)) return *failed;
     auto streams = logs_.Streams(query);
     if (!streams) return Outcome::Internal(streams.error(), "DescribeLogStreams");
     const bool more = streams->size() > limit;
@@ -313,8 +370,9 @@ Outcome LogsService::GetLogEvents(const json& request, const meta::Scope& scope)
         if (!token) reader.Refuse(InvalidParameter("The specified nextToken is invalid."));
     }
     if (reader.error()) return Outcome::Fail(*reader.error());
-    const auto known = search_.HasGroup(scope, group);
-    if (known && !*known) return NotFound("log group");
+    const auto found = FindGroup(scope, group);
+    if (const auto* failed = std::get_if<Outcome>(&found)) return *failed;
+    query.start_time = LaterOf(query.start_time, std::get<meta::LogGroup>(found).OldestKept(clock_.WallMillis()));
     auto stream = logs_.FindStream(scope, group, name);
     if (!stream && stream.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
     if (!stream) return Outcome::Internal(stream.error(), "GetLogEvents");
@@ -360,8 +418,9 @@ Outcome LogsService::FilterLogEvents(const json& request, const meta::Scope& sco
         reader.Refuse(InvalidParameter("Give logStreamNames or logStreamNamePrefix, not both."));
     if (const auto place = PlaceOf(reader, "FilterLogEvents", request, scope)) query.after = LogPlaceOf(*place);
     if (reader.error()) return Outcome::Fail(*reader.error());
-    const auto known = search_.HasGroup(scope, query.group);
-    if (known && !*known) return NotFound("log group");
+    const auto group = FindGroup(scope, query.group);
+    if (const auto* failed = std::get_if<Outcome>(&group)) return *failed;
+    query.start_time = LaterOf(query.start_time, std::get<meta::LogGroup>(group).OldestKept(clock_.WallMillis()));
     auto found = search_.Find(query);
     if (!found) return Outcome::Internal(found.error(), "FilterLogEvents");
     json answer = {{"events", json::array()}, {"searchedLogStreams", json::array()}};
@@ -391,8 +450,6 @@ Outcome LogsService::FilterLogEvents(const json& request, const meta::Scope& sco
 }
 
 Outcome LogsService::PutLogEvents(const json& request, const meta::Scope& scope) {
-    constexpr UnixMillis kTooOldMillis = UnixMillis{14} * 24 * 3'600'000;
-    constexpr UnixMillis kTooNewMillis = 2 * 3'600'000;
     Reader reader(request);
     const std::string group = GroupName(reader);
     const std::string name = reader.Text("logStreamName", /*required=*/true);
@@ -400,38 +457,19 @@ Outcome LogsService::PutLogEvents(const json& request, const meta::Scope& scope)
     if (!list.is_array() || list.empty() || list.size() > kEventsPerCallMax)
         reader.Refuse(InvalidParameter(fmt::format("logEvents must be 1 to {} events.", kEventsPerCallMax)));
     if (reader.error()) return Outcome::Fail(*reader.error());
-    const UnixMillis now = clock_.WallMillis();
-    std::vector<meta::LogEvent> events;
-    json rejected = json::object();
-    UnixMillis before = INT64_MIN;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        const json& item = list[i];
-        const bool typed = item.is_object() && item.contains("timestamp") && item["timestamp"].is_number_integer() &&
-                           item.contains("message") && item["message"].is_string() && !item["message"].empty();
-        if (!typed) return Outcome::Fail(InvalidParameter("Each of the logEvents needs a timestamp and a message."));
-        const auto time = item["timestamp"].get<UnixMillis>();
-        if (time < before)
-            return Outcome::Fail(
-                InvalidParameter("Log events in a single PutLogEvents request must be in chronological order."));
-        before = time;
-        if (time < now - kTooOldMillis) {
-            rejected["tooOldLogEventEndIndex"] = i + 1;
-        } else if (time > now + kTooNewMillis) {
-            rejected.emplace("tooNewLogEventStartIndex", i);
-        } else {
-            events.push_back(
-                {.position = 0, .time = time, .ingested_at = now, .message = item["message"].get<std::string>()});
-        }
-    }
-    const auto known = search_.HasGroup(scope, group);
-    if (known && !*known) return NotFound("log group");
+    const auto found = FindGroup(scope, group);
+    if (const auto* failed = std::get_if<Outcome>(&found)) return *failed;
     auto stream = logs_.FindStream(scope, group, name);
     if (!stream && stream.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
     if (!stream) return Outcome::Internal(stream.error(), "PutLogEvents");
-    if (Result<void> appended = logs_.Append(stream->id, events); !appended)
-        return Outcome::Internal(appended.error(), "PutLogEvents");
+    const auto read = ReadEvents(list, std::get<meta::LogGroup>(found), clock_.WallMillis());
+    if (const auto* error = std::get_if<WireError>(&read)) return Outcome::Fail(*error);
+    const auto& [events, rejected] = std::get<PutEvents>(read);
+    Result<void> appended = logs_.Append(stream->id, events);
+    if (!appended && appended.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
+    if (!appended) return Outcome::Internal(appended.error(), "PutLogEvents");
     json answer = json::object();
-    if (!rejected.empty()) answer["rejectedLogEventsInfo"] = std::move(rejected);
+    if (!rejected.empty()) answer["rejectedLogEventsInfo"] = rejected;
     return Outcome::Ok(answer);
 }
 
@@ -446,7 +484,7 @@ Outcome LogsService::CreateLogGroup(const json& request, const meta::Scope& scop
     if (group.size() > kNameBytesMax || group.find_first_not_of(kNameCharacters) != std::string::npos)
         reader.Refuse(InvalidParameter("logGroupName must be up to 512 letters, digits and _ - / . #"));
     if (reader.error()) return Outcome::Fail(*reader.error());
-    Result<void> made = search_.CreateGroup(scope, group, clock_.WallMillis());
+    Result<void> made = groups_.Create(scope, group, clock_.WallMillis());
     if (made) return Outcome::Empty();
     if (made.error().code() == ErrorCode::kAlreadyExists)
         return Outcome::Fail({.type = "ResourceAlreadyExistsException", .message = made.error().message()});
@@ -460,13 +498,53 @@ Outcome LogsService::CreateLogStream(const json& request, const meta::Scope& sco
     if (name.size() > 512 || name.find_first_of(":*") != std::string::npos)
         reader.Refuse(InvalidParameter("logStreamName must be up to 512 characters without : and *"));
     if (reader.error()) return Outcome::Fail(*reader.error());
-    const auto known = search_.HasGroup(scope, group);
-    if (known && !*known) return NotFound("log group");
+    const auto found = FindGroup(scope, group);
+    if (const auto* failed = std::get_if<Outcome>(&found)) return *failed;
     if (logs_.FindStream(scope, group, name))
         return Outcome::Fail(
             {.type = "ResourceAlreadyExistsException", .message = "The specified log stream already exists"});
     auto made = logs_.OpenStream(scope, group, name, clock_.WallMillis());
     return made ? Outcome::Empty() : Outcome::Internal(made.error(), "CreateLogStream");
+}
+
+Outcome LogsService::DeleteLogGroup(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    const std::string group = reader.Text("logGroupName", /*required=*/true);
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    return OutcomeOf(groups_.Delete(scope, group), "log group");
+}
+
+Outcome LogsService::DeleteLogStream(const json& request, const meta::Scope& scope) {
+    Reader reader(request);
+    const std::string group = reader.Text("logGroupName", /*required=*/true);
+    const std::string name = reader.Text("logStreamName", /*required=*/true);
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    const auto found = FindGroup(scope, group);
+    if (const auto* failed = std::get_if<Outcome>(&found)) return *failed;
+    return OutcomeOf(groups_.DeleteStream(scope, group, name), "log stream");
+}
+
+Outcome LogsService::PutRetentionPolicy(const json& request, const meta::Scope& scope) {
+    constexpr std::int64_t kDays[] = {1,   3,   5,   7,   14,   30,   60,   90,   120,  150,  180,
+                                      365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653};
+    Reader reader(request);
+    const std::string group = reader.Text("logGroupName", /*required=*/true);
+    const std::optional<std::int64_t> days = reader.Integer("retentionInDays", /*required=*/true);
+    if (days && std::ranges::find(kDays, *days) == std::end(kDays))
+        reader.Refuse(InvalidParameter(fmt::format(
+            "1 validation error detected: Value '{}' at 'retentionInDays' failed to satisfy constraint: Member must "
+            "satisfy enum value set: [{}]",
+            *days, fmt::join(kDays, ", "))));
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    return OutcomeOf(groups_.SetRetention(scope, group, *days), "log group");
+}
+
+Outcome LogsService::DeleteRetentionPolicy(const json& request, const meta::Scope& scope) {
+    constexpr std::int64_t kForEver = 0;
+    Reader reader(request);
+    const std::string group = reader.Text("logGroupName", /*required=*/true);
+    if (reader.error()) return Outcome::Fail(*reader.error());
+    return OutcomeOf(groups_.SetRetention(scope, group, kForEver), "log group");
 }
 
 }  // namespace espalier::api::logs
