@@ -148,6 +148,9 @@ def test_cloudwatch(aws, unique):
         {"Name": "d", "Value": "v & w"}]}, "Period": 60, "Stat": "p50"}}]
     (result,) = aws.json("cloudwatch", "get-metric-data", "--metric-data-queries", json.dumps(query), *window)["MetricDataResults"]
     assert (result["Id"], result["StatusCode"], len(result["Values"])) == ("q", "Complete", 1)
+    query = [{**query[0], "ReturnData": False}, {"Id": "e", "Expression": "100 * q", "Label": "<per cent>"}]
+    (result,) = aws.json("cloudwatch", "get-metric-data", "--metric-data-queries", json.dumps(query), *window)["MetricDataResults"]
+    assert (result["Label"], result["Values"]) == ("<per cent>", [150.0])
     (metric,) = aws.json("cloudwatch", "list-metrics", "--namespace", unique)["Metrics"]
     assert metric["Dimensions"] == [{"Name": "d", "Value": "v & w"}]
 

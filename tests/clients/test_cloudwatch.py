@@ -195,6 +195,64 @@ def test_alarms_are_set_listed_and_refused(clients, unique):
         assert code_of(cloudwatch.put_metric_alarm, **alarm_request(f"{unique}-r", unique, **more)) == "InvalidParameterValue", more
 
 
+def stat(name: str, namespace: str, metric: str, *, period: int = 60, **more) -> dict:
+    return {"Id": name, "MetricStat": {"Metric": {"Namespace": namespace, "MetricName": metric}, "Period": period, "Stat": "Sum"},
+            **more}
+
+
+def math(name: str, expression: str, **more) -> dict:
+    return {"Id": name, "Expression": expression, **more}
+
+
+@pytest.fixture
+def traffic(clients, unique) -> dict:
+    """Three minutes of requests and errors; nobody erred in the second. The window of their GetMetricData."""
+    for metric, values in (("requests", (100, 50, 20)), ("errors", (5, None, 1))):
+        for back, value in zip((3, 2, 1), values):
+            if value is not None:
+                clients.cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+                    {"MetricName": metric, "Timestamp": minute(back), "Value": value}])
+    return {"StartTime": minute(3), "EndTime": minute(), "ScanBy": "TimestampAscending"}
+
+
+def test_expressions_are_computed_from_metrics(clients, unique, traffic):
+    asked = [stat("errors", unique, "errors", ReturnData=False), stat("requests", unique, "requests", ReturnData=False),
+             math("rate", "100*errors/requests", Label="error rate"), math("calm", "IF(rate<5, 1, 0)"),
+             math("total", "SUM(METRICS())"), math("all", "FILL(METRICS(), 0)", Label="filled"),
+             math("running", "RUNNING_SUM(requests)/PERIOD(requests)", ReturnData=False), math("last", "running*60-requests")]
+    answer = clients.cloudwatch.get_metric_data(MetricDataQueries=asked, **traffic)
+    results = [(each["Id"], each["Label"], each["Values"]) for each in answer["MetricDataResults"]]
+    assert results == [("rate", "error rate", [5.0, 0.0, 5.0]), ("calm", "calm", [0.0, 1.0, 0.0]), ("total", "total", [105.0, 50.0, 21.0]),
+                       ("all", "filled errors", [5.0, 0.0, 1.0]), ("all", "filled requests", [100.0, 50.0, 20.0]),
+                       ("last", "last", [0.0, 100.0, 150.0])]
+    times = [int(each.timestamp()) for each in answer["MetricDataResults"][0]["Timestamps"]]
+    assert times == [int(traffic["StartTime"]) + 60 * i for i in range(3)]
+    pages = clients.cloudwatch.get_paginator("get_metric_data").paginate(
+        MetricDataQueries=asked, **{**traffic, "ScanBy": "TimestampDescending"}, PaginationConfig={"PageSize": 4})
+    rate = [value for page in pages for each in page["MetricDataResults"] if each["Id"] == "total" for value in each["Values"]]
+    assert rate == [21.0, 50.0, 105.0]
+
+
+@pytest.mark.parametrize(("queries", "told"), [
+    (lambda space: [math("e", "SEARCH('{a}', 'Sum', 60)", Period=60)], "The function SEARCH is not supported"),
+    (lambda space: [math("e", "SELECT AVG(m) FROM x", Period=60)], "Metrics Insights"),
+    (lambda space: [math("e", "m9*2", Period=60)], "e: There is no metric or expression 'm9'"),
+    (lambda space: [math("e", "f+1"), math("f", "e+1"), stat("m", space, "m")], "uses itself"),
+    (lambda space: [stat("m", space, "m"), math("e", "m +")], "at character 4: a value is expected"),
+    (lambda space: [stat("m", space, "m"), math("e", "AVG(m)")], "The result must be a time series"),
+    (lambda space: [stat("m", space, "m"), stat("n", space, "n", period=300), math("e", "m+n")],
+     "Periods of 60 and 300 seconds cannot be used together"),
+    (lambda space: [math("e", "TIME_SERIES(1)")], "needs a Period"),
+    (lambda space: [stat("m", space, "m"), stat("m", space, "n")], "given twice"),
+    (lambda space: [stat("Big", space, "m")], "lower-case letter"),
+    (lambda space: [{**stat("m", space, "m"), "Expression": "m"}], "either Expression or MetricStat"),
+])
+def test_expressions_that_have_no_value_are_refused(clients, unique, queries, told):
+    with pytest.raises(ClientError) as caught:
+        clients.cloudwatch.get_metric_data(MetricDataQueries=queries(unique), StartTime=minute(3), EndTime=minute())
+    assert caught.value.response["Error"]["Code"] == "ValidationError" and told in caught.value.response["Error"]["Message"]
+
+
 # -- CBOR, as the SDKs for Go, JavaScript and Java speak it ---------------------------------------------------------------
 
 

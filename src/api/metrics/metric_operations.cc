@@ -6,10 +6,10 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "api/list_token.h"
 #include "api/metrics/metric_reading.h"
+#include "monitor/data_query.h"
 
 namespace espalier::api::metrics {
 namespace {
@@ -183,61 +183,28 @@ Outcome GetMetricStatistics(const Context& context, const json& request, const m
 
 // -- GetMetricData ----------------------------------------------------------------------------------------------------
 
-struct DataQuery {
-    std::string id;
-    std::string label;
-    monitor::PeriodQuery periods;
-    monitor::Statistic statistic;
-};
-
-std::variant<DataQuery, WireError> ReadDataQuery(const json& item, const json& request, const meta::Scope& scope) {
-    const std::string id = item["Id"].get<std::string>();
-    if (item.contains("Expression") || !item.contains("MetricStat"))
-        return WireError{.type = "ValidationError",
-                         .message = fmt::format("Expression is not supported: metric math is not available; give "
-                                                "MetricStat for {}.",
-                                                id)};
-    const json& stat = item["MetricStat"];
-    const json& metric = stat["Metric"];
-    auto dimensions = DimensionsOf(metric);
-    if (const auto* error = std::get_if<WireError>(&dimensions)) return *error;
-    auto window = WindowOf(request, stat["Period"]);
-    if (const auto* error = std::get_if<WireError>(&window)) return *error;
-    Result<monitor::Statistic> statistic = monitor::Statistic::Parse(stat["Stat"].get<std::string>());
-    if (!statistic) return WireError{.type = "ValidationError", .message = statistic.error().message()};
-    monitor::PeriodQuery periods = std::get<monitor::PeriodQuery>(window);
-    periods.metric = {.scope = scope,
-                      .name_space = metric.value("Namespace", ""),
-                      .name = metric.value("MetricName", ""),
-                      .dimensions = std::move(std::get<std::map<std::string, std::string>>(dimensions))};
-    periods.unit = stat.value("Unit", "");
-    return DataQuery{.id = id,
-                     .label = item.value("Label", periods.metric.name),
-                     .periods = std::move(periods),
-                     .statistic = std::move(*statistic)};
+WireError ValidationError(std::string message) {
+    return {.type = "ValidationError", .message = std::move(message)};
 }
 
-std::variant<std::vector<DataQuery>, WireError> ReadDataQueries(const json& request, const meta::Scope& scope) {
-    std::vector<DataQuery> queries;
-    std::set<std::string> ids;
-    std::int64_t num_points = 0;
+std::variant<std::vector<monitor::DataQuery>, WireError> ReadDataQueries(const json& request,
+                                                                         const meta::Scope& scope) {
     if (request["MetricDataQueries"].size() > kQueriesMax)
         return InvalidValue(fmt::format("At most {} MetricDataQueries are taken.", kQueriesMax));
-    for (const json& item : request["MetricDataQueries"]) {
-        auto read = ReadDataQuery(item, request, scope);
-        if (const auto* error = std::get_if<WireError>(&read)) return *error;
-        DataQuery& query = std::get<DataQuery>(read);
-        if (!ids.insert(query.id).second)
-            return WireError{.type = "ValidationError", .message = fmt::format("The Id {} is given twice.", query.id)};
-        num_points += (query.periods.to - query.periods.from) / query.periods.period_ms + 1;
-        if (item.value("ReturnData", true)) queries.push_back(std::move(query));
+    auto queries = monitor::ParseDataQueries(scope, request["MetricDataQueries"]);
+    if (!queries) return ValidationError(queries.error().message());
+    std::int64_t num_points = 0;
+    for (const monitor::DataQuery& query : *queries) {
+        auto window = WindowOf(request, query.period_ms / 1000);
+        if (const auto* error = std::get_if<WireError>(&window)) return *error;
+        const auto& periods = std::get<monitor::PeriodQuery>(window);
+        num_points += (periods.to - periods.from) / periods.period_ms + 1;
     }
     if (num_points > kDataPointsMax)
-        return WireError{.type = "ValidationError",
-                         .message = fmt::format("The request is for {} data points, more than {}: ask for a longer "
-                                                "Period or a shorter time.",
-                                                num_points, kDataPointsMax)};
-    return queries;
+        return ValidationError(
+            fmt::format("The request is for {} data points, more than {}: ask for a longer Period or a shorter time.",
+                        num_points, kDataPointsMax));
+    return std::move(*queries);
 }
 
 /// Hands out points of one answer after another until the page is full; a token is the number of points handed out
@@ -259,21 +226,20 @@ class PointPager {
     std::int64_t position_ = 0;
 };
 
-json DataResult(const DataQuery& query, const monitor::Periods& periods, bool oldest_first, PointPager& pager) {
+json ResultJson(const monitor::DataResult& result, bool oldest_first, PointPager& pager) {
     json timestamps = json::array();
     json values = json::array();
-    const auto add = [&](const auto& each) {
-        const std::optional<double> value = query.statistic.Of(each.second);
-        if (!value || !pager.Take()) return;
-        timestamps.push_back(EpochSeconds(each.first));
-        values.push_back(*value);
+    const auto add = [&](const auto& point) {
+        if (!pager.Take()) return;
+        timestamps.push_back(EpochSeconds(point.first));
+        values.push_back(point.second);
     };
     if (oldest_first)
-        std::for_each(periods.by_begin.begin(), periods.by_begin.end(), add);
+        std::for_each(result.points.begin(), result.points.end(), add);
     else
-        std::for_each(periods.by_begin.rbegin(), periods.by_begin.rend(), add);
-    return {{"Id", query.id},
-            {"Label", query.label},
+        std::for_each(result.points.rbegin(), result.points.rend(), add);
+    return {{"Id", result.id},
+            {"Label", result.label},
             {"Timestamps", std::move(timestamps)},
             {"Values", std::move(values)},
             {"StatusCode", pager.full() ? "PartialData" : "Complete"}};
@@ -296,11 +262,13 @@ Outcome GetMetricData(const Context& context, const json& request, const meta::S
     PointPager pager(skip, std::min(points_max, kDataPointsMax));
     context.before_read();
     json answer = {{"MetricDataResults", json::array()}, {"Messages", json::array()}};
-    for (const DataQuery& query : std::get<std::vector<DataQuery>>(queries)) {
-        Result<monitor::Periods> periods = context.metrics.Read(query.periods);
-        if (!periods) return Outcome::Internal(periods.error(), "GetMetricData");
-        answer["MetricDataResults"].push_back(DataResult(query, *periods, oldest_first, pager));
-    }
+    const auto results = monitor::ReadData(context.metrics, std::get<std::vector<monitor::DataQuery>>(queries),
+                                           MillisOf(request["StartTime"]), MillisOf(request["EndTime"]));
+    if (!results && results.error().code() == ErrorCode::kInvalidArgument)
+        return Outcome::Fail(ValidationError(results.error().message()));
+    if (!results) return Outcome::Internal(results.error(), "GetMetricData");
+    for (const monitor::DataResult& result : *results)
+        answer["MetricDataResults"].push_back(ResultJson(result, oldest_first, pager));
     if (pager.full()) answer["NextToken"] = pager.next_token();
     return Outcome::Ok(answer);
 }
