@@ -8,8 +8,10 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <limits>
+#include <mutex>
 #include <new>
 #include <numeric>
 #include <stop_token>
@@ -23,7 +25,8 @@ namespace {
 constexpr std::size_t kPieceElementsMax = std::size_t{1} << 26;
 // mpirun kills a rank 1 s after SIGTERM (odls_base_sigkill_timeout): leave time to write the failure.
 constexpr auto kGraceAfterEnding = std::chrono::milliseconds(300);
-// Below this the wait spins, because a level's reduction on one machine takes well under a millisecond.
+// Below this the wait spins, because a level's reduction on one machine takes well under a millisecond, and because who
+// naps on a busy machine is late for the next one.
 constexpr auto kSpin = std::chrono::milliseconds(5);
 constexpr auto kBeatInterval = std::chrono::milliseconds(250);
 constexpr auto kLookInterval = std::chrono::milliseconds(100);
@@ -45,9 +48,13 @@ class SignsOfLife {
         FindPeers();
         auto* beats = new (own) std::atomic<std::uint64_t>(0);
         thread_ = std::jthread([beats](const std::stop_token& stop) {
+            std::mutex mutex;
+            std::condition_variable_any stopping;
+            std::unique_lock lock(mutex);
             while (!stop.stop_requested()) {
                 beats->fetch_add(1, std::memory_order_relaxed);
-                std::this_thread::sleep_for(kBeatInterval);
+                // A sleep would hold up the end of the job.
+                stopping.wait_for(lock, stop, kBeatInterval, [] { return false; });
             }
         });
     }
@@ -304,13 +311,21 @@ Result<std::vector<std::vector<std::byte>>> MpiComm::AllGatherV(std::span<const 
     lengths[static_cast<std::size_t>(rank_)] = static_cast<std::int64_t>(bytes.size());
     TRY(AllReduceMax(std::span<std::int64_t>(lengths)));
     std::vector<std::vector<std::byte>> all;
-    // One broadcast per rank: no displacement can outgrow int, and the lists are small or sent once.
+    for (const std::int64_t length : lengths) all.emplace_back(static_cast<std::size_t>(length));
+    std::copy(bytes.begin(), bytes.end(), all[static_cast<std::size_t>(rank_)].begin());
+    bytes_sent_ += bytes.size() * static_cast<std::uint64_t>(size_ - 1);
+    // Broadcasts of all ranks at once; no displacement can outgrow int.
+    std::vector<MPI_Request> requests;
+    int status = MPI_SUCCESS;
     for (int root = 0; root < size_; ++root) {
-        std::vector<std::byte> buf(static_cast<std::size_t>(lengths[static_cast<std::size_t>(root)]));
-        if (root == rank_) std::copy(bytes.begin(), bytes.end(), buf.begin());
-        TRY(Broadcast(buf, root));
-        all.push_back(std::move(buf));
+        const std::span<std::byte> from_root(all[static_cast<std::size_t>(root)]);
+        for (std::size_t begin = 0; begin < from_root.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
+            const auto piece = from_root.subspan(begin, std::min(kPieceElementsMax, from_root.size() - begin));
+            status = MPI_Ibcast(piece.data(), static_cast<int>(piece.size()), MPI_BYTE, root, MPI_COMM_WORLD,
+                                &requests.emplace_back());
+        }
     }
+    for (MPI_Request& request : requests) TRY(Wait(&request, status));
     return all;
 }
 
