@@ -166,6 +166,20 @@ def test_an_answer_that_lasts_too_long_says_so(server_factory, tmp_path, unique)
     assert len(parts(open_stream(hosting, endpoint, rows(5)))) == 1
 
 
+def test_the_first_part_goes_out_however_late_it_is(server_factory, tmp_path, unique):
+    (tmp_path / "config.toml").write_text("[runtime]\nstream_seconds_max = 0.001\n")
+    clients = Clients(server_factory(flags=("--config", str(tmp_path / "config.toml"))))
+    clients.s3.create_bucket(Bucket=unique)
+    hosting = models.Hosting(clients, unique, unique)
+    endpoint = hosting.serve(model_archive("reg:squarederror"), image=MODERN_IMAGE)
+    events = []
+    with pytest.raises(EventStreamError, match="ModelStreamError"):
+        # Reading so many rows takes longer than the answer may.
+        for event in open_stream(hosting, endpoint, b"1,2,3,4,5,6\n" * 120_000, Accept=OUTPUTS)["Body"]:
+            events.append(event)
+    assert events
+
+
 def test_slow_streams_take_no_place_in_the_line(server_factory, tmp_path, unique):
     (tmp_path / "config.toml").write_text("[runtime]\nrunning_per_instance = 1\nwaiting_per_instance = 0\nthreads = 1\n")
     clients = Clients(server_factory(flags=("--config", str(tmp_path / "config.toml"))))

@@ -65,7 +65,8 @@ StreamedAnswer::Step StreamedAnswer::WriteParts() {
 }
 
 std::string StreamedAnswer::NextPart() {
-    if (steady_clock::now() - begun_at_ > time_max_) {
+    // Before the first part there is no stream that could say so.
+    if (stream_ != nullptr && steady_clock::now() - begun_at_ > time_max_) {
         constexpr std::string_view kTooSlow = "The response was not taken within the time that an answer may last.";
         invocation_.Fail(std::string(kTooSlow));
         return ModelStreamError("ModelInvocationTimeExceeded", kTooSlow);
