@@ -40,6 +40,9 @@ class Distribution {
     /// The smallest value that at least `percent` per cent of the values do not exceed, 0 < percent <= 100. nullopt
     /// when there is none, or when only summaries are known of some.
     std::optional<double> Percentile(double percent) const;
+    /// How often each value occurred, beyond kValuesMax by the middles of buckets; nullptr when only summaries are
+    /// known of some.
+    const std::map<double, double>* values() const { return values_known_ ? &values_ : nullptr; }
 
     /// The values as text, "1.5:3 2:1"; "" when they are not known. With the summary, all there is to keep.
     std::string ValuesText() const;

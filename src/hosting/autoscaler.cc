@@ -201,17 +201,11 @@ Result<std::vector<meta::AlarmRecord>> Autoscaler::AlarmsOf(const meta::ScalingP
     return alarms;
 }
 
-Result<std::optional<double>> Autoscaler::BreachOf(const meta::AlarmRecord& alarm, const monitor::AlarmSpec& spec,
+Result<std::optional<double>> Autoscaler::BreachOf(const meta::AlarmRecord& alarm, monitor::AlarmSpec spec,
                                                    const std::string& statistic, UnixMillis now) {
-    const UnixMillis end = now - now % spec.period_ms;
-    const monitor::Periods periods = TRY(options_.metrics->Read({.metric = spec.metric,
-                                                                 .unit = spec.unit,
-                                                                 .from = end - spec.period_ms,
-                                                                 .to = end,
-                                                                 .period_ms = spec.period_ms}));
-    std::optional<double> value;
-    if (!periods.by_begin.empty())
-        value = TRY(monitor::Statistic::Parse(statistic)).Of(periods.by_begin.begin()->second);
+    if (monitor::MetricStat* watched = spec.statistic()) watched->statistic = TRY(monitor::Statistic::Parse(statistic));
+    const auto points = TRY(monitor::ReadAlarmPoints(*options_.metrics, spec, now - now % spec.period_ms, 1));
+    std::optional<double> value = points[0];
     const Json data = Json::parse(alarm.state_data, nullptr, /*allow_exceptions=*/false);
     const Json recent = data.is_object() ? data.value("recentDatapoints", Json::array()) : Json::array();
     if (!value && recent.is_array() && !recent.empty() && recent.back().is_number())

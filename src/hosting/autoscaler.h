@@ -80,7 +80,7 @@ class Autoscaler {
     Result<std::optional<Wish>> StepWish(const meta::ScalingPolicy& policy, const meta::ScalableTarget& target,
                                          std::int64_t count, UnixMillis now);
     /// How far the alarm's metric is from its threshold; nullopt when nobody knows.
-    Result<std::optional<double>> BreachOf(const meta::AlarmRecord& alarm, const monitor::AlarmSpec& spec,
+    Result<std::optional<double>> BreachOf(const meta::AlarmRecord& alarm, monitor::AlarmSpec spec,
                                            const std::string& statistic, UnixMillis now);
     /// The statistic of the last kInMinutes whole minutes, oldest first; nullopt for those before the last change.
     Result<std::vector<std::optional<double>>> Minutes(const meta::ScalingPolicy& policy,

@@ -64,13 +64,14 @@ std::string ReasonData(const AlarmSpec& spec, UnixMillis now, UnixMillis range_e
     Json recent = Json::array();
     for (const std::optional<double>& point : points)
         if (point) recent.push_back(*point);
-    return Dump({{"version", "1.0"},
+    Json data = {{"version", "1.0"},
                  {"queryDate", IsoTime(now)},
                  {"startDate", IsoTime(range_end - static_cast<UnixMillis>(points.size()) * spec.period_ms)},
-                 {"statistic", spec.statistic.text()},
                  {"period", spec.period_ms / 1000},
                  {"recentDatapoints", recent},
-                 {"threshold", spec.rule.threshold}});
+                 {"threshold", spec.rule.threshold}};
+    if (const MetricStat* watched = spec.statistic()) data["statistic"] = watched->statistic.text();
+    return Dump(data);
 }
 
 Json StateJson(const meta::AlarmRecord& alarm) {
@@ -183,18 +184,8 @@ Result<std::vector<meta::AlarmHistoryItem>> AlarmService::History(const meta::Al
 Result<AlarmService::Judged> AlarmService::PointsOf(const AlarmSpec& spec, const meta::AlarmRecord& alarm,
                                                     UnixMillis now) const {
     const UnixMillis range_end = now - now % spec.period_ms;
-    const int range = spec.rule.range();
-    const Periods periods = TRY(options_.metrics->Read({.metric = spec.metric,
-                                                        .unit = spec.unit,
-                                                        .from = range_end - range * spec.period_ms,
-                                                        .to = range_end,
-                                                        .period_ms = spec.period_ms}));
-    Judged judged{.configured_at = alarm.configured_at, .range_end = range_end, .points = {}};
-    for (int back = range; back > 0; --back) {
-        const auto found = periods.by_begin.find(range_end - back * spec.period_ms);
-        judged.points.push_back(found == periods.by_begin.end() ? std::nullopt : spec.statistic.Of(found->second));
-    }
-    return judged;
+    auto points = TRY(ReadAlarmPoints(*options_.metrics, spec, range_end, spec.rule.range()));
+    return Judged{.configured_at = alarm.configured_at, .range_end = range_end, .points = std::move(points)};
 }
 
 Result<void> AlarmService::EvaluateOne(const meta::AlarmRecord& alarm) {

@@ -182,9 +182,12 @@ Result<Queries> ParseDataQueries(const meta::Scope& scope, const Json& list) {
     // What has a value of the right type without data has one with them.
     for (const DataQuery& query : queries)
         if (query.period_ms <= 0) return Invalid(query, "the Period must be above 0");
-    TRY(EvaluateAll(queries, 0, 1, [](const DataQuery&, const MathGrid& grid) -> Result<MathSeries> {
-        return MathSeries{.points = std::vector<std::optional<double>>(grid.size)};
-    }));
+    const auto values =
+        TRY(EvaluateAll(queries, 0, 1, [](const DataQuery&, const MathGrid& grid) -> Result<MathSeries> {
+            return MathSeries{.points = std::vector<std::optional<double>>(grid.size)};
+        }));
+    for (DataQuery& query : queries)
+        query.gives_list = std::holds_alternative<std::vector<MathSeries>>(values.at(query.id));
     return queries;
 }
 

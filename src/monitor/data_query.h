@@ -28,6 +28,7 @@ struct DataQuery {
     std::string label;
     bool returned = true;
     UnixMillis period_ms = 0;  ///< of an expression: that of its metrics
+    bool gives_list = false;   ///< set by ParseDataQueries: an array of series, not one
     std::variant<MetricStat, MathNode> what;
 };
 

@@ -1,8 +1,5 @@
 #include "monitor/metrics.h"
 
-#include <fmt/format.h>
-
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace espalier::monitor {
@@ -13,7 +10,6 @@ using Json = nlohmann::json;
 constexpr UnixMillis kMinuteMillis = 60'000;
 constexpr UnixMillis kSecondMillis = 1'000;
 constexpr std::size_t kLookedAtMax = 20'000;  // metrics, for one page of a list
-constexpr std::string_view kPlainStatistics[] = {"Average", "Sum", "Minimum", "Maximum", "SampleCount"};
 
 UnixMillis FloorTo(UnixMillis time, UnixMillis step) {
     const UnixMillis remainder = time % step;
@@ -74,29 +70,6 @@ Result<Place> ParseToken(const std::string& token) {
 }
 
 }  // namespace
-
-Result<Statistic> Statistic::Parse(std::string_view text) {
-    for (std::string_view plain : kPlainStatistics)
-        if (text == plain) return Statistic(std::string(text), 0);
-    double percent = 0;
-    if (text.starts_with('p') && text.size() > 1) {
-        const auto [end, error] = std::from_chars(text.data() + 1, text.data() + text.size(), percent);
-        if (error == std::errc() && end == text.data() + text.size() && percent > 0 && percent <= 100)
-            return Statistic(std::string(text), percent);
-    }
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("The statistic {} is not supported: it must be one of {}, or a percentile such as p99.9.",
-                             text, fmt::join(kPlainStatistics, ", ")));
-}
-
-std::optional<double> Statistic::Of(const Distribution& values) const {
-    if (percent_ > 0) return values.Percentile(percent_);
-    if (text_ == "Average") return values.average();
-    if (text_ == "Sum") return values.summary().sum;
-    if (text_ == "Minimum") return values.summary().minimum;
-    if (text_ == "Maximum") return values.summary().maximum;
-    return values.summary().count;
-}
 
 Result<void> Metrics::Put(std::span<const MetricValues> values) {
     std::vector<meta::MetricSample> samples;

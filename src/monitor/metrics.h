@@ -1,6 +1,6 @@
 // CloudWatch's metrics: values put in, statistics by period got out, whoever measured them.
 //
-// Nouns: MetricName (what is measured, with its dimensions), Statistic ("Sum", "p99.9"), Metrics.
+// Nouns: MetricName (what is measured, with its dimensions), Statistic (monitor/statistic.h), Metrics.
 // A value is kept in the minute, or with high resolution in the second, it belongs to (meta/metric_series.h), for
 // kKeptMillis. The metrics of training jobs are read where the jobs keep them: namespace /aws/sagemaker/TrainingJobs,
 // dimension TrainingJobName. Percentiles are nearest ranks (base/distribution.h). Thread-safe.
@@ -20,6 +20,7 @@
 #include "meta/metric_series.h"
 #include "meta/metrics.h"
 #include "meta/scope.h"
+#include "monitor/statistic.h"
 
 namespace espalier::monitor {
 
@@ -40,20 +41,6 @@ struct MetricValues {
     UnixMillis time = 0;
     bool high_resolution = false;  ///< kept by the second, not by the minute
     Distribution values;
-};
-
-class Statistic {
-  public:
-    /// "Average", "Sum", "Minimum", "Maximum", "SampleCount" or "pN" with 0 < N <= 100. kInvalidArgument for others.
-    static Result<Statistic> Parse(std::string_view text);
-    const std::string& text() const { return text_; }
-    /// nullopt where it cannot be told: a percentile of summaries. `values` must not be empty.
-    std::optional<double> Of(const Distribution& values) const;
-
-  private:
-    Statistic(std::string text, double percent) : text_(std::move(text)), percent_(percent) {}
-    std::string text_;
-    double percent_;  // 0 for those that are none
 };
 
 /// Which periods of a metric: [from, to), each period_ms long and beginning at a multiple of it.

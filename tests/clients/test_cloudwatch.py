@@ -49,6 +49,12 @@ def test_values_come_back_as_statistics_and_percentiles(clients, unique):
         {"SampleCount": 4, "Sum": 10, "Average": 2.5, "Minimum": 1, "Maximum": 4}]
     assert points[0]["ExtendedStatistics"] == {"p50": 2.0, "p99": 5.0, "p100": 10.0}
     assert "ExtendedStatistics" not in points[1], "a statistic set has no percentiles"
+    trimmed = cloudwatch.get_metric_statistics(**metric, **window, Period=60, ExtendedStatistics=[
+        "tm98", "tc98", "TS(1:5)", "wm98", "IQM", "PR(:1)", "TC(20:30)"])["Datapoints"]
+    (trimmed,) = [point["ExtendedStatistics"] for point in trimmed if "ExtendedStatistics" in point]
+    assert trimmed == {"tm98": 191 / 98, "tc98": 98, "TS(1:5)": 191.0, "wm98": 1.95, "IQM": 2.0, "PR(:1)": 5.0, "TC(20:30)": 0.0}
+    for wrong in ("tm101", "TM(5:1)", "PR(1%:2%)", "Sum"):
+        assert code_of(cloudwatch.get_metric_statistics, **metric, **window, Period=60, ExtendedStatistics=[wrong]) == "InvalidParameterValue"
     assert {point["Unit"] for point in points} == {"Seconds"}
     assert not cloudwatch.get_metric_statistics(**metric, **window, Period=60, Statistics=["Sum"], Unit="Bytes")["Datapoints"]
 
@@ -251,6 +257,33 @@ def test_expressions_that_have_no_value_are_refused(clients, unique, queries, to
     with pytest.raises(ClientError) as caught:
         clients.cloudwatch.get_metric_data(MetricDataQueries=queries(unique), StartTime=minute(3), EndTime=minute())
     assert caught.value.response["Error"]["Code"] == "ValidationError" and told in caught.value.response["Error"]["Message"]
+
+
+def test_an_alarm_watches_an_expression(clients, unique):
+    cloudwatch = clients.cloudwatch
+    metrics = [stat("errors", unique, "errors", period=10, ReturnData=False), stat("calls", unique, "calls", period=10, ReturnData=False),
+               math("share", "IF(calls>=10, errors/calls)", Label="share of errors")]
+    rule = {"EvaluationPeriods": 2, "DatapointsToAlarm": 1, "Threshold": 0.1, "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching"}
+    cloudwatch.put_metric_alarm(AlarmName=unique, Metrics=metrics, **rule)
+
+    def alarm() -> dict:
+        (found,) = cloudwatch.describe_alarms(AlarmNames=[unique])["MetricAlarms"]
+        return found
+
+    assert poll(lambda: alarm()["StateValue"] == "OK")
+    assert [each["Id"] for each in alarm()["Metrics"]] == ["errors", "calls", "share"]
+    cloudwatch.put_metric_data(Namespace=unique, MetricData=[
+        {"MetricName": name, "Value": value, "StorageResolution": 1, "Timestamp": time.time() - 10}
+        for name, value in (("errors", 4), ("calls", 16))])
+    assert poll(lambda: alarm()["StateValue"] == "ALARM")
+    assert json.loads(alarm()["StateReasonData"])["recentDatapoints"] == [0.25]
+
+    for members in ({"Metrics": metrics, "Namespace": unique}, {"Metrics": metrics[:2]}, {"Metrics": [*metrics, math("e", "share*2")]},
+                    {"Metrics": [*metrics[:2], math("e", "METRICS()")]}, {"Metrics": [*metrics[:2], math("e", "SEARCH('a', 'Sum')")]},
+                    {"Metrics": [stat("m", unique, "m", period=15)]}):
+        assert code_of(cloudwatch.put_metric_alarm, AlarmName=f"{unique}-r", **members, **rule) == "InvalidParameterValue", members
+    assert not cloudwatch.describe_alarms(AlarmNames=[f"{unique}-r"])["MetricAlarms"]
 
 
 # -- CBOR, as the SDKs for Go, JavaScript and Java speak it ---------------------------------------------------------------

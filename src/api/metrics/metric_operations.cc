@@ -132,7 +132,7 @@ std::variant<std::vector<monitor::Statistic>, WireError> StatisticsOf(const json
     for (const json& text : request[member]) {
         Result<monitor::Statistic> statistic = monitor::Statistic::Parse(text.get<std::string>());
         if (!statistic) return InvalidValue(statistic.error().message());
-        if (extended != statistic->text().starts_with('p'))
+        if (extended == statistic->plain())
             return InvalidValue(fmt::format("The statistic {} does not belong into {}.", statistic->text(), member));
         statistics.push_back(std::move(*statistic));
     }
