@@ -53,7 +53,10 @@ struct Mphe {
 
 struct ErrorAt {
     float threshold = 0.5F;
-    float operator()(float p, float y) const { return p > threshold ? 1.0F - y : y; }
+    float operator()(float p, float y) const {
+        const float if_above = 1.0F - y;  // Beforehand, so that a selection is left and no branch.
+        return p > threshold ? if_above : y;
+    }
     static double Finish(double mean) { return mean; }
 };
 

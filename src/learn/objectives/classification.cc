@@ -46,10 +46,11 @@ class Logistic final : public RowObjective {
     void GradientsOf(const RowsView& rows, std::size_t begin, std::size_t end, float* grad,
                      float* hess) const override {
         model::SigmoidOfEach(rows.margins + begin, end - begin, grad + begin);
+        const float scale = scale_pos_weight_;
         for (std::size_t r = begin; r < end; ++r) {
             const float p = grad[r];
-            float weight = rows.WeightOf(r);
-            if (rows.labels[r] == 1.0F) weight *= scale_pos_weight_;
+            // A product in any case: labels cannot be predicted by a branch.
+            const float weight = rows.WeightOf(r) * (rows.labels[r] == 1.0F ? scale : 1.0F);
             grad[r] = (p - rows.labels[r]) * weight;
             hess[r] = std::max(p * (1.0F - p), kHessianMin) * weight;
         }
