@@ -236,6 +236,15 @@ Result<void> InPieces(std::span<T> values, Start start) {
     return {};
 }
 
+/// Starts an operation for each piece, to be waited for together; `status` is what the last one started said.
+template <typename T, typename Start>
+void StartPieces(std::span<T> values, std::vector<MPI_Request>& requests, int& status, Start start) {
+    for (std::size_t begin = 0; begin < values.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
+        const auto piece = values.subspan(begin, std::min(kPieceElementsMax, values.size() - begin));
+        status = start(piece.data(), static_cast<int>(piece.size()), &requests.emplace_back());
+    }
+}
+
 }  // namespace
 
 Result<void> MpiComm::AllReduceSum(std::span<std::int64_t> values) {
@@ -289,18 +298,14 @@ Result<std::vector<std::span<const std::int64_t>>> MpiComm::ExchangeSegments(std
         const std::span<std::int64_t> received = free.first(size);
         free = free.subspan(size);
         segments[static_cast<std::size_t>(from)] = received;
-        for (std::size_t begin = 0; begin < size && status == MPI_SUCCESS; begin += kPieceElementsMax) {
-            const auto piece = received.subspan(begin, std::min(kPieceElementsMax, size - begin));
-            status = MPI_Irecv(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, from, 0, MPI_COMM_WORLD,
-                               &requests.emplace_back());
-        }
+        StartPieces(received, requests, status, [&](std::int64_t* data, int count, MPI_Request* request) {
+            return MPI_Irecv(data, count, MPI_INT64_T, from, 0, MPI_COMM_WORLD, request);
+        });
         const auto sent = segment_of(to);
         bytes_sent_ += sent.size_bytes();
-        for (std::size_t begin = 0; begin < sent.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
-            const auto piece = sent.subspan(begin, std::min(kPieceElementsMax, sent.size() - begin));
-            status = MPI_Isend(piece.data(), static_cast<int>(piece.size()), MPI_INT64_T, to, 0, MPI_COMM_WORLD,
-                               &requests.emplace_back());
-        }
+        StartPieces(sent, requests, status, [&](const std::int64_t* data, int count, MPI_Request* request) {
+            return MPI_Isend(data, count, MPI_INT64_T, to, 0, MPI_COMM_WORLD, request);
+        });
     }
     for (MPI_Request& request : requests) TRY(Wait(&request, status));
     return segments;
@@ -319,11 +324,9 @@ Result<std::vector<std::vector<std::byte>>> MpiComm::AllGatherV(std::span<const 
     int status = MPI_SUCCESS;
     for (int root = 0; root < size_; ++root) {
         const std::span<std::byte> from_root(all[static_cast<std::size_t>(root)]);
-        for (std::size_t begin = 0; begin < from_root.size() && status == MPI_SUCCESS; begin += kPieceElementsMax) {
-            const auto piece = from_root.subspan(begin, std::min(kPieceElementsMax, from_root.size() - begin));
-            status = MPI_Ibcast(piece.data(), static_cast<int>(piece.size()), MPI_BYTE, root, MPI_COMM_WORLD,
-                                &requests.emplace_back());
-        }
+        StartPieces(from_root, requests, status, [&](std::byte* data, int count, MPI_Request* request) {
+            return MPI_Ibcast(data, count, MPI_BYTE, root, MPI_COMM_WORLD, request);
+        });
     }
     for (MPI_Request& request : requests) TRY(Wait(&request, status));
     return all;

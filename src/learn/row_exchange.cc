@@ -12,8 +12,6 @@ namespace espalier::learn {
 
 namespace {
 
-// Pairs of all trees, and what is spread from them, stay in the second cache.
-constexpr std::size_t kBlockRows = 1024;
 // Trees without a limit are taken to be so deep.
 constexpr int kUsualDepth = 6;
 
@@ -76,7 +74,7 @@ Result<void> RowExchange<Pair>::SharePairs(const Pair* pairs, TreeLanes<Pair>& l
                         all[rank].data() + tree * row_bytes, row_bytes);
         }
     }
-    team_.ForBlocks(all_rows_.size(), kBlockRows,
+    team_.ForBlocks(all_rows_.size(), TreeLanes<Pair>::kBlockRows,
                     [&](std::size_t begin, std::size_t end, int) { lanes.Spread(pairs_.data(), begin, end); });
     return {};
 }

@@ -73,7 +73,7 @@ template <typename Cell>
 std::vector<std::int64_t> Encode(const BinnedTile& tile, std::size_t num_integers) {
     std::vector<std::int64_t> message(num_integers, 0);
     auto* const to = reinterpret_cast<std::byte*>(message.data());
-    const std::size_t offset_bytes = tile.stride > 0 ? 0 : tile.row_offsets.size() * sizeof(std::uint32_t);
+    const std::size_t offset_bytes = tile.row_offsets.size() * sizeof(std::uint32_t);  // 0 with a stride
     const auto& cells = CellsOf<Cell>(tile);
     if (offset_bytes > 0) std::memcpy(to, tile.row_offsets.data(), offset_bytes);
     if (!cells.empty()) std::memcpy(to + offset_bytes, cells.data(), cells.size() * sizeof(Cell));

@@ -15,9 +15,6 @@ namespace {
 using kernels::PackedPair;
 using kernels::WidePair;
 
-// The pairs of many trees, and what is spread from them, stay in the second cache.
-constexpr std::size_t kBlockRows = 1024;
-
 }  // namespace
 
 template <typename Pair>
@@ -72,11 +69,8 @@ Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iterat
                                                             std::span<const float> hess,
                                                             std::span<const GroupScale> scales,
                                                             TreeLanes<Pair>* lanes) {
-    const std::size_t num_blocks = (num_rows_ + kBlockRows - 1) / kBlockRows;
     std::vector<std::int64_t> sums(static_cast<std::size_t>(team_.num_threads()) * num_trees_ * 2, 0);
-    team_.ForEach(num_blocks, [&](std::size_t block, int worker) {
-        const std::size_t begin = block * kBlockRows;
-        const std::size_t end = std::min(begin + kBlockRows, num_rows_);
+    team_.ForBlocks(num_rows_, TreeLanes<Pair>::kBlockRows, [&](std::size_t begin, std::size_t end, int worker) {
         for (std::size_t tree = 0; tree < num_trees_; ++tree) {
             const std::size_t source = SourceOf(tree) * num_rows_;
             if (!sampled_.empty()) SampleRows(iteration, tree, begin, end);

@@ -20,6 +20,9 @@ namespace espalier::learn {
 template <typename Pair>
 class TreeLanes {
   public:
+    /// So many rows are best spread at once: their pairs, and what is spread from them, stay in the second cache.
+    static constexpr std::size_t kBlockRows = 1024;
+
     TreeLanes(std::size_t num_trees, std::size_t num_rows) : num_trees_(num_trees), num_rows_(num_rows) {
         if (!std::is_same_v<Pair, kernels::PackedPair> || num_trees == 1) return;
         widths_ = kernels::TreeGroupWidths(num_trees);
