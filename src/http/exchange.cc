@@ -67,14 +67,15 @@ std::string_view RequestHead::raw_query() const {
 }
 
 void RequestHead::Clear() {
-    method.clear();
-    target.clear();
-    headers.Clear();
-    content_length.reset();
-    chunked = false;
-    expects_continue = false;
-    remote_address.clear();
-    received_at = {};
+    // Everything that is not named here is new, so nothing of a request can stay for the next one.
+    RequestHead kept;
+    kept.method = std::move(method);
+    kept.target = std::move(target);
+    kept.headers = std::move(headers);
+    kept.method.clear();
+    kept.target.clear();
+    kept.headers.Clear();
+    *this = std::move(kept);
 }
 
 }  // namespace espalier::http

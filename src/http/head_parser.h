@@ -33,9 +33,10 @@ struct ParsedHead {
 
     /// As new, but for the memory.
     void Clear() {
-        head.Clear();
-        keep_alive = true;
-        http_1_0 = false;
+        ParsedHead kept;
+        kept.head = std::move(head);
+        kept.head.Clear();
+        *this = std::move(kept);
     }
 };
 
