@@ -38,8 +38,7 @@ std::vector<std::pair<std::int64_t, UnixMillis>> FindExpired(soci::session& sql,
     std::erase_if(found, [&](const auto& group) {
         long long expired = 0;
         sql << "SELECT EXISTS (SELECT 1 FROM log_events INDEXED BY log_events_of_groups_by_time WHERE group_id = :id "
-               "AND "
-               "time < :oldest)",
+               "AND time < :oldest)",
             soci::into(expired), soci::use(group.first, "id"), soci::use(group.second, "oldest");
         return expired == 0;
     });

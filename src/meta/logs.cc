@@ -15,7 +15,7 @@ namespace espalier::meta {
 namespace {
 
 constexpr std::string_view kStreamColumns =
-    "id, log_group, name, created_at, first_event_at, last_event_at, last_ingested_at";
+    "id, log_group, name, created_at, first_event_at, last_event_at, last_ingested_at, end_position";
 
 LogStream StreamFromRow(const soci::row& row) {
     return {.id = row.get<long long>(0),
@@ -24,7 +24,8 @@ LogStream StreamFromRow(const soci::row& row) {
             .created_at = row.get<long long>(3),
             .first_event_at = row.get<long long>(4),
             .last_event_at = row.get<long long>(5),
-            .last_ingested_at = row.get<long long>(6)};
+            .last_ingested_at = row.get<long long>(6),
+            .end_position = row.get<long long>(7)};
 }
 
 Result<LogStream> ReadStream(soci::session& sql, const Scope& scope, const std::string& group,
@@ -218,15 +219,6 @@ Result<std::vector<LogEvent>> Logs::Events(const LogEventQuery& query) {
     }));
     if (query.newest_first) std::reverse(events.begin(), events.end());
     return events;
-}
-
-Result<std::int64_t> Logs::EndPosition(std::int64_t stream_id) {
-    long long position = 0;
-    TRY(database_.Read([&](soci::session& sql) -> Result<void> {
-        sql << "SELECT end_position FROM log_streams WHERE id = :id", soci::into(position), soci::use(stream_id, "id");
-        return {};
-    }));
-    return position;
 }
 
 }  // namespace espalier::meta

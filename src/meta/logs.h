@@ -33,6 +33,7 @@ struct LogStream {
     UnixMillis first_event_at = 0;  ///< of those that have not expired; 0 without any
     UnixMillis last_event_at = 0;   ///< 0 without events, as is the next one
     UnixMillis last_ingested_at = 0;
+    std::int64_t end_position = 0;  ///< one past that of the last event, expired or not
 };
 
 /// Where a page of streams ended.
@@ -80,8 +81,6 @@ class Logs {
     /// At most limit streams.
     Result<std::vector<LogStream>> Streams(const LogStreamQuery& query);
     Result<std::vector<LogEvent>> Events(const LogEventQuery& query);
-    /// One past the position of the last event, expired or not.
-    Result<std::int64_t> EndPosition(std::int64_t stream_id);
 
   private:
     Database& database_;

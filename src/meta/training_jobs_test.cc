@@ -190,8 +190,8 @@ TEST_F(TrainingJobsTest, LogEventsAreReadByPositionTimeAndFromBothEnds) {
     ASSERT_TRUE(logs.Append(stream, events));
     ASSERT_TRUE(
         logs.Append(stream, std::vector<LogEvent>{{.time = kNow + 7, .ingested_at = kNow + 9, .message = "z"}}));
-    EXPECT_EQ(*logs.EndPosition(stream), 6);
     const LogStream found = *logs.FindStream(kScope, group, "a/algo-1-1");
+    EXPECT_EQ(found.end_position, 6);
     EXPECT_EQ(found.first_event_at, kNow);
     EXPECT_EQ(found.last_event_at, kNow + 7);
     EXPECT_EQ(logs.Events({.stream_id = stream, .start_time = kNow + 1, .end_time = kNow + 2})->size(), 2u);

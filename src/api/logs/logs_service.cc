@@ -380,13 +380,11 @@ Outcome LogsService::GetLogEvents(const json& request, const meta::Scope& scope)
     query.newest_first = token ? !token->forward : !from_head;
     if (token) (token->forward ? query.from : query.before) = token->position;
     auto events = logs_.Events(query);
-    auto end = logs_.EndPosition(stream->id);
     if (!events) return Outcome::Internal(events.error(), "GetLogEvents");
-    if (!end) return Outcome::Internal(end.error(), "GetLogEvents");
     CutToSize(*events, query.newest_first);
 
     // Without events a token stays where it was, and a first look stands where it would have begun to read.
-    const std::int64_t nothing_read = token ? token->position : (from_head ? 0 : *end);
+    const std::int64_t nothing_read = token ? token->position : (from_head ? 0 : stream->end_position);
     const std::int64_t first = events->empty() ? nothing_read : events->front().position;
     const std::int64_t behind = events->empty() ? nothing_read : events->back().position + 1;
     json answer = {{"events", json::array()},
@@ -465,9 +463,8 @@ Outcome LogsService::PutLogEvents(const json& request, const meta::Scope& scope)
     const auto read = ReadEvents(list, std::get<meta::LogGroup>(found), clock_.WallMillis());
     if (const auto* error = std::get_if<WireError>(&read)) return Outcome::Fail(*error);
     const auto& [events, rejected] = std::get<PutEvents>(read);
-    Result<void> appended = logs_.Append(stream->id, events);
-    if (!appended && appended.error().code() == ErrorCode::kNotFound) return NotFound("log stream");
-    if (!appended) return Outcome::Internal(appended.error(), "PutLogEvents");
+    if (const Result<void> appended = logs_.Append(stream->id, events); !appended)
+        return OutcomeOf(appended, "log stream");
     json answer = json::object();
     if (!rejected.empty()) answer["rejectedLogEventsInfo"] = rejected;
     return Outcome::Ok(answer);
