@@ -14,15 +14,10 @@ namespace {
 using Json = nlohmann::json;
 using Queries = std::vector<DataQuery>;
 
+constexpr std::size_t kIdBytesMax = 255;
+
 Error Invalid(const DataQuery& query, std::string_view what) {
     return {ErrorCode::kInvalidArgument, fmt::format("{}: {}.", query.id, what)};
-}
-
-bool IsId(std::string_view text) {
-    constexpr std::size_t kBytesMax = 255;
-    if (text.empty() || text.size() > kBytesMax || text[0] < 'a' || text[0] > 'z') return false;
-    return text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
-           std::string_view::npos;
 }
 
 Result<MetricStat> ReadStat(const meta::Scope& scope, const Json& stat) {
@@ -46,7 +41,8 @@ Result<DataQuery> ReadQuery(const meta::Scope& scope, const Json& item) {
                     .returned = item.value("ReturnData", true),
                     .period_ms = item.value("Period", std::int64_t{0}) * 1000,
                     .what = MathNode()};
-    if (!IsId(query.id)) return Invalid(query, "an Id is a lower-case letter with letters, digits and _ behind it");
+    if (query.id.size() > kIdBytesMax || !IsMathId(query.id))
+        return Invalid(query, "an Id is a lower-case letter with letters, digits and _ behind it");
     if (item.contains("Expression") == item.contains("MetricStat"))
         return Invalid(query, "either Expression or MetricStat is needed");
     if (item.value("AccountId", scope.account) != scope.account)

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -159,6 +160,10 @@ std::string Joined(const std::vector<MathNode>& parts) {
 }
 
 }  // namespace
+
+bool IsMathId(std::string_view text) {
+    return !text.empty() && IsLower(text[0]) && std::ranges::all_of(text, IsWord);
+}
 
 Result<MathNode> ParseMath(std::string_view text) {
     if (text.size() > kMathBytesMax)

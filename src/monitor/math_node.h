@@ -26,6 +26,8 @@ struct MathNode {
     std::vector<MathNode> parts = {};  ///< of a list, arguments of a call, one or two operands
 };
 
+/// Whether an expression can speak of what has this id.
+bool IsMathId(std::string_view text);
 /// kInvalidArgument with the place of what cannot be read.
 Result<MathNode> ParseMath(std::string_view text);
 /// What ParseMath reads as the same tree, with all brackets written.
