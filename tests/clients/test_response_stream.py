@@ -22,6 +22,20 @@ def hosting(clients, bucket, unique):
     return models.Hosting(clients, bucket, unique)
 
 
+@pytest.fixture
+def serve_with(server_factory, tmp_path, unique):
+    """serve_with("stream_seconds_max = 1") -> (clients, hosting, endpoint) of a server with these settings of [runtime]."""
+
+    def serve(settings: str) -> tuple[Clients, models.Hosting, str]:
+        (tmp_path / "config.toml").write_text(f"[runtime]\n{settings}\n")
+        clients = Clients(server_factory(flags=("--config", str(tmp_path / "config.toml"))))
+        clients.s3.create_bucket(Bucket=unique)
+        hosting = models.Hosting(clients, unique, unique)
+        return clients, hosting, hosting.serve(model_archive("reg:squarederror"), image=MODERN_IMAGE)
+
+    return serve
+
+
 def model_archive(objective: str) -> bytes:
     return models.archive({"xgboost-model": models.model_bytes(models.booster(objective), "ubj")})
 
@@ -149,12 +163,8 @@ def test_a_client_that_leaves_ends_the_work(clients, hosting):
     assert hosting.invoke(endpoint, b"1,2,3,4,5,6")["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-def test_an_answer_that_lasts_too_long_says_so(server_factory, tmp_path, unique):
-    (tmp_path / "config.toml").write_text("[runtime]\nstream_seconds_max = 0.5\n")
-    clients = Clients(server_factory(flags=("--config", str(tmp_path / "config.toml"))))
-    clients.s3.create_bucket(Bucket=unique)
-    hosting = models.Hosting(clients, unique, unique)
-    endpoint = hosting.serve(model_archive("reg:squarederror"), image=MODERN_IMAGE)
+def test_an_answer_that_lasts_too_long_says_so(serve_with):
+    clients, hosting, endpoint = serve_with("stream_seconds_max = 0.5")
     answer = open_stream(hosting, endpoint, b"1,2,3,4,5,6\n" * 120_000, Accept=OUTPUTS)
     begin = time.monotonic()
     with pytest.raises(EventStreamError, match="ModelStreamError") as broken:
@@ -166,12 +176,8 @@ def test_an_answer_that_lasts_too_long_says_so(server_factory, tmp_path, unique)
     assert len(parts(open_stream(hosting, endpoint, rows(5)))) == 1
 
 
-def test_the_first_part_goes_out_however_late_it_is(server_factory, tmp_path, unique):
-    (tmp_path / "config.toml").write_text("[runtime]\nstream_seconds_max = 0.001\n")
-    clients = Clients(server_factory(flags=("--config", str(tmp_path / "config.toml"))))
-    clients.s3.create_bucket(Bucket=unique)
-    hosting = models.Hosting(clients, unique, unique)
-    endpoint = hosting.serve(model_archive("reg:squarederror"), image=MODERN_IMAGE)
+def test_the_first_part_goes_out_however_late_it_is(serve_with):
+    _, hosting, endpoint = serve_with("stream_seconds_max = 0.001")
     events = []
     with pytest.raises(EventStreamError, match="ModelStreamError"):
         # Reading so many rows takes longer than the answer may.
@@ -180,12 +186,8 @@ def test_the_first_part_goes_out_however_late_it_is(server_factory, tmp_path, un
     assert events
 
 
-def test_slow_streams_take_no_place_in_the_line(server_factory, tmp_path, unique):
-    (tmp_path / "config.toml").write_text("[runtime]\nrunning_per_instance = 1\nwaiting_per_instance = 0\nthreads = 1\n")
-    clients = Clients(server_factory(flags=("--config", str(tmp_path / "config.toml"))))
-    clients.s3.create_bucket(Bucket=unique)
-    hosting = models.Hosting(clients, unique, unique)
-    endpoint = hosting.serve(model_archive("reg:squarederror"), image=MODERN_IMAGE)
+def test_slow_streams_take_no_place_in_the_line(serve_with):
+    _, hosting, endpoint = serve_with("running_per_instance = 1\nwaiting_per_instance = 0\nthreads = 1")
     held = []
     for _ in range(4):
         held.append(poll(lambda: begin_stream(hosting, endpoint)))
