@@ -265,9 +265,13 @@ def test_a_failure_of_the_server_is_logged_with_the_clients_request_id(server_fa
         clients.s3.get_object(Bucket="data", Key="k")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
     request_id = caught.value.response["ResponseMetadata"]["RequestId"]
-    found = poll(lambda: [json.loads(line) for line in server.log().splitlines() if request_id in line])
-    assert {line["message"] for line in found} >= {"request failed", "an object is damaged on disk"}
-    assert {line["operation"] for line in found} == {"S3 GET"}
+    wanted = {"request failed", "an object is damaged on disk"}
+
+    def lines() -> list[dict]:
+        return [json.loads(line) for line in server.log().splitlines() if request_id in line]
+
+    assert poll(lambda: {line["message"] for line in lines()} >= wanted)  # They are not written at once.
+    assert {line["operation"] for line in lines()} == {"S3 GET"}
 
 
 def test_metrics_of_variants_and_jobs(server_factory):
