@@ -48,7 +48,7 @@ class ExactGrower final : public TreeGrower {
 
     Result<std::vector<model::Tree>> Grow(std::uint64_t iteration, std::span<const float> grad,
                                           std::span<const float> hess, std::span<const GroupScale> scales) override {
-        const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales, nullptr));
+        const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales));
         std::vector<model::Tree> grown;
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) {
             GrowingTree growing;

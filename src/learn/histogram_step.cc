@@ -301,23 +301,24 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::AddRootRows(std::size_t width, std::size_t tile, std::size_t begin, std::size_t end,
-                                      const Pair* pairs, Pair* histogram) const {
+void HistogramStep<Pair>::AddRootRows(std::span<const Build<Pair>> trees, std::size_t width, std::size_t tile,
+                                      std::size_t begin, std::size_t end, Pair* histogram) const {
     std::memset(static_cast<void*>(histogram), 0, CellsOf(tile) * width * sizeof(Pair));
     if constexpr (std::is_same_v<Pair, PackedPair>) {
         const auto& binned = matrix_.tile(tile);
         const std::uint32_t* row_offsets = binned.stride > 0 ? nullptr : binned.row_offsets.data() + begin;
         const std::size_t first_cell = begin * binned.stride;
-        pairs += begin * width;
+        std::vector<const Pair*> pairs;
+        for (const auto& tree : trees) pairs.push_back(tree.pairs + begin);
         if (!binned.cells8.empty()) {
-            kernels::AddByteRowsOfGroup(width, end - begin, layout_.tiles[tile].num_features(), binned.stride,
-                                        binned.cells8.data() + first_cell, pairs, histogram);
+            kernels::AddByteRowsOfGroup(width, pairs, end - begin, layout_.tiles[tile].num_features(), binned.stride,
+                                        binned.cells8.data() + first_cell, histogram);
         } else if (!binned.cells32.empty()) {
-            kernels::AddRowsOfGroup(width, end - begin, row_offsets, binned.stride, binned.cells32.data() + first_cell,
-                                    pairs, histogram);
+            kernels::AddRowsOfGroup(width, pairs, end - begin, row_offsets, binned.stride,
+                                    binned.cells32.data() + first_cell, histogram);
         } else {
-            kernels::AddRowsOfGroup(width, end - begin, row_offsets, binned.stride, binned.cells16.data() + first_cell,
-                                    pairs, histogram);
+            kernels::AddRowsOfGroup(width, pairs, end - begin, row_offsets, binned.stride,
+                                    binned.cells16.data() + first_cell, histogram);
         }
     }
 }
@@ -340,7 +341,7 @@ void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_
 }
 
 template <typename Pair>
-Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::span<const Pair> lanes) {
+Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
     const std::size_t num_rows = matrix_.num_rows();
     candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
     if (!categorical_.empty()) candidate_categories_.assign(candidates_.size(), {});
@@ -366,8 +367,9 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds, std::s
         const std::size_t group = sweep / num_tiles();
         const std::size_t part = task % num_parts;
         const std::size_t scratch = num_parts > 1 ? task : static_cast<std::size_t>(worker);
-        AddRootRows(widths[group], tiles_begin_ + sweep % num_tiles(), num_rows * part / num_parts,
-                    num_rows * (part + 1) / num_parts, lanes.data() + first_trees[group] * num_rows,
+        const std::size_t first = first_trees[group];
+        AddRootRows(builds.subspan(first, std::min(widths[group], builds.size() - first)), widths[group],
+                    tiles_begin_ + sweep % num_tiles(), num_rows * part / num_parts, num_rows * (part + 1) / num_parts,
                     root_scratch_[scratch].get());
         if (num_parts == 1) take(sweep, std::span(root_scratch_).subspan(scratch, 1));
     });

@@ -69,8 +69,8 @@ class HistogramStep {
     Result<void> Run(std::span<Build<Pair>> builds);
 
     /// The same for the roots of several trees, which all have all rows: one sweep over the bins for up to 8 trees.
-    /// Packed pairs only; every build has a slot. lanes: TreeLanes::values.
-    Result<void> RunRoots(std::span<Build<Pair>> builds, std::span<const Pair> lanes);
+    /// Packed pairs only; every build has a slot.
+    Result<void> RunRoots(std::span<Build<Pair>> builds);
 
   private:
     struct Task {
@@ -86,9 +86,9 @@ class HistogramStep {
     std::size_t CellsOf(std::size_t tile) const {
         return layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
     }
-    /// The rows [begin, end) in one tile, from pairs [rows x width] into histogram [cells x width].
-    void AddRootRows(std::size_t width, std::size_t tile, std::size_t begin, std::size_t end, const Pair* pairs,
-                     Pair* histogram) const;
+    /// The rows [begin, end) in one tile, of up to `width` trees into histogram [cells x width].
+    void AddRootRows(std::span<const Build<Pair>> trees, std::size_t width, std::size_t tile, std::size_t begin,
+                     std::size_t end, Pair* histogram) const;
     /// The sums of such parts into the targets of the trees [first, first + width).
     void TakeRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width, std::size_t tile,
                       std::span<const std::unique_ptr<Pair[]>> parts);

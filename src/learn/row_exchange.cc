@@ -36,12 +36,10 @@ bool RowsTravel(const TrainParams& params, const data::BinLayout& layout, std::u
 
 template <typename Pair>
 RowExchange<Pair>::RowExchange(const data::BinLayout& layout, const data::BinnedMatrix& matrix,
-                               std::uint64_t total_rows, std::size_t num_trees, WorkerTeam& team,
-                               collective::Comm& comm)
+                               std::uint64_t total_rows, std::size_t num_trees, collective::Comm& comm)
     : layout_(layout),
       own_(matrix),
       num_trees_(num_trees),
-      team_(team),
       comm_(comm),
       all_rows_(total_rows),
       pairs_(num_trees * total_rows) {
@@ -64,7 +62,7 @@ Result<void> RowExchange<Pair>::Join() {
 }
 
 template <typename Pair>
-Result<void> RowExchange<Pair>::SharePairs(const Pair* pairs, TreeLanes<Pair>& lanes) {
+Result<void> RowExchange<Pair>::SharePairs(const Pair* pairs) {
     const auto all = TRY(comm_.AllGatherV(std::as_bytes(std::span(pairs, num_trees_ * own_.num_rows()))));
     for (std::size_t rank = 0; rank < all.size(); ++rank) {
         const std::size_t row_bytes = (first_row_[rank + 1] - first_row_[rank]) * sizeof(Pair);
@@ -74,8 +72,6 @@ Result<void> RowExchange<Pair>::SharePairs(const Pair* pairs, TreeLanes<Pair>& l
                         all[rank].data() + tree * row_bytes, row_bytes);
         }
     }
-    team_.ForBlocks(all_rows_.size(), TreeLanes<Pair>::kBlockRows,
-                    [&](std::size_t begin, std::size_t end, int) { lanes.Spread(pairs_.data(), begin, end); });
     return {};
 }
 

@@ -16,11 +16,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/worker_team.h"
 #include "collective/comm.h"
 #include "data/binned_matrix.h"
 #include "learn/histogram_step.h"
-#include "learn/tree_lanes.h"
 
 namespace espalier::learn {
 
@@ -33,12 +31,12 @@ class RowExchange {
   public:
     /// `matrix` has the own rows. What it refers to must outlive the object.
     RowExchange(const data::BinLayout& layout, const data::BinnedMatrix& matrix, std::uint64_t total_rows,
-                std::size_t num_trees, WorkerTeam& team, collective::Comm& comm);
+                std::size_t num_trees, collective::Comm& comm);
 
     /// Joins the tiles; the first call does it, later ones nothing.
     Result<void> Join();
-    /// Takes the pairs of a round, of own rows [trees x rows], and spreads those of all rows.
-    Result<void> SharePairs(const Pair* pairs, TreeLanes<Pair>& lanes);
+    /// Takes the pairs of a round, of own rows [trees x rows].
+    Result<void> SharePairs(const Pair* pairs);
     /// The rows of each build, which are own rows, become the joined ones; valid until the next call.
     Result<void> ShareRows(std::span<Build<Pair>> builds);
 
@@ -52,7 +50,6 @@ class RowExchange {
     const data::BinLayout& layout_;
     const data::BinnedMatrix& own_;
     const std::size_t num_trees_;
-    WorkerTeam& team_;
     collective::Comm& comm_;
     bool is_joined_ = false;
     data::BinnedMatrix matrix_;

@@ -15,6 +15,8 @@ namespace {
 using kernels::PackedPair;
 using kernels::WidePair;
 
+constexpr std::size_t kBlockRows = 1024;
+
 }  // namespace
 
 template <typename Pair>
@@ -67,10 +69,9 @@ void TreeGradients<Pair>::QuantiseRows(std::size_t tree, const float* grad, cons
 template <typename Pair>
 Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iteration, std::span<const float> grad,
                                                             std::span<const float> hess,
-                                                            std::span<const GroupScale> scales,
-                                                            TreeLanes<Pair>* lanes) {
+                                                            std::span<const GroupScale> scales) {
     std::vector<std::int64_t> sums(static_cast<std::size_t>(team_.num_threads()) * num_trees_ * 2, 0);
-    team_.ForBlocks(num_rows_, TreeLanes<Pair>::kBlockRows, [&](std::size_t begin, std::size_t end, int worker) {
+    team_.ForBlocks(num_rows_, kBlockRows, [&](std::size_t begin, std::size_t end, int worker) {
         for (std::size_t tree = 0; tree < num_trees_; ++tree) {
             const std::size_t source = SourceOf(tree) * num_rows_;
             if (!sampled_.empty()) SampleRows(iteration, tree, begin, end);
@@ -80,7 +81,6 @@ Result<std::vector<WidePair>> TreeGradients<Pair>::Quantise(std::uint64_t iterat
             slot[0] += kernels::SumG(sum);
             slot[1] += kernels::SumH(sum);
         }
-        if (lanes != nullptr) lanes->Spread(pairs_.data(), begin, end);
     });
     std::vector<std::int64_t> totals(num_trees_ * 2, 0);
     for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];

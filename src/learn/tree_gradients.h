@@ -18,7 +18,6 @@
 #include "learn/row_partition.h"
 #include "learn/row_segment.h"
 #include "learn/train_params.h"
-#include "learn/tree_lanes.h"
 
 namespace espalier::learn {
 
@@ -29,11 +28,9 @@ class TreeGradients {
     TreeGradients(const TrainParams& params, std::span<const RowSegment> row_segments, std::size_t num_trees,
                   std::size_t first_tree, std::size_t num_rows, WorkerTeam& team, collective::Comm& comm);
 
-    /// Makes the pairs from grad and hess [sources x rows], and spreads them to `lanes` unless that is null; each
-    /// tree's sum over all ranks.
+    /// Makes the pairs from grad and hess [sources x rows]; each tree's sum over all ranks.
     Result<std::vector<kernels::WidePair>> Quantise(std::uint64_t iteration, std::span<const float> grad,
-                                                    std::span<const float> hess, std::span<const GroupScale> scales,
-                                                    TreeLanes<Pair>* lanes);
+                                                    std::span<const float> hess, std::span<const GroupScale> scales);
 
     /// [rows]; those of the next tree follow.
     const Pair* PairsOf(std::size_t tree) const { return pairs_.data() + tree * num_rows_; }

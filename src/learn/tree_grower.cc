@@ -43,7 +43,6 @@ class TreeGrowerOf final : public TreeGrower {
           gradients_(input.params, input.row_segments, num_trees_, first_tree_, input.train->num_rows(), input.team,
                      input.comm),
           exchange_(MakeExchange(input)),
-          lanes_(num_trees_, exchange_ == nullptr ? input.train->num_rows() : input.total_rows),
           step_(input.params, layout_, input.categorical, exchange_ == nullptr ? *input.train : exchange_->matrix(),
                 exchange_ == nullptr ? RowsOf::kThisRank : RowsOf::kAllRanks, input.team, input.comm) {}
 
@@ -57,10 +56,10 @@ class TreeGrowerOf final : public TreeGrower {
             trees_[tree].gain = GainParamsOf(params_, scales[gradients_.SourceOf(tree)], kPacked);
         }
         const std::vector<WidePair> sums =
-            TRY(gradients_.Quantise(iteration, grad, hess, scales, exchange_ == nullptr ? &lanes_ : nullptr));
+            TRY(gradients_.Quantise(iteration, grad, hess, scales));
         if (exchange_ != nullptr) {
             TRY(exchange_->Join());
-            TRY(exchange_->SharePairs(gradients_.PairsOf(0), lanes_));
+            TRY(exchange_->SharePairs(gradients_.PairsOf(0)));
         }
         partition_.Reset();
         if (eval_rows_.empty()) {
@@ -105,7 +104,7 @@ class TreeGrowerOf final : public TreeGrower {
             return nullptr;
         }
         return std::make_unique<RowExchange<Pair>>(*input.layout, *input.train, input.total_rows, input.num_trees,
-                                                   input.team, input.comm);
+                                                   input.comm);
     }
 
     /// Of the rows that are added up.
@@ -190,7 +189,7 @@ class TreeGrowerOf final : public TreeGrower {
         const bool all_kept =
             std::all_of(builds_.begin(), builds_.end(), [](const auto& b) { return b.slot != nullptr; });
         const bool one_sweep = std::is_same_v<Pair, PackedPair> && num_trees_ > 1 && all_kept;
-        TRY(one_sweep ? step_.RunRoots(builds_, lanes_.values()) : RunBuilds());
+        TRY(one_sweep ? step_.RunRoots(builds_) : RunBuilds());
         for (std::uint32_t tree = 0; tree < num_trees_; ++tree) Open(tree, 0, builds_[tree].node);
         return {};
     }
@@ -328,7 +327,6 @@ class TreeGrowerOf final : public TreeGrower {
     GrowthQueue queue_;
     TreeGradients<Pair> gradients_;
     const std::unique_ptr<RowExchange<Pair>> exchange_;  ///< null: own rows are added up
-    TreeLanes<Pair> lanes_;                              ///< of the rows that are added up
     HistogramStep<Pair> step_;
     std::uint64_t iteration_ = 0;
     std::vector<GrowingTree> trees_;
