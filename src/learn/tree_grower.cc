@@ -55,8 +55,7 @@ class TreeGrowerOf final : public TreeGrower {
         for (std::size_t tree = 0; tree < num_trees_; ++tree) {
             trees_[tree].gain = GainParamsOf(params_, scales[gradients_.SourceOf(tree)], kPacked);
         }
-        const std::vector<WidePair> sums =
-            TRY(gradients_.Quantise(iteration, grad, hess, scales));
+        const std::vector<WidePair> sums = TRY(gradients_.Quantise(iteration, grad, hess, scales));
         if (exchange_ != nullptr) {
             TRY(exchange_->Join());
             TRY(exchange_->SharePairs(gradients_.PairsOf(0)));
