@@ -68,10 +68,12 @@ void BinBuilder::Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>
     FindWork();
     TabulateCodes();
     MakeGrids();
+    FillColumns(columns);
     FindCodes();
     if (with_tiles_) MakeTiles(tiles);
     std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(layout_.tiles.size()));
     team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
+        FillTileRows(tiles, rows_.first_row(block), rows_.num_rows(block));
         if (IsDoneByColumns(block)) {
             DoColumns(decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, block), rows_.first_row(block),
                       tiles);
@@ -162,6 +164,12 @@ void BinBuilder::MakeColumns(std::vector<BinnedColumn>& columns) {
         column.codes = CodeArray(rows_.num_rows(), highest_code, store_);
         fills_[f] = num_zeros > rows_.num_rows() - num_present ? finders_[f].zero_code() : column.missing_code();
     }
+}
+
+void BinBuilder::FillColumns(std::vector<BinnedColumn>& columns) {
+    bool by_columns = true;
+    for (std::size_t b = 0; b < rows_.num_blocks(); ++b) by_columns = by_columns && IsDoneByColumns(b);
+    if (by_columns) return;  // These write to every row.
     team_.ForEach(num_features_, [&](std::size_t f, int) {
         // Without missing values every code is written, and "missing" may not fit.
         if (!columns[f].sparse) columns[f].codes.Fill(fills_[f]);
@@ -337,16 +345,9 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
         switch (layout_.tiles[t].kind) {
             case BinLayout::TileKind::kDense8:
                 tiles[t].cells8 = store_.Make<std::uint8_t>(num_cells);
-                // Padding is never read for its value, but a file of it should be the same each time.
-                if (tiles[t].stride > layout_.tiles[t].num_features())
-                    std::fill(tiles[t].cells8.begin(), tiles[t].cells8.end(), 0);
                 break;
             case BinLayout::TileKind::kSparse16:
                 tiles[t].cells16 = store_.Make<std::uint16_t>(num_cells);
-                if (tiles[t].stride > 0) {
-                    const auto padding = static_cast<std::uint16_t>(layout_.tiles[t].padding());
-                    std::fill(tiles[t].cells16.begin(), tiles[t].cells16.end(), padding);
-                }
                 break;
             case BinLayout::TileKind::kDense16:
                 tiles[t].cells16 = store_.Make<std::uint16_t>(num_cells);
@@ -354,6 +355,20 @@ void BinBuilder::MakeTiles(std::vector<BinnedTile>& tiles) {
             case BinLayout::TileKind::kSparse32:
                 tiles[t].cells32 = store_.Make<std::uint32_t>(num_cells);
                 break;
+        }
+    }
+}
+
+/// Padding of dense rows is never read for its value, but a file of it should be the same each time.
+void BinBuilder::FillTileRows(std::vector<BinnedTile>& tiles, std::size_t first_row, std::size_t num_rows) const {
+    for (std::size_t t = 0; t < tiles.size(); ++t) {
+        const BinLayout::Tile& layout = layout_.tiles[t];
+        const std::size_t begin = first_row * tiles[t].stride;
+        const std::size_t size = num_rows * tiles[t].stride;
+        if (layout.kind == BinLayout::TileKind::kDense8 && tiles[t].stride > layout.num_features()) {
+            std::fill_n(tiles[t].cells8.begin() + begin, size, std::uint8_t{0});
+        } else if (layout.kind == BinLayout::TileKind::kSparse16) {
+            std::fill_n(tiles[t].cells16.begin() + begin, size, static_cast<std::uint16_t>(layout.padding()));
         }
     }
 }

@@ -80,6 +80,7 @@ class BinBuilder {
     static void PutCodes(const Target& target, std::span<const std::uint32_t> codes, std::size_t first_row,
                          BinLayout::TileKind kind, BinnedTile* tile);
     void MakeColumns(std::vector<BinnedColumn>& columns);
+    void FillColumns(std::vector<BinnedColumn>& columns);
     void MakeTargets(std::vector<BinnedColumn>& columns);
     void FindWork();
     void TabulateCodes();
@@ -88,6 +89,7 @@ class BinBuilder {
     void FindCodes();
     void MakeTiles(std::vector<BinnedTile>& tiles);
     void PadLists(BinnedTile& tile) const;
+    void FillTileRows(std::vector<BinnedTile>& tiles, std::size_t first_row, std::size_t num_rows) const;
     void FillSparseColumns(std::vector<BinnedColumn>& columns);
     Block Decode(std::size_t block, int worker) {
         return {decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block),

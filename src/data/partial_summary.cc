@@ -12,6 +12,10 @@ using kernels::FromOrderedBits;
 std::optional<SketchPlan> PartialSummarizer::Summarize(const Column& column, std::size_t max_bin,
                                                        std::span<std::uint32_t> keys, std::span<std::uint32_t> scratch,
                                                        ValueSummary& summary) {
+    // Zeros are the one value whose number is known beforehand; many of them make counting useless.
+    if (!SketchPlan::Create(keys.size(), max_bin, 1, 1, std::max<std::uint64_t>(column.num_zeros, 1)).has_value()) {
+        return std::nullopt;
+    }
     Count(column);
     const auto [num_values, heaviest] = AddUp();
     // A count that is greater than 16 bits shows in the sum.

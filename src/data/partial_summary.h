@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -21,11 +22,12 @@ namespace espalier::data {
 
 class PartialSummarizer {
   public:
-    /// A column in parts, and the lowest and highest of its values, none of which is 0 or NaN.
+    /// A column in parts, and what is known of its values, none of which is -0 or NaN.
     struct Column {
         std::vector<std::span<const float>> parts;
-        float lowest = 0;
-        float highest = 0;
+        float lowest = std::numeric_limits<float>::infinity();
+        float highest = -std::numeric_limits<float>::infinity();
+        std::uint64_t num_zeros = 0;
     };
 
     /// The summary for max_bin bins, and the plan that says what it is good for; nothing when most values would have to

@@ -36,6 +36,7 @@ PartialSummarizer::Column ColumnOf(const std::vector<float>& values) {
     }
     column.lowest = *std::min_element(values.begin(), values.end());
     column.highest = *std::max_element(values.begin(), values.end());
+    column.num_zeros = static_cast<std::uint64_t>(std::count(values.begin(), values.end(), 0.0F));
     return column;
 }
 
@@ -65,6 +66,8 @@ using Draw = std::function<float(std::mt19937&)>;
 const std::map<std::string, Draw>& Distributions() {
     static const std::map<std::string, Draw> all = {
         {"normal", [](std::mt19937& rng) { return std::normal_distribution<float>()(rng); }},
+        {"a zero now and then",
+         [](std::mt19937& rng) { return rng() % 50'000 == 0 ? 0.0F : std::normal_distribution<float>()(rng); }},
         {"uniform", [](std::mt19937& rng) { return std::uniform_real_distribution<float>(1, 2)(rng); }},
         {"wide", [](std::mt19937& rng) { return std::exp(9 * std::normal_distribution<float>()(rng)); }},
         {"whole numbers", [](std::mt19937& rng) { return static_cast<float>(rng() % 1'000'000 + 1'000'000); }},
@@ -102,6 +105,8 @@ TEST(PartialSummary, IsNotMadeWhereAllValuesMatter) {
     EXPECT_FALSE(fill([](std::mt19937& r) { return static_cast<float>(r() % 100 + 1); })) << "few values";
     EXPECT_FALSE(fill([](std::mt19937& r) { return r() % 10 == 0 ? 7.0F : std::normal_distribution<float>()(r); }))
         << "one of great weight";
+    EXPECT_FALSE(fill([](std::mt19937& r) { return r() % 10 == 0 ? 0.0F : std::normal_distribution<float>()(r); }))
+        << "many zeros";
     EXPECT_FALSE(fill([](std::mt19937&) { return 7.0F; })) << "more of one than 16 bits count";
     EXPECT_FALSE(fill([](std::mt19937& r) {
         const float value = std::normal_distribution<float>()(r);

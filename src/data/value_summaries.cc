@@ -217,7 +217,7 @@ class Summarizer {
         const bool column_by_column = HasColumnsOnly();
         EntryVector<Key> keys(column_by_column ? 0 : offsets.back());
         if (!column_by_column) Gather(begin, end, offsets, keys);
-        std::uint64_t most = 0;
+        std::uint64_t most = column_by_column ? rows_.num_rows() : 0;
         for (std::size_t f = begin; f < end; ++f) most = std::max(most, total_.float_count[f]);
         // Huge pages of its own for each worker: sorting writes to two thousand places at a time.
         struct Workplace {
@@ -252,23 +252,21 @@ class Summarizer {
         });
     }
 
-    /// Visits with a partial summary, if the column is long, full, and not of few values.
+    /// Visits with a partial summary, if the column is long, without missing values, and no value is frequent.
     template <typename Workplace>
     bool VisitPartly(std::size_t feature, Workplace& own, int worker) {
         if (max_bin_ == 0 || rows_.num_rows() < kPartialMin) return false;
         PartialSummarizer::Column column;
-        kernels::ValueRange range;
         for (std::size_t b = 0; b < rows_.num_blocks(); ++b) {
             const ColumnsView block = decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, b);
             if (feature >= block.num_features) return false;
             const kernels::ValueRange& part = block.ranges[feature];
-            if (part.num_zeros > 0 || part.num_missing > 0) return false;
-            range.lowest = std::min(range.lowest, part.lowest);
-            range.highest = std::max(range.highest, part.highest);
+            if (part.num_missing > 0) return false;
+            column.lowest = std::min(column.lowest, part.lowest);
+            column.highest = std::max(column.highest, part.highest);
+            column.num_zeros += part.num_zeros;
             column.parts.push_back(block.column(feature));
         }
-        column.lowest = range.lowest;
-        column.highest = range.highest;
         const std::size_t size = rows_.num_rows();
         ValueSummary& summary = floats_[static_cast<std::size_t>(worker)];
         const auto plan =
