@@ -110,4 +110,5 @@ def mpirun(roots: list[pathlib.Path], **flags) -> list[str]:
     return ["mpirun", "--oversubscribe", "--bind-to", "none", *parameters, *ranks]
 
 
-MPI_ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+MPI_ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+                   "HWLOC_COMPONENTS": "no_os,stop", "HWLOC_PLUGINS_PATH": "/dev/null", "PMIX_MCA_gds": "hash"}
