@@ -154,25 +154,31 @@ const char* SkipZeroEntries(const ZeroText<kZeroLength>& zeros, const char* p, s
 }
 
 // The values of short fractions "0.123": files of few distinct values (pixels, shares) repeat their texts, and looking
-// one up takes a third of the time of reading it. Confined to one thread.
+// one up takes a third of the time of reading it. Zero is not among them. Confined to one thread.
 class FractionValues {
   public:
     /// Begins a block. Data that does not repeat itself uses up the misses and goes on without.
     void Begin() { misses_left_ = kMissesMax; }
 
+    /// The value of the text at p if it begins with a fraction of 1 to 8 digits that was learnt; then `stop` is the
+    /// place behind these digits, whatever stands there. Else nullptr. No branch depends on a digit.
+    const float* Known(const char* p, const char*& stop) const {
+        const std::uint64_t word = Load8(p + 2);
+        // The first byte below '0' ends the digits; one above '9' is in no key.
+        const int digit_bits = std::countr_zero((word - 0x3030303030303030ULL) & 0x8080808080808080ULL) & ~7;
+        const std::uint64_t key = KeyOf(word, digit_bits);
+        std::size_t slot = SlotOf(key);
+        slot ^= slots_[slot].key != key ? 1U : 0U;
+        stop = p + 2 + digit_bits / 8;
+        return slots_[slot].key == key && Load2(p) == kFractionText ? &slots_[slot].value : nullptr;
+    }
+
     /// The value of the token at p if it is a fraction of 1 to 8 digits that was seen before or can be learnt; then
     /// `stop` is the place behind it. Else nullptr, and nothing is known of the token.
     const float* Find(const char* p, const char* end, const char*& stop) {
-        const std::uint64_t word = Load8(p + 2);
-        const int digits = CountDigits(word);
-        if (digits == 0) return nullptr;
-        stop = p + 2 + digits;
-        const std::uint64_t key = word << (64 - 8 * digits);  // no digit is a zero byte, so the length is in it
-        std::size_t slot = (key * 0x9E3779B97F4A7C15ULL) >> (64 - kSlotBits);
-        if (keys_[slot] != key) slot ^= 1;
-        const bool known = keys_[slot] == key;
-        if (known && Load2(p) == kFractionText && EndsToken(*stop)) return &values_[slot];
-        return known || misses_left_ == 0 ? nullptr : Learn(p, end, stop, key, slot);
+        const float* known = Known(p, stop);
+        if (known != nullptr && EndsToken(*stop)) return known;
+        return known != nullptr || misses_left_ == 0 ? nullptr : Learn(p, end, stop);
     }
 
   private:
@@ -180,27 +186,39 @@ class FractionValues {
     static constexpr int kMissesMax = 8192;
     static constexpr std::uint16_t kFractionText = 0x2E30;  // "0."
 
+    struct Slot {
+        std::uint64_t key = 0;
+        float value = 0;
+    };
+
     static std::uint16_t Load2(const char* p) {
         std::uint16_t word;
         std::memcpy(&word, p, sizeof word);
         return word;
     }
+    /// No digit is a zero byte, so their number is in it.
+    static std::uint64_t KeyOf(std::uint64_t word, int digit_bits) { return word << ((64 - digit_bits) % 64); }
+    static std::size_t SlotOf(std::uint64_t key) { return (key * 0x9E3779B97F4A7C15ULL) >> (64 - kSlotBits); }
 
     // Two slots for a key; a taken pair gives way now and then only, so that three keys of one pair don't chase each
     // other.
-    const float* Learn(const char* p, const char* end, const char* stop, std::uint64_t key, std::size_t slot) {
+    const float* Learn(const char* p, const char* end, const char*& stop) {
+        const std::uint64_t word = Load8(p + 2);
+        const int digits = CountDigits(word);
+        stop = p + 2 + digits;
+        if (digits == 0 || Load2(p) != kFractionText) return nullptr;
         --misses_left_;
         float value;
-        if (Load2(p) != kFractionText || ParseFloat(p, end, value) != stop || !EndsToken(*stop)) return nullptr;
-        if (keys_[slot] != 0) slot ^= 1;
-        if (keys_[slot] != 0 && misses_left_ % 16 != 0) return nullptr;
-        keys_[slot] = key;
-        values_[slot] = value;
-        return &values_[slot];
+        if (ParseFloat(p, end, value) != stop || !EndsToken(*stop) || value == 0) return nullptr;
+        const std::uint64_t key = KeyOf(word, 8 * digits);
+        std::size_t slot = SlotOf(key);
+        if (slots_[slot].key != 0) slot ^= 1;
+        if (slots_[slot].key != 0 && misses_left_ % 16 != 0) return nullptr;
+        slots_[slot] = {key, value};
+        return &slots_[slot].value;
     }
 
-    std::array<std::uint64_t, 1 << kSlotBits> keys_{};
-    std::array<float, 1 << kSlotBits> values_{};
+    std::array<Slot, 1 << kSlotBits> slots_{};
     int misses_left_ = 0;
 };
 
@@ -365,18 +383,20 @@ class Parser {
                 writer_.Add(static_cast<std::uint32_t>(index), 1.0F);
                 continue;
             }
-            const char* stop = nullptr;
-            const float* known = fractions_.Find(p, text_.end, stop);
-            if (known != nullptr && *known != 0.0F) {
-                writer_.AddNonzero(static_cast<std::uint32_t>(index), *known);
-                p = stop;
-                continue;
-            }
+            p = TakeKnownFractions(p, index);
+            expected = index + 1;
             if (*p == '0') {
                 if (const char* behind = ParseZeros(p, index, expected); behind != nullptr) {
                     p = behind;
                     continue;
                 }
+            }
+            const char* stop = nullptr;
+            const float* known = fractions_.Find(p, text_.end, stop);
+            if (known != nullptr) {
+                writer_.AddNonzero(static_cast<std::uint32_t>(index), *known);
+                p = stop;
+                continue;
             }
             float value;
             stop = ParseFloat(p, text_.end, value);
@@ -389,6 +409,24 @@ class Parser {
             writer_.Add(static_cast<std::uint32_t>(index), value);
             p = stop;
         }
+        return p;
+    }
+
+    // p is at the value of `index`. Takes values that are known fractions while the next index follows each of them;
+    // returns the place of the first value that is none, `index` being its index then.
+    const char* TakeKnownFractions(const char* p, std::uint64_t& index) {
+        const EntrySpace space = writer_.space();
+        const std::uint64_t first = index;
+        for (; index + 1 < guessed_end_; ++index) {
+            const IndexText next = kIndexTexts[index + 1];
+            const char* stop;
+            const float* known = fractions_.Known(p, stop);
+            if (known == nullptr || !next.Begins(Load8(stop))) break;
+            space.features[index - first] = static_cast<std::uint32_t>(index);
+            space.values[index - first] = *known;
+            p = stop + next.length();
+        }
+        writer_.AddToSpace(index - first);
         return p;
     }
 

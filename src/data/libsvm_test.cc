@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -135,6 +136,48 @@ TEST(LibsvmTest, RunsOfZerosAreZerosWhereverTheyEnd) {
     }
     EXPECT_FALSE(ParseTraining("1 4:0.0 5:0.0\n", 5).issue);
     EXPECT_TRUE(ParseTraining("1 4:0.0 5:0.0 6:0.0\n", 5).issue);
+}
+
+// Fractions that were seen before are taken together with the index behind them: every number of digits, every start,
+// and behind each run whatever can stand there.
+TEST(LibsvmTest, RunsOfKnownFractionsEndWhereTheyEnd) {
+    const std::vector<std::string> fractions = {"0.5",      "0.25",      "0.125",      "0.0625", "0.03125",
+                                                "0.015625", "0.0078125", "0.00390625", "0.50",   "0.99609375"};
+    std::string learnt = "1 0:1";
+    for (std::size_t i = 0; i < fractions.size(); ++i) learnt += " " + std::to_string(i + 1) + ":" + fractions[i];
+    const auto value_of = [](std::string_view text) { return std::strtof(std::string(text).c_str(), nullptr); };
+    for (const std::uint32_t first : {0U, 7U, 95U, 990U, 4090U}) {
+        for (std::uint32_t count = 1; count < 12; ++count) {
+            for (const char* last : {"", "0.5#c", "0.5\t", "0.003906254", "0.5e1", "-0.5", "1.5", "0.0", ".5", "00.5"}) {
+                std::string text = "2";
+                Indices indices;
+                Values values;
+                for (std::uint32_t i = 0; i < count; ++i) {
+                    const std::string& fraction = fractions[(first + i) % fractions.size()];
+                    text += " " + std::to_string(first + i) + ":" + fraction;
+                    indices.push_back(first + i);
+                    values.push_back(value_of(fraction));
+                }
+                if (*last != 0) {
+                    text += " " + std::to_string(first + count) + ":" + last;
+                    indices.push_back(first + count);
+                    values.push_back(value_of(last));
+                }
+                const Parsed parsed = ParseTraining(learnt + "\n" + text + "\n3\n");
+                ASSERT_FALSE(parsed.issue) << text << parsed.issue->message;
+                const FeatureRows& rows = parsed.rows.rows;
+                const auto begin = static_cast<std::ptrdiff_t>(rows.row_offsets[1]);
+                ASSERT_EQ(Indices(rows.feature_idx.begin() + begin, rows.feature_idx.end()), indices) << text;
+                ASSERT_EQ(Values(rows.values.begin() + begin, rows.values.end()), values) << text;
+            }
+        }
+    }
+    for (const char* bad : {"0.5x", "0.5:", "0.5,", "0.5.5", "0.5\xB0", "0.5/"}) {
+        const std::string text = learnt + "\n1 1:0.5 2:" + bad;
+        const Parsed parsed = ParseTraining(text + " 3:0.5\n");
+        ASSERT_TRUE(parsed.issue) << bad;
+        EXPECT_EQ(parsed.issue->offset, text.rfind(':', text.rfind("0.5")) + 1) << bad;
+    }
 }
 
 TEST(LibsvmTest, RefusesIndicesAboveTheLimit) {

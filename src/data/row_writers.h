@@ -24,6 +24,12 @@ namespace espalier::data {
 /// One entry of a row that is being put in order.
 using FeatureValue = std::pair<std::uint32_t, float>;
 
+/// Where the next entries of a row go.
+struct EntrySpace {
+    std::uint32_t* features;
+    float* values;
+};
+
 /// Appends rows to a RowBlock.
 class RowBlockWriter {
   public:
@@ -51,6 +57,10 @@ class RowBlockWriter {
         features_[num_entries_] = feature;
         values_[num_entries_++] = value;
     }
+
+    EntrySpace space() { return {features_ + num_entries_, values_ + num_entries_}; }
+    /// Entries other than 0 that were written to space().
+    void AddToSpace(std::size_t count) { num_entries_ += count; }
 
     /// A whole row of the features 0, 1, 2, ….
     void AddRow(std::span<const float> values) {
@@ -150,6 +160,9 @@ class FeatureRowsWriter {
     }
 
     void AddNonzero(std::uint32_t feature, float value) { Add(feature, value); }
+
+    EntrySpace space() { return {rows_.feature_idx.data() + num_entries_, rows_.values.data() + num_entries_}; }
+    void AddToSpace(std::size_t count) { num_entries_ += count; }
 
     void AddZeros(std::uint32_t first, std::uint32_t count) {
         std::uint32_t* features = rows_.feature_idx.data() + num_entries_;
