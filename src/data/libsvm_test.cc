@@ -148,7 +148,8 @@ TEST(LibsvmTest, RunsOfKnownFractionsEndWhereTheyEnd) {
     const auto value_of = [](std::string_view text) { return std::strtof(std::string(text).c_str(), nullptr); };
     for (const std::uint32_t first : {0U, 7U, 95U, 990U, 4090U}) {
         for (std::uint32_t count = 1; count < 12; ++count) {
-            for (const char* last : {"", "0.5#c", "0.5\t", "0.003906254", "0.5e1", "-0.5", "1.5", "0.0", ".5", "00.5"}) {
+            for (const char* last :
+                 {"", "0.5#c", "0.5\t", "0.003906254", "0.5e1", "-0.5", "1.5", "0.0", ".5", "00.5"}) {
                 std::string text = "2";
                 Indices indices;
                 Values values;
