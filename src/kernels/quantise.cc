@@ -51,23 +51,33 @@ void PairsOf(const float* grad, const float* hess, std::size_t size, const Packe
     }
 }
 
-std::int64_t MagnitudesOf(const float* values, std::size_t size, double units_per_one) {
+template <bool kMagnitudes>
+std::int64_t Sum(const float* values, std::size_t size, double units_per_one) {
     const Doubles d;
     const Integers integers;
     const Vec units = hn::Set(d, units_per_one);
-    // An integer below 2^51 added to it stands in the low bits.
-    const Vec base = hn::Set(d, 0x1p52);
+    // An integer of 51 bits and a sign that is added to it stands in the low bits.
+    const Vec base = hn::Set(d, 0x1.8p52);
     const std::size_t lanes = hn::Lanes(d);
     auto sums = hn::Zero(integers);
     std::size_t i = 0;
     for (; i + lanes <= size; i += lanes) {
-        const Vec fine = Fine(hn::Abs(hn::PromoteTo(d, hn::LoadU(Floats(), values + i))), units);
-        const auto bits = hn::BitCast(integers, hn::Add(fine, base));
+        Vec value = hn::PromoteTo(d, hn::LoadU(Floats(), values + i));
+        if constexpr (kMagnitudes) value = hn::Abs(value);
+        const auto bits = hn::BitCast(integers, hn::Add(Fine(value, units), base));
         sums = hn::Add(sums, hn::Sub(bits, hn::BitCast(integers, base)));
     }
     std::int64_t sum = hn::GetLane(hn::SumOfLanes(integers, sums));
-    for (; i < size; ++i) sum += ToFine(std::fabs(values[i]), units_per_one);
+    for (; i < size; ++i) sum += ToFine(kMagnitudes ? std::fabs(values[i]) : values[i], units_per_one);
     return sum;
+}
+
+std::int64_t SumOfValues(const float* values, std::size_t size, double units_per_one) {
+    return Sum<false>(values, size, units_per_one);
+}
+
+std::int64_t SumOfMagnitudes(const float* values, std::size_t size, double units_per_one) {
+    return Sum<true>(values, size, units_per_one);
 }
 
 }  // namespace espalier::kernels::HWY_NAMESPACE
@@ -77,15 +87,20 @@ HWY_AFTER_NAMESPACE();
 namespace espalier::kernels {
 
 HWY_EXPORT(PairsOf);
-HWY_EXPORT(MagnitudesOf);
+HWY_EXPORT(SumOfValues);
+HWY_EXPORT(SumOfMagnitudes);
 
 void QuantisePairs(const float* grad, const float* hess, std::size_t size, const PackedScale& grad_scale,
                    const PackedScale& hess_scale, PackedPair* pairs) {
     HWY_DYNAMIC_DISPATCH(PairsOf)(grad, hess, size, grad_scale, hess_scale, pairs);
 }
 
+std::int64_t SumFine(const float* values, std::size_t size, double units_per_one) {
+    return HWY_DYNAMIC_DISPATCH(SumOfValues)(values, size, units_per_one);
+}
+
 std::int64_t SumFineMagnitudes(const float* values, std::size_t size, double units_per_one) {
-    return HWY_DYNAMIC_DISPATCH(MagnitudesOf)(values, size, units_per_one);
+    return HWY_DYNAMIC_DISPATCH(SumOfMagnitudes)(values, size, units_per_one);
 }
 
 }  // namespace espalier::kernels

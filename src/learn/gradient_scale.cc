@@ -14,8 +14,7 @@ namespace {
 constexpr std::size_t kBlockRows = 8192;
 // Fine sums stay below 2^61, packed ones below 2^31 (gradients are signed; hessians could use one bit more).
 constexpr int kFineSumBits = 61;
-// The most that the vector code takes; few rows have longer ones.
-constexpr int kVectorFineBits = 51;
+constexpr int kFineBits = 51;  // of one value, as kernels/quantise takes them; twice what a float has
 constexpr std::int64_t kPackedSumMax = (std::int64_t{1} << 31) - 1;
 
 /// By its exponent, which vectorises.
@@ -33,17 +32,7 @@ int FineExponent(double greatest, std::uint64_t total_rows) {
     if (!(greatest > 0)) return 0;
     int magnitude = 0;
     std::frexp(greatest, &magnitude);  // greatest < 2^magnitude
-    return kFineSumBits - BitsOf(total_rows) - magnitude;
-}
-
-/// In fine units, of which `total_rows` values add up to less than 2^kFineSumBits.
-std::int64_t SumMagnitudes(std::span<const float> values, int exponent, std::uint64_t total_rows) {
-    const double units = std::ldexp(1.0, exponent);
-    if (kFineSumBits - BitsOf(total_rows) <= kVectorFineBits)
-        return kernels::SumFineMagnitudes(values.data(), values.size(), units);
-    std::int64_t sum = 0;
-    for (const float value : values) sum += kernels::ToFine(std::fabs(value), units);
-    return sum;
+    return std::min(kFineSumBits - BitsOf(total_rows), kFineBits) - magnitude;
 }
 
 /// The smallest shift for which the rounded values add up to no more than kPackedSumMax.
@@ -106,8 +95,9 @@ Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::
     }
     std::vector<std::int64_t> sums(num_workers * 2 * num_groups, 0);
     for_group_blocks([&](std::size_t group, std::size_t begin, std::size_t end, std::size_t slot) {
-        sums[slot] += SumMagnitudes(grad.subspan(begin, end - begin), scales[group].grad_exponent, total_rows);
-        sums[slot + 1] += SumMagnitudes(hess.subspan(begin, end - begin), scales[group].hess_exponent, total_rows);
+        sums[slot] += kernels::SumFineMagnitudes(grad.data() + begin, end - begin, scales[group].fine_grads_per_one());
+        sums[slot + 1] +=
+            kernels::SumFineMagnitudes(hess.data() + begin, end - begin, scales[group].fine_hessians_per_one());
     });
     std::vector<std::int64_t> totals(2 * num_groups, 0);
     for (std::size_t i = 0; i < sums.size(); ++i) totals[i % totals.size()] += sums[i];

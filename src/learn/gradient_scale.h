@@ -2,7 +2,8 @@
 //
 // Nouns: unit (what an integer 1 means; a power of two, so that 1.0 and 0.25 stay exact), scale (gradient unit and
 // hessian unit of one group in one round, agreed by all ranks), fine (64-bit) and packed (32-bit) integers.
-// Steps: greatest |g| and h over all ranks -> the fine unit, such that even the sum over all rows stays below 2^61 ->
+// Steps: greatest |g| and h over all ranks -> the fine unit, such that a value has at most 51 bits and the sum over all
+// rows stays below 2^61 ->
 // exact sums of |g| and h in fine units over all ranks -> the packed unit, a fine unit shifted, such that the sum of
 // rounded magnitudes over all rows stays below 2^31. No subset of rows can then overflow, on any rank, in any order.
 // Width: packed sums leave a row about 31 - log2(rows * mean/max) bits. Small data uses wide sums, because they cost
@@ -28,6 +29,8 @@ struct GroupScale {
     int grad_shift = 0;  ///< packed = fine >> shift, rounded to nearest
     int hess_shift = 0;
 
+    double fine_grads_per_one() const { return std::ldexp(1.0, grad_exponent); }
+    double fine_hessians_per_one() const { return std::ldexp(1.0, hess_exponent); }
     double fine_grad_unit() const { return std::ldexp(1.0, -grad_exponent); }
     double fine_hess_unit() const { return std::ldexp(1.0, -hess_exponent); }
     double packed_grad_unit() const { return std::ldexp(1.0, grad_shift - grad_exponent); }

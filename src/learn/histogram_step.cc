@@ -1,7 +1,7 @@
 #include "learn/histogram_step.h"
 
 #include <algorithm>
-#include <numeric>
+#include <vector>
 
 #include "base/check.h"
 #include "kernels/cell_arithmetic.h"
@@ -301,39 +301,58 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::AddRootRows(std::span<const Build<Pair>> trees, std::size_t width, std::size_t tile,
-                                      std::size_t begin, std::size_t end, Pair* histogram) const {
-    std::memset(static_cast<void*>(histogram), 0, CellsOf(tile) * width * sizeof(Pair));
+std::vector<typename HistogramStep<Pair>::RootSweep> HistogramStep<Pair>::RootSweepsOf(std::size_t num_trees) const {
+    std::vector<RootSweep> sweeps;
+    std::size_t first = 0;
+    for (const std::size_t width : kernels::TreeGroupWidths(num_trees)) {
+        for (std::size_t tile = tiles_begin_; tile < tiles_end_; ++tile) sweeps.push_back({tile, first, width});
+        first += width;
+    }
+    return sweeps;
+}
+
+template <typename Pair>
+Pair* HistogramStep<Pair>::ClearedRootScratch(const RootSweep& sweep, std::size_t scratch) {
+    Pair* const cells = root_scratch_[scratch].get();
+    std::memset(static_cast<void*>(cells), 0, CellsOf(sweep.tile) * sweep.width * sizeof(Pair));
+    return cells;
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::AddRootRows(std::span<const Build<Pair>> builds, const RootSweep& sweep, std::size_t begin,
+                                      std::size_t end, Pair* histogram) const {
     if constexpr (std::is_same_v<Pair, PackedPair>) {
-        const auto& binned = matrix_.tile(tile);
+        const auto& binned = matrix_.tile(sweep.tile);
         const std::uint32_t* row_offsets = binned.stride > 0 ? nullptr : binned.row_offsets.data() + begin;
         const std::size_t first_cell = begin * binned.stride;
         std::vector<const Pair*> pairs;
-        for (const auto& tree : trees) pairs.push_back(tree.pairs + begin);
+        for (std::size_t tree = sweep.first; tree < std::min(sweep.first + sweep.width, builds.size()); ++tree) {
+            pairs.push_back(builds[tree].pairs + begin);
+        }
         if (!binned.cells8.empty()) {
-            kernels::AddByteRowsOfGroup(width, pairs, end - begin, layout_.tiles[tile].num_features(), binned.stride,
-                                        binned.cells8.data() + first_cell, histogram);
+            kernels::AddByteRowsOfGroup(sweep.width, pairs, end - begin, layout_.tiles[sweep.tile].num_features(),
+                                        binned.stride, binned.cells8.data() + first_cell, histogram);
         } else if (!binned.cells32.empty()) {
-            kernels::AddRowsOfGroup(width, pairs, end - begin, row_offsets, binned.stride,
+            kernels::AddRowsOfGroup(sweep.width, pairs, end - begin, row_offsets, binned.stride,
                                     binned.cells32.data() + first_cell, histogram);
         } else {
-            kernels::AddRowsOfGroup(width, pairs, end - begin, row_offsets, binned.stride,
+            kernels::AddRowsOfGroup(sweep.width, pairs, end - begin, row_offsets, binned.stride,
                                     binned.cells16.data() + first_cell, histogram);
         }
     }
 }
 
 template <typename Pair>
-void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width,
-                                       std::size_t tile, std::span<const std::unique_ptr<Pair[]>> parts) {
-    const auto& layout_tile = layout_.tiles[tile];
-    const std::size_t num_cells = CellsOf(tile);
-    for (std::size_t tree = first; tree < std::min(first + width, builds.size()); ++tree) {
-        const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(tile)};
+void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, const RootSweep& sweep,
+                                       std::span<const Pair* const> parts) {
+    const auto& layout_tile = layout_.tiles[sweep.tile];
+    const std::size_t num_cells = CellsOf(sweep.tile);
+    for (std::size_t tree = sweep.first; tree < std::min(sweep.first + sweep.width, builds.size()); ++tree) {
+        const Task task{.build = static_cast<std::uint32_t>(tree), .tile = static_cast<std::uint32_t>(sweep.tile)};
         Pair* target = sums_are_whole_ ? builds[tree].slot->cells.get() + layout_tile.cell_begin : SendPlace(task);
         for (std::size_t cell = 0; cell < num_cells; ++cell) {
             Pair sum{};
-            for (const auto& part : parts) sum += part[cell * width + (tree - first)];
+            for (const Pair* part : parts) sum += part[cell * sweep.width + (tree - sweep.first)];
             target[cell] = sum;
         }
         if (layout_tile.kind == data::BinLayout::TileKind::kSparse16) target[layout_tile.padding()] = Pair{};
@@ -341,43 +360,50 @@ void HistogramStep<Pair>::TakeRootTile(std::span<Build<Pair>> builds, std::size_
 }
 
 template <typename Pair>
-Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
+void HistogramStep<Pair>::AddWholeSweeps(std::span<Build<Pair>> builds, std::span<const RootSweep> sweeps) {
+    team_.ForEach(sweeps.size(), [&](std::size_t i, int worker) {
+        Pair* const sums = ClearedRootScratch(sweeps[i], static_cast<std::size_t>(worker));
+        AddRootRows(builds, sweeps[i], 0, matrix_.num_rows(), sums);
+        const Pair* const part = sums;
+        TakeRootTile(builds, sweeps[i], {&part, 1});
+    });
+}
+
+template <typename Pair>
+void HistogramStep<Pair>::AddSweepsInParts(std::span<Build<Pair>> builds, std::span<const RootSweep> sweeps) {
+    const auto num_threads = static_cast<std::size_t>(team_.num_threads());
     const std::size_t num_rows = matrix_.num_rows();
+    const std::size_t num_parts = num_rows / kChunkRowsMin + 1;
+    std::vector<Pair*> sums(sweeps.size() * num_threads, nullptr);  // [sweeps x workers] a worker's parts together
+    team_.ForEach(sweeps.size() * num_parts, [&](std::size_t task, int worker) {
+        const std::size_t sweep = task / num_parts;
+        const std::size_t part = task % num_parts;
+        const std::size_t scratch = sweep * num_threads + static_cast<std::size_t>(worker);
+        if (sums[scratch] == nullptr) sums[scratch] = ClearedRootScratch(sweeps[sweep], scratch);
+        AddRootRows(builds, sweeps[sweep], num_rows * part / num_parts, num_rows * (part + 1) / num_parts,
+                    sums[scratch]);
+    });
+    team_.ForEach(sweeps.size(), [&](std::size_t sweep, int) {
+        std::vector<const Pair*> parts(sums.begin() + static_cast<std::ptrdiff_t>(sweep * num_threads),
+                                       sums.begin() + static_cast<std::ptrdiff_t>((sweep + 1) * num_threads));
+        std::erase(parts, nullptr);
+        TakeRootTile(builds, sweeps[sweep], parts);
+    });
+}
+
+template <typename Pair>
+Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
     candidates_.assign(builds.size() * layout_.tiles.size() * 2, kernels::SplitCandidate{});
     if (!categorical_.empty()) candidate_categories_.assign(candidates_.size(), {});
     tasks_.clear();
     PlanTargets(builds);
-    const std::vector<std::size_t> widths = kernels::TreeGroupWidths(builds.size());
-    std::vector<std::size_t> first_trees(widths.size(), 0);
-    std::partial_sum(widths.begin(), widths.end() - 1, first_trees.begin() + 1);
-    // Tiles and groups are enough tasks for the threads; only if they are not, each is cut by rows.
-    const std::size_t num_sweeps = widths.size() * num_tiles();  // 0: no tile is owned.
+    const std::vector<RootSweep> sweeps = RootSweepsOf(builds.size());  // None where no tile is owned.
     const auto num_threads = static_cast<std::size_t>(team_.num_threads());
-    const std::size_t parts_wanted = num_sweeps == 0 ? 1 : (num_threads + num_sweeps - 1) / num_sweeps;
-    const std::size_t num_parts = std::clamp<std::size_t>(parts_wanted, 1, num_rows / kChunkRowsMin + 1);
-    const auto take = [&](std::size_t sweep, std::span<const std::unique_ptr<Pair[]>> parts) {
-        const std::size_t group = sweep / num_tiles();
-        TakeRootTile(builds, first_trees[group], widths[group], tiles_begin_ + sweep % num_tiles(), parts);
-    };
-    while (root_scratch_.size() < std::max(num_threads, num_parts > 1 ? num_sweeps * num_parts : 0)) {
+    const bool are_enough = sweeps.size() >= num_threads;
+    while (root_scratch_.size() < (are_enough ? num_threads : sweeps.size() * num_threads)) {
         root_scratch_.emplace_back(new Pair[tile_cells_max_ * 8]);
     }
-    team_.ForEach(num_sweeps * num_parts, [&](std::size_t task, int worker) {
-        const std::size_t sweep = task / num_parts;
-        const std::size_t group = sweep / num_tiles();
-        const std::size_t part = task % num_parts;
-        const std::size_t scratch = num_parts > 1 ? task : static_cast<std::size_t>(worker);
-        const std::size_t first = first_trees[group];
-        AddRootRows(builds.subspan(first, std::min(widths[group], builds.size() - first)), widths[group],
-                    tiles_begin_ + sweep % num_tiles(), num_rows * part / num_parts, num_rows * (part + 1) / num_parts,
-                    root_scratch_[scratch].get());
-        if (num_parts == 1) take(sweep, std::span(root_scratch_).subspan(scratch, 1));
-    });
-    if (num_parts > 1) {
-        team_.ForEach(num_sweeps, [&](std::size_t sweep, int) {
-            take(sweep, std::span(root_scratch_).subspan(sweep * num_parts, num_parts));
-        });
-    }
+    are_enough ? AddWholeSweeps(builds, sweeps) : AddSweepsInParts(builds, sweeps);
     if (sums_are_whole_) {
         team_.ForEach(builds.size() * num_tiles(), [&](std::size_t i, int worker) {
             const std::size_t tile = tiles_begin_ + i % num_tiles();

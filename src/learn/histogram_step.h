@@ -86,12 +86,23 @@ class HistogramStep {
     std::size_t CellsOf(std::size_t tile) const {
         return layout_.tiles[tile].cell_end - layout_.tiles[tile].cell_begin;
     }
-    /// The rows [begin, end) in one tile, of up to `width` trees into histogram [cells x width].
-    void AddRootRows(std::span<const Build<Pair>> trees, std::size_t width, std::size_t tile, std::size_t begin,
-                     std::size_t end, Pair* histogram) const;
-    /// The sums of such parts into the targets of the trees [first, first + width).
-    void TakeRootTile(std::span<Build<Pair>> builds, std::size_t first, std::size_t width, std::size_t tile,
-                      std::span<const std::unique_ptr<Pair[]>> parts);
+    /// The roots of the trees [first, first + width) in one tile; the last group may have fewer trees.
+    struct RootSweep {
+        std::size_t tile = 0;
+        std::size_t first = 0;
+        std::size_t width = 0;
+    };
+    std::vector<RootSweep> RootSweepsOf(std::size_t num_trees) const;
+    /// One task each, or, where these are too few for the threads, tasks of some rows.
+    void AddWholeSweeps(std::span<Build<Pair>> builds, std::span<const RootSweep> sweeps);
+    void AddSweepsInParts(std::span<Build<Pair>> builds, std::span<const RootSweep> sweeps);
+    /// All cells of the sweep [cells x width] to 0 in the scratch of this number.
+    Pair* ClearedRootScratch(const RootSweep& sweep, std::size_t scratch);
+    /// Adds the rows [begin, end) to histogram [cells x width].
+    void AddRootRows(std::span<const Build<Pair>> builds, const RootSweep& sweep, std::size_t begin, std::size_t end,
+                     Pair* histogram) const;
+    /// The sums of such parts into the targets of the sweep's trees.
+    void TakeRootTile(std::span<Build<Pair>> builds, const RootSweep& sweep, std::span<const Pair* const> parts);
     static bool IsWhole(const Task& task, const Build<Pair>& build) {
         return task.row_begin == 0 && task.row_end == build.rows.size();
     }
@@ -134,7 +145,7 @@ class HistogramStep {
     std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
     std::vector<std::unique_ptr<Pair[]>> scratch_;       ///< [workers] a tile and a feature each
-    std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [workers, or parts of sweeps] a tile of 8 trees each
+    std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [sweeps x workers] a tile of 8 trees each
     std::vector<Task> tasks_;
     bool in_blocks_ = false;                           ///< tasks take turns, block of rows by block of rows
     std::vector<Pair> partial_;                        ///< sums of row chunks, or of tasks that take turns

@@ -1,6 +1,7 @@
 #include "learn/node_sums.h"
 
-#include <cmath>
+#include <algorithm>
+#include <array>
 
 #include "kernels/quantise.h"
 
@@ -26,19 +27,29 @@ std::vector<std::size_t> TopDown(const model::Tree& tree) {
     return order;
 }
 
-/// The rows [begin, end) of a leaf.
+/// The rows [begin, end) of a leaf. Values are gathered strip by strip, for the conversion works on neighbours.
 WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf, std::size_t begin, std::size_t end) {
+    constexpr std::size_t kStripRows = 512;
     const std::size_t num_rows = input.partition.num_rows();
     const std::size_t source = input.source_of_tree[leaf.tree];
-    const double grad_units = std::ldexp(1.0, input.scales[source].grad_exponent);
-    const double hess_units = std::ldexp(1.0, input.scales[source].hess_exponent);
+    const GroupScale& scale = input.scales[source];
     const float* grad = input.grad.data() + source * num_rows;
     const float* hess = input.hess.data() + source * num_rows;
+    const std::uint8_t* sampled = input.sampled.empty() ? nullptr : input.sampled.data() + leaf.tree * num_rows;
+    std::array<float, kStripRows> grads;
+    std::array<float, kStripRows> hessians;
     WidePair sum;
-    for (const std::uint32_t row : input.partition.RowsOf(leaf.tree, leaf.node, begin, end)) {
-        if (!input.sampled.empty() && input.sampled[leaf.tree * num_rows + row] == 0) continue;
-        sum.g += kernels::ToFine(grad[row], grad_units);
-        sum.h += kernels::ToFine(hess[row], hess_units);
+    const auto rows = input.partition.RowsOf(leaf.tree, leaf.node, begin, end);
+    for (std::size_t first = 0; first < rows.size(); first += kStripRows) {
+        std::size_t size = 0;
+        for (const std::uint32_t row : rows.subspan(first, std::min(kStripRows, rows.size() - first))) {
+            if (sampled != nullptr && sampled[row] == 0) continue;
+            grads[size] = grad[row];
+            hessians[size] = hess[row];
+            ++size;
+        }
+        sum.g += kernels::SumFine(grads.data(), size, scale.fine_grads_per_one());
+        sum.h += kernels::SumFine(hessians.data(), size, scale.fine_hessians_per_one());
     }
     return sum;
 }

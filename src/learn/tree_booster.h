@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/unset_array.h"
 #include "learn/booster.h"
 #include "learn/gradient_sampler.h"
 #include "learn/row_partition.h"
@@ -39,8 +40,8 @@ class TreeBooster : public Booster {
 
     std::unique_ptr<TreeGrower> grower_;
     std::unique_ptr<GradientSampler> sampler_;  ///< null unless rows are sampled by gradient
-    std::vector<float> grad_;                   ///< [groups x rows]
-    std::vector<float> hess_;                   ///< [groups x rows]
+    UnsetArray<float> grad_;                    ///< [groups x rows]
+    UnsetArray<float> hess_;                    ///< [groups x rows]
 };
 
 }  // namespace espalier::learn

@@ -47,8 +47,8 @@ template <typename Pair>
 void TreeGradients<Pair>::QuantiseRows(std::size_t tree, const float* grad, const float* hess, const GroupScale& scale,
                                        std::size_t begin, std::size_t end) {
     Pair* const pairs = pairs_.data() + tree * num_rows_;
-    const double grad_units = std::ldexp(1.0, scale.grad_exponent);
-    const double hess_units = std::ldexp(1.0, scale.hess_exponent);
+    const double grad_units = scale.fine_grads_per_one();
+    const double hess_units = scale.fine_hessians_per_one();
     if constexpr (std::is_same_v<Pair, PackedPair>) {
         kernels::QuantisePairs(grad + begin, hess + begin, end - begin, {grad_units, scale.grad_shift},
                                {hess_units, scale.hess_shift}, pairs + begin);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/unset_array.h"
 #include "base/worker_team.h"
 #include "collective/comm.h"
 #include "kernels/gradient_pair.h"
@@ -58,7 +59,7 @@ class TreeGradients {
     const std::size_t num_rows_;
     WorkerTeam& team_;
     collective::Comm& comm_;
-    std::vector<Pair> pairs_;            ///< [trees x rows]
+    UnsetArray<Pair> pairs_;             ///< [trees x rows]
     std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled here
 };
 

@@ -40,8 +40,8 @@ Result<std::vector<WidePair>> VectorGradients::Quantise(std::uint64_t iteration,
     std::vector<std::int64_t> sums(num_targets_ * 2, 0);
     team_.ForEach(num_targets_, [&](std::size_t target, int) {
         const std::size_t source = FirstSourceOf(tree) + target;
-        const double grad_units = std::ldexp(1.0, scales[source].grad_exponent);
-        const double hess_units = std::ldexp(1.0, scales[source].hess_exponent);
+        const double grad_units = scales[source].fine_grads_per_one();
+        const double hess_units = scales[source].fine_hessians_per_one();
         const float* g = grad.data() + source * num_rows_;
         const float* h = hess.data() + source * num_rows_;
         WidePair* pairs = pairs_.data() + target * num_rows_;
