@@ -311,20 +311,32 @@ class Summarizer {
     void Gather(std::size_t begin, std::size_t end, const std::vector<std::uint64_t>& offsets, EntryVector<Key>& keys) {
         std::vector<std::atomic<std::uint64_t>> next(end - begin);
         for (std::size_t f = 0; f < next.size(); ++f) next[f].store(offsets[f], std::memory_order_relaxed);
+        std::vector<std::vector<std::uint64_t>> places(decoders_.size());  // [workers][features]
         team_.ForEach(rows_.num_blocks(), [&](std::size_t b, int worker) {
             const BlockView block = decoders_[static_cast<std::size_t>(worker)].Decode(rows_, b);
             if (counted(block)) return;
-            for (std::size_t row = 0; row < block.num_rows; ++row) {
-                const auto* first = block.features + block.entry_offsets[row];
-                const auto* last = block.features + block.entry_offsets[row + 1];
-                if (begin > 0) first = std::lower_bound(first, last, begin);
-                for (; first < last && *first < end; ++first) {
-                    const auto e = static_cast<std::size_t>(first - block.features);
-                    const float value = block.codes != nullptr ? ValueOf(block.codes[e]) : block.values[e];
-                    const std::uint64_t place = next[*first - begin].fetch_add(1, std::memory_order_relaxed);
-                    keys[place] = MakeKey<Key>(value, rows_.first_row(b) + row);
+            const auto for_each_entry = [&](auto body) {
+                for (std::size_t row = 0; row < block.num_rows; ++row) {
+                    const auto* first = block.features + block.entry_offsets[row];
+                    const auto* last = block.features + block.entry_offsets[row + 1];
+                    if (begin > 0) first = std::lower_bound(first, last, begin);
+                    for (; first < last && *first < end; ++first) {
+                        body(row, *first - begin, static_cast<std::size_t>(first - block.features));
+                    }
                 }
+            };
+            // A block takes its places in a column at once: value by value, threads would wait for each other's
+            // counters.
+            std::vector<std::uint64_t>& place = places[static_cast<std::size_t>(worker)];
+            place.assign(next.size(), 0);
+            for_each_entry([&](std::size_t, std::size_t f, std::size_t) { ++place[f]; });
+            for (std::size_t f = 0; f < place.size(); ++f) {
+                if (place[f] > 0) place[f] = next[f].fetch_add(place[f], std::memory_order_relaxed);
             }
+            for_each_entry([&](std::size_t row, std::size_t f, std::size_t e) {
+                const float value = block.codes != nullptr ? ValueOf(block.codes[e]) : block.values[e];
+                keys[place[f]++] = MakeKey<Key>(value, rows_.first_row(b) + row);
+            });
         });
     }
 
