@@ -22,14 +22,21 @@ using Floats = hn::Rebind<float, Doubles>;
 using Words = hn::RebindToUnsigned<Doubles>;
 using Vec = hn::Vec<Doubles>;
 
-/// The polynomial in x of `highest` and `terms`, falling powers. Written out for the compiler, which leaves a loop over
-/// a list of terms a loop: twice as slow.
-template <typename... Terms>
-HWY_INLINE Vec Horner(Vec x, double highest, Terms... terms) {
+/// c0 + c1 x.
+HWY_INLINE Vec Two(Vec x, double c0, double c1) {
     const Doubles d;
-    Vec p = hn::Set(d, highest);
-    ((p = hn::Add(hn::Mul(p, x), hn::Set(d, terms))), ...);
-    return p;
+    return hn::Add(hn::Set(d, c0), hn::Mul(x, hn::Set(d, c1)));
+}
+
+/// c0 + c1 x + c2 x^2 + c3 x^3.
+HWY_INLINE Vec Four(Vec x, Vec x2, double c0, double c1, double c2, double c3) {
+    return hn::Add(Two(x, c0, c1), hn::Mul(Two(x, c2, c3), x2));
+}
+
+/// low + middle x^4 + high x^8.
+HWY_INLINE Vec Join(Vec x2, Vec low, Vec middle, Vec high) {
+    const Vec x4 = hn::Mul(x2, x2);
+    return hn::Add(hn::Add(low, hn::Mul(middle, x4)), hn::Mul(high, hn::Mul(x4, x4)));
 }
 
 /// kernels::Exp before it is rounded to float; the names are those there.
@@ -44,8 +51,11 @@ HWY_INLINE Vec ExpOf(Vec x) {
     const Vec k = hn::Sub(shifted, k_round);
     const Vec r = hn::Sub(hn::Sub(clamped, hn::Mul(k, hn::Set(d, 6.93147180369123816490e-01))),
                           hn::Mul(k, hn::Set(d, 1.90821492927058770002e-10)));
-    const Vec p = Horner(r, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120,
-                         1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0);
+    const Vec r2 = hn::Mul(r, r);
+    const Vec low = Four(r, r2, 1.0, 1.0, 0.5, 1.0 / 6);
+    const Vec middle = Four(r, r2, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040);
+    const Vec high = Four(r, r2, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800);
+    const Vec p = Join(r2, low, middle, high);
     const auto power = hn::ShiftLeft<52>(hn::Add(hn::BitCast(words, shifted), hn::Set(words, 1023)));
     return hn::Mul(p, hn::BitCast(d, power));
 }
@@ -67,8 +77,11 @@ HWY_INLINE Vec LogOf(Vec x) {
     const Vec one = hn::Set(d, 1.0);
     const Vec s = hn::Div(hn::Sub(m, one), hn::Add(m, one));
     const Vec q = hn::Mul(s, s);
-    const Vec p =
-        Horner(q, 1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3, 1.0);
+    const Vec q2 = hn::Mul(q, q);
+    const Vec low = Four(q, q2, 1.0, 1.0 / 3, 1.0 / 5, 1.0 / 7);
+    const Vec middle = Four(q, q2, 1.0 / 9, 1.0 / 11, 1.0 / 13, 1.0 / 15);
+    const Vec high = hn::Add(Two(q, 1.0 / 17, 1.0 / 19), hn::Mul(hn::Set(d, 1.0 / 21), q2));
+    const Vec p = Join(q2, low, middle, high);
     return hn::Add(hn::Mul(exponent, hn::Set(d, 0.69314718055994530942)), hn::Mul(hn::Mul(hn::Set(d, 2.0), s), p));
 }
 
