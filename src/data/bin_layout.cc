@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint32_t kTileCellsMax = 32'768;
 // Row offsets and loop starts cost about as much as this many listed cells; below it one wide tile is better.
 constexpr double kListedPerRowAndTileMin = 12;
+// A cell is looked at in each node of a tree of depth 5 or 6, in the time in which so many listed cells are added up.
+constexpr double kListedPerCell = 30;
 // A tile is dense when skipping would leave more than this share of the entries.
 constexpr double kDenseShare = 0.85;
 // Bytes instead of 16 bits halve what is read, but each feature then takes 256 cells; at most so much padding.
@@ -90,7 +92,7 @@ BinLayout::Shape BinLayout::ShapeOf(const ValueSummary& summary, std::span<const
 }
 
 BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows,
-                            WorkerTeam& team) {
+                            WorkerTeam& team, int num_shares) {
     CHECK(summaries.size() == cuts.num_features());
     std::vector<Shape> shapes(summaries.size());
     team.ForBlocks(shapes.size(), kBlockFeatures, [&](std::size_t begin, std::size_t end, int) {
@@ -98,21 +100,30 @@ BinLayout BinLayout::Create(std::span<const ValueSummary> summaries, CutPoints c
             shapes[f] = ShapeOf(summaries[f], {cuts.values.data() + cuts.offsets[f], cuts.num_bins(f)}, num_rows);
         }
     });
-    return Create(shapes, std::move(cuts));
+    return Create(shapes, std::move(cuts), num_rows, num_shares);
 }
 
-BinLayout BinLayout::Create(std::span<const Shape> shapes, CutPoints cuts) {
+BinLayout BinLayout::Create(std::span<const Shape> shapes, CutPoints cuts, std::uint64_t num_rows, int num_shares) {
     CHECK(shapes.size() == cuts.num_features());
     BinLayout layout;
     layout.cuts = std::move(cuts);
     const std::size_t num_features = shapes.size();
     double listed_per_row = 0;
     std::uint64_t num_bins = 0;
+    std::vector<double> work = {0};  // of the features before each
     for (std::size_t feature = 0; feature < num_features; ++feature) {
+        const std::uint32_t more = layout.cuts.num_bins(feature) + 1;
         listed_per_row += shapes[feature].listed_share;
-        num_bins += layout.cuts.num_bins(feature) + 1;
+        num_bins += more;
+        work.push_back(work.back() + shapes[feature].listed_share * static_cast<double>(num_rows) +
+                       kListedPerCell * more);
     }
+    const auto share_of = [&](std::size_t begin, std::size_t end) {
+        const double middle = (work[begin] + work[end]) / 2;
+        return std::min(num_shares - 1, static_cast<int>(middle / work.back() * num_shares));
+    };
     const double num_tiles = static_cast<double>(num_bins) / kTileCellsMax;
+    const bool cuts_shares = num_tiles > 1 && listed_per_row / num_shares >= kListedPerRowAndTileMin;
     const bool one_wide_tile = num_tiles > 1 && listed_per_row / num_tiles < kListedPerRowAndTileMin;
 
     std::size_t begin = 0;
@@ -123,6 +134,7 @@ BinLayout BinLayout::Create(std::span<const Shape> shapes, CutPoints cuts) {
         while (end < num_features) {
             const std::uint32_t more = layout.cuts.num_bins(end) + 1;
             if (end > begin && !one_wide_tile && cells + more > kTileCellsMax) break;
+            if (cuts_shares && share_of(begin, begin + 1) != share_of(end, end + 1)) break;
             cells += more;
             listed += shapes[end].listed_share;
             ++end;
@@ -130,7 +142,9 @@ BinLayout BinLayout::Create(std::span<const Shape> shapes, CutPoints cuts) {
         const bool dense =
             !one_wide_tile && cells <= kCells16 && listed > kDenseShare * static_cast<double>(end - begin);
         PlaceTile(shapes, dense,
-                  {.feature_begin = static_cast<std::uint32_t>(begin), .feature_end = static_cast<std::uint32_t>(end)},
+                  {.feature_begin = static_cast<std::uint32_t>(begin),
+                   .feature_end = static_cast<std::uint32_t>(end),
+                   .share = share_of(begin, end)},
                   layout);
         begin = end;
     }

@@ -16,7 +16,7 @@ BinLayout PlanBins(const CompactRows& rows, std::span<const std::int64_t> weight
         shapes[f] = BinLayout::ShapeOf(summary, cuts[f].values, rows.num_rows());
     };
     ForEachSummary(rows, weight_units, num_features, team, visit, static_cast<std::size_t>(max_bin));
-    return BinLayout::Create(shapes, JoinCuts(cuts));
+    return BinLayout::Create(shapes, JoinCuts(cuts), rows.num_rows());
 }
 
 }  // namespace espalier::data

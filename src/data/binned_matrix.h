@@ -44,6 +44,7 @@ struct BinLayout {
         std::uint32_t cell_begin = 0;
         std::uint32_t cell_end = 0;
         TileKind kind = TileKind::kSparse16;
+        int share = 0;  ///< of as many as the layout was made for; rising. Shares are about even work.
 
         std::uint32_t num_cells() const { return cell_end - cell_begin; }
         std::uint32_t num_features() const { return feature_end - feature_begin; }
@@ -71,11 +72,11 @@ struct BinLayout {
     };
     /// cuts: the feature's; the summary and num_rows over all ranks.
     static Shape ShapeOf(const ValueSummary& summary, std::span<const float> cuts, std::uint64_t num_rows);
-    /// shapes: [features]
-    static BinLayout Create(std::span<const Shape> shapes, CutPoints cuts);
+    /// shapes: [features]; num_rows: of which the shapes are.
+    static BinLayout Create(std::span<const Shape> shapes, CutPoints cuts, std::uint64_t num_rows, int num_shares = 1);
     /// summaries: over all ranks, one per feature; num_rows over all ranks.
     static BinLayout Create(std::span<const ValueSummary> summaries, CutPoints cuts, std::uint64_t num_rows,
-                            WorkerTeam& team);
+                            WorkerTeam& team, int num_shares = 1);
 };
 
 /// The codes of one feature. Bins are 0 … num_bins-1.

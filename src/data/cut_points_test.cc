@@ -122,6 +122,43 @@ TEST(BinnedMatrix, TilesAreOfTheNarrowestKind) {
     EXPECT_EQ(kind_of(1, 70'000, kMaxBinLimit, true), Kind::kSparse32);
 }
 
+TEST(BinLayout, SharesAreOfEvenWork) {
+    // The later a feature, the more rows list it; each has 500 cells.
+    const std::size_t num_features = 200;
+    constexpr std::uint64_t kRows = 100'000;
+    const auto make = [&](int num_shares, std::uint32_t num_bins) {
+        CutPoints cuts;
+        std::vector<BinLayout::Shape> shapes;
+        for (std::size_t feature = 0; feature < num_features; ++feature) {
+            shapes.push_back({.has_missing = true, .listed_share = static_cast<double>(feature) / num_features});
+            for (std::uint32_t bin = 0; bin < num_bins; ++bin) cuts.values.push_back(static_cast<float>(bin));
+            cuts.min_values.push_back(-1);
+            cuts.offsets.push_back(static_cast<std::uint32_t>(cuts.values.size()));
+        }
+        return BinLayout::Create(shapes, std::move(cuts), kRows, num_shares);
+    };
+    const auto shares_of = [](const BinLayout& layout) {
+        std::vector<int> shares;
+        for (const auto& tile : layout.tiles) shares.push_back(tile.share);
+        return shares;
+    };
+    for (const int num_shares : {2, 3, 7}) {
+        const BinLayout layout = make(num_shares, 499);
+        std::vector<double> listed(static_cast<std::size_t>(num_shares), 0);
+        for (const auto& tile : layout.tiles) {
+            for (std::uint32_t f = tile.feature_begin; f < tile.feature_end; ++f) {
+                listed[static_cast<std::size_t>(tile.share)] += f * double{kRows} / num_features + 30 * 500;
+            }
+        }
+        const std::vector<int> shares = shares_of(layout);
+        EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+        const auto [least, most] = std::minmax_element(listed.begin(), listed.end());
+        EXPECT_LT(*most - *least, 2 * (kRows + 30 * 500)) << num_shares << " shares differ by a feature at each end";
+    }
+    EXPECT_EQ(shares_of(make(1, 499)), (std::vector<int>{0, 0, 0, 0})) << "tiles of 32,768 cells at most";
+    EXPECT_EQ(shares_of(make(2, 99)), std::vector<int>{1}) << "what fits into one tile is not cut";
+}
+
 TEST(BinnedMatrix, ListsOfAboutOneLengthArePadded) {
     // Two full columns and eight of one-hot: a row lists two or three cells, by its category.
     WorkerTeam team(2);

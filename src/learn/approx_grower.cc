@@ -79,7 +79,8 @@ class ApproxGrower final : public TreeGrower {
             data::BuildCutPoints(summaries, input_.params.max_bin, input_.team, input_.categorical,
                                  {.sketch = data::CutRule::Sketch::kSorted, .weight_unit = std::ldexp(1.0, -exponent)});
         if (cuts == layout_.cuts) return {};
-        layout_ = data::BinLayout::Create(summaries, std::move(cuts), input_.total_rows, input_.team);
+        layout_ =
+            data::BinLayout::Create(summaries, std::move(cuts), input_.total_rows, input_.team, input_.comm.size());
         matrix_ = data::BinnedMatrix::Create(compact_rows_, layout_, data::BinnedMatrix::Use::kTraining, input_.team);
         return {};
     }

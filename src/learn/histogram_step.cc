@@ -7,7 +7,6 @@
 #include "kernels/cell_arithmetic.h"
 #include "kernels/root_histogram.h"
 #include "learn/tile_rows.h"
-#include "learn/tree_grower.h"
 
 namespace espalier::learn {
 
@@ -29,6 +28,12 @@ PackedPair MakePair(std::int64_t g, std::int64_t h, PackedPair) {
 }
 WidePair MakePair(std::int64_t g, std::int64_t h, WidePair) {
     return {g, h};
+}
+
+std::vector<int> OwnersOfTiles(const data::BinLayout& layout) {
+    std::vector<int> owners;
+    for (const auto& tile : layout.tiles) owners.push_back(tile.share);
+    return owners;
 }
 
 /// Exact scans both ways where values are missing anywhere, not only in the node, unless the feature is constant.
@@ -57,7 +62,7 @@ HistogramStep<Pair>::HistogramStep(const TrainParams& params, const data::BinLay
       team_(team),
       comm_(comm),
       sums_are_whole_(comm.size() == 1 || rows == RowsOf::kAllRanks),
-      owners_(TreeGrower::OwnersOfTiles(layout, comm.size())),
+      owners_(OwnersOfTiles(layout)),
       tiles_end_(layout.tiles.size()) {
     if (rows == RowsOf::kAllRanks) {
         const auto [first, last] = std::equal_range(owners_.begin(), owners_.end(), comm.rank());

@@ -187,8 +187,9 @@ Result<void> AgreeOnCuts(const TrainParams& params, const data::TrainingRows& tr
     prepared.cutting = CuttingOf(params, summaries);
     if (prepared.cutting != data::Cutting::kOnce) return {};
     const int max_bin = params.tree_method == TreeMethod::kExact ? data::kMaxBinLimit : params.max_bin;
-    prepared.layout = data::BinLayout::Create(
-        summaries, data::BuildCutPoints(summaries, max_bin, team, prepared.categorical), shape.total_rows[0], team);
+    prepared.layout =
+        data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, max_bin, team, prepared.categorical),
+                                shape.total_rows[0], team, comm.size());
     return {};
 }
 

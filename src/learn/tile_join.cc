@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "base/check.h"
-#include "learn/tree_grower.h"
 
 namespace espalier::learn {
 
@@ -157,7 +156,6 @@ Result<std::vector<std::vector<TileSize>>> ShareSizes(const BinLayout& layout, c
 
 Result<std::vector<BinnedTile>> JoinTiles(const BinLayout& layout, const data::BinnedMatrix& own,
                                           std::span<const std::size_t> num_rows, collective::Comm& comm) {
-    const std::vector<int> owners = TreeGrower::OwnersOfTiles(layout, comm.size());
     const auto sizes = TRY(ShareSizes(layout, own, comm));
     std::vector<BinnedTile> joined(layout.tiles.size());
     for (std::size_t t = 0; t < layout.tiles.size(); ++t) {
@@ -172,9 +170,9 @@ Result<std::vector<BinnedTile>> JoinTiles(const BinLayout& layout, const data::B
             const std::size_t num_integers = (num_bytes + sizeof(std::int64_t) - 1) / sizeof(std::int64_t);
             const std::vector<std::int64_t> message = Encode<Cell>(own.tile(t), num_integers);
             std::vector<std::size_t> counts(num_rows.size(), 0);
-            counts[static_cast<std::size_t>(owners[t])] = num_integers;
+            counts[static_cast<std::size_t>(tile.share)] = num_integers;
             const auto received = TRY(comm.ExchangeSegments(message, counts));
-            if (owners[t] == comm.rank()) {
+            if (tile.share == comm.rank()) {
                 std::vector<Part<Cell>> parts;
                 for (std::size_t rank = 0; rank < received.size(); ++rank) {
                     parts.push_back(Decode<Cell>(received[rank], sizes[t][rank], num_rows[rank]));

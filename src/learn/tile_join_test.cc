@@ -8,7 +8,6 @@
 
 #include "collective/thread_comm.h"
 #include "data/value_summaries.h"
-#include "learn/tree_grower.h"
 
 namespace espalier::learn {
 namespace {
@@ -53,12 +52,12 @@ std::uint32_t ExpectJoined(std::uint32_t num_features, const ValueOf& value, con
     WorkerTeam one(1);
     const data::CompactRows all = MakeRows(0, kRows, num_features, value);
     const auto summaries = data::SummarizeValues(all, {}, num_features, one);
-    const auto layout = data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, 2048, one), kRows, one);
+    const auto layout = data::BinLayout::Create(summaries, data::BuildCutPoints(summaries, 2048, one), kRows, one,
+                                                static_cast<int>(cuts.size()) + 1);
     EXPECT_EQ(layout.tiles.size(), num_tiles);
     EXPECT_EQ(layout.tiles[0].kind, kind);
     const auto whole = data::BinnedMatrix::Create(all, layout, data::BinnedMatrix::Use::kTraining, one);
     const std::size_t num_ranks = cuts.size() + 1;
-    const std::vector<int> owners = TreeGrower::OwnersOfTiles(layout, static_cast<int>(num_ranks));
     std::vector<std::uint32_t> bounds = {0};
     bounds.insert(bounds.end(), cuts.begin(), cuts.end());
     bounds.push_back(kRows);
@@ -75,7 +74,7 @@ std::uint32_t ExpectJoined(std::uint32_t num_features, const ValueOf& value, con
             const auto joined = JoinTiles(layout, own, num_rows, *group[rank]);
             ASSERT_TRUE(joined.has_value()) << joined.error().ToString();
             for (std::size_t t = 0; t < layout.tiles.size(); ++t) {
-                if (owners[t] != static_cast<int>(rank)) {
+                if (layout.tiles[t].share != static_cast<int>(rank)) {
                     EXPECT_TRUE((*joined)[t].row_offsets.empty() && (*joined)[t].stride == 0);
                     continue;
                 }
@@ -99,11 +98,11 @@ TEST(JoinTiles, OfBytes) {
 }
 
 TEST(JoinTiles, OfSeveralOwners) {
-    // 80 columns of up to 1,200 bins each: three tiles.
+    // 80 columns of up to 1,200 bins each: shares of up to two tiles.
     const auto value = [](std::uint32_t row, std::uint32_t feature) {
         return static_cast<float>((row * (2 * feature + 1)) % 1201);
     };
-    EXPECT_GT(ExpectJoined(80, value, {500}, Kind::kDense16, 3), 0U);
+    EXPECT_GT(ExpectJoined(80, value, {500}, Kind::kDense16, 4), 0U);
     EXPECT_GT(ExpectJoined(80, value, {100, 600}, Kind::kDense16, 3), 0U);
 }
 

@@ -381,15 +381,4 @@ std::unique_ptr<TreeGrower> MakeHistogramGrower(const GrowerInput& input) {
     return std::make_unique<TreeGrowerOf<PackedPair>>(input);
 }
 
-std::vector<int> TreeGrower::OwnersOfTiles(const data::BinLayout& layout, int num_ranks) {
-    std::vector<int> owners;
-    for (const auto& tile : layout.tiles) {
-        // The rank in whose share of all cells the tile's middle lies.
-        const double middle = (static_cast<double>(tile.cell_begin) + static_cast<double>(tile.cell_end)) / 2;
-        const auto owner = static_cast<int>(middle / static_cast<double>(layout.num_cells()) * num_ranks);
-        owners.push_back(std::min(owner, num_ranks - 1));
-    }
-    return owners;
-}
-
 }  // namespace espalier::learn

@@ -2,7 +2,7 @@
 //
 // Nouns: step (the nodes of all trees that are split at once: a level depthwise, one node per tree lossguide), build (a
 // node whose histogram is made by adding up its rows), sibling (made by subtraction from the parent), slot (memory of
-// one node's histogram), owner (the rank that finds splits for a tile).
+// one node's histogram), owner (the rank that finds splits for a tile, by its share).
 // A step: pop nodes -> split their rows, training and evaluation sets alike -> build the child of fewer rows, tile by
 // tile -> sibling = parent - child -> scan both -> ranks > 1: exchange the best candidates. The same integers give the
 // same splits everywhere. How several ranks build is decided once (row_exchange.h): each its own rows, and one
@@ -72,9 +72,6 @@ class TreeGrower {
     const RowPartition& eval_partition(std::size_t eval) const { return eval_partitions_[eval]; }
     /// False for the training rows that a tree of the last Grow was not grown on.
     virtual bool IsSampled(std::size_t tree, std::size_t row) const = 0;
-
-    /// Tile owners among ranks; tiles are dealt out in runs of about equal cells. Visible for tests.
-    static std::vector<int> OwnersOfTiles(const data::BinLayout& layout, int num_ranks);
 
   protected:
     /// train: of the training rows.
