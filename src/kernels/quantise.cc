@@ -1,5 +1,7 @@
 #include "kernels/quantise.h"
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #undef HWY_TARGET_INCLUDE
@@ -51,6 +53,21 @@ void PairsOf(const float* grad, const float* hess, std::size_t size, const Packe
     }
 }
 
+/// Magnitudes rise with their bits, and what is not finite is above them.
+float Greatest(const float* values, std::size_t size) {
+    constexpr std::uint32_t kMagnitude = 0x7FFF'FFFF;
+    const hn::ScalableTag<std::uint32_t> d;
+    const auto* const bits = reinterpret_cast<const std::uint32_t*>(values);
+    auto greatest = hn::Zero(d);
+    std::size_t i = 0;
+    for (; i + hn::Lanes(d) <= size; i += hn::Lanes(d)) {
+        greatest = hn::Max(greatest, hn::And(hn::LoadU(d, bits + i), hn::Set(d, kMagnitude)));
+    }
+    std::uint32_t of_all = hn::GetLane(hn::MaxOfLanes(d, greatest));
+    for (; i < size; ++i) of_all = std::max(of_all, std::bit_cast<std::uint32_t>(values[i]) & kMagnitude);
+    return std::bit_cast<float>(of_all);
+}
+
 template <bool kMagnitudes>
 std::int64_t Sum(const float* values, std::size_t size, double units_per_one) {
     const Doubles d;
@@ -62,9 +79,14 @@ std::int64_t Sum(const float* values, std::size_t size, double units_per_one) {
     auto sums = hn::Zero(integers);
     std::size_t i = 0;
     for (; i + lanes <= size; i += lanes) {
-        Vec value = hn::PromoteTo(d, hn::LoadU(Floats(), values + i));
-        if constexpr (kMagnitudes) value = hn::Abs(value);
-        const auto bits = hn::BitCast(integers, hn::Add(Fine(value, units), base));
+        const Vec value = hn::PromoteTo(d, hn::LoadU(Floats(), values + i));
+        Vec fine;
+        if constexpr (kMagnitudes) {
+            fine = hn::Trunc(hn::Add(hn::Mul(hn::Abs(value), units), hn::Set(d, 0.5)));
+        } else {
+            fine = Fine(value, units);
+        }
+        const auto bits = hn::BitCast(integers, hn::Add(fine, base));
         sums = hn::Add(sums, hn::Sub(bits, hn::BitCast(integers, base)));
     }
     std::int64_t sum = hn::GetLane(hn::SumOfLanes(integers, sums));
@@ -87,12 +109,17 @@ HWY_AFTER_NAMESPACE();
 namespace espalier::kernels {
 
 HWY_EXPORT(PairsOf);
+HWY_EXPORT(Greatest);
 HWY_EXPORT(SumOfValues);
 HWY_EXPORT(SumOfMagnitudes);
 
 void QuantisePairs(const float* grad, const float* hess, std::size_t size, const PackedScale& grad_scale,
                    const PackedScale& hess_scale, PackedPair* pairs) {
     HWY_DYNAMIC_DISPATCH(PairsOf)(grad, hess, size, grad_scale, hess_scale, pairs);
+}
+
+float GreatestMagnitude(const float* values, std::size_t size) {
+    return HWY_DYNAMIC_DISPATCH(Greatest)(values, size);
 }
 
 std::int64_t SumFine(const float* values, std::size_t size, double units_per_one) {

@@ -33,6 +33,9 @@ struct PackedScale {
 void QuantisePairs(const float* grad, const float* hess, std::size_t size, const PackedScale& grad_scale,
                    const PackedScale& hess_scale, PackedPair* pairs);
 
+/// The greatest |values[i]|, 0 of none; infinite or NaN when any value is.
+float GreatestMagnitude(const float* values, std::size_t size);
+
 /// The sum of ToFine(values[i], units_per_one), each of which has at most 51 bits.
 std::int64_t SumFine(const float* values, std::size_t size, double units_per_one);
 /// The same of |values[i]|.

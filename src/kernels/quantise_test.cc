@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -66,6 +68,25 @@ TEST(Quantise, SumsAreTheScalarsOnEveryInstructionSet) {
                 ASSERT_EQ(SumFine(values.data(), size, units), sum) << level << " " << size << " " << units;
                 ASSERT_EQ(SumFineMagnitudes(values.data(), size, units), magnitudes)
                     << level << " " << size << " " << units;
+            }
+        }
+    }
+    ASSERT_TRUE(LimitSimd("").has_value());
+}
+
+TEST(Quantise, TheGreatestMagnitudeShowsWhatIsNotFinite) {
+    std::mt19937 rng(7);
+    for (const std::string& level : SimdNames()) {
+        ASSERT_TRUE(LimitSimd(level).has_value());
+        for (const std::size_t size : kSizes) {
+            std::vector<float> values = Drawn(size, true, rng);
+            float greatest = 0;
+            for (const float value : values) greatest = std::max(greatest, std::fabs(value));
+            ASSERT_EQ(GreatestMagnitude(values.data(), size), greatest) << level << " " << size;
+            if (size == 0) continue;
+            for (const float odd : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+                values[rng() % size] = -odd;
+                ASSERT_FALSE(std::isfinite(GreatestMagnitude(values.data(), size))) << level << " " << size;
             }
         }
     }

@@ -17,10 +17,10 @@ constexpr int kFineSumBits = 61;
 constexpr int kFineBits = 51;  // of one value, as kernels/quantise takes them; twice what a float has
 constexpr std::int64_t kPackedSumMax = (std::int64_t{1} << 31) - 1;
 
-/// By its exponent, which vectorises.
-bool IsFinite(float value) {
-    constexpr std::uint32_t kExponent = 0x7F800000U;
-    return (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
+/// Infinite when a value is not finite: a NaN would get lost among maxima.
+double GreatestOf(std::span<const float> values) {
+    const float greatest = kernels::GreatestMagnitude(values.data(), values.size());
+    return std::isfinite(greatest) ? double{greatest} : std::numeric_limits<double>::infinity();
 }
 
 int BitsOf(std::uint64_t value) {
@@ -64,17 +64,8 @@ Result<std::vector<GroupScale>> AgreeOnScales(std::span<const float> grad, std::
         });
     };
     for_group_blocks([&](std::size_t, std::size_t begin, std::size_t end, std::size_t slot) {
-        float grad_max = 0;
-        float hess_max = 0;
-        bool all_finite = true;
-        for (std::size_t i = begin; i < end; ++i) {
-            grad_max = std::max(grad_max, std::fabs(grad[i]));
-            hess_max = std::max(hess_max, hess[i]);
-            all_finite = all_finite & IsFinite(grad[i]) & IsFinite(hess[i]);
-        }
-        if (!all_finite) grad_max = std::numeric_limits<float>::infinity();
-        greatest[slot] = std::max(greatest[slot], double{grad_max});
-        greatest[slot + 1] = std::max(greatest[slot + 1], double{hess_max});
+        greatest[slot] = std::max(greatest[slot], GreatestOf(grad.subspan(begin, end - begin)));
+        greatest[slot + 1] = std::max(greatest[slot + 1], GreatestOf(hess.subspan(begin, end - begin)));
     });
     std::vector<double> agreed(2 * num_groups, 0.0);
     for (std::size_t i = 0; i < greatest.size(); ++i) {
