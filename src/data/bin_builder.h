@@ -107,6 +107,11 @@ class BinBuilder {
     template <Pass kPass, Source kSource>
     void DoRows(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
     template <Pass kPass, Source kSource>
+    void DoTiles(const Block& block, std::size_t first_row, std::vector<BinnedTile>& tiles, Cursor* cursors) const;
+    template <Pass kPass>
+    static Cursor CursorOf(BinnedTile& tile, std::size_t row);
+    static void NoteLength(BinnedTile& tile, std::size_t row, const Cursor& cursor);
+    template <Pass kPass, Source kSource>
     void DoRow(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
     template <Pass kPass, Source kSource>
     void DoRowWithGaps(const Block& block, std::size_t row_in_block, std::size_t row, Cursor* cursors) const;
