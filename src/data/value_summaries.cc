@@ -109,6 +109,7 @@ class Summarizer {
             add(total_.code_count, counts.code_count);
             add(total_.float_count, counts.float_count);
         }
+        if (counts_codes_ && weight_units_.empty()) CountEntriesOfCodes();
         std::partial_sum(total_.zero_weight.begin(), total_.zero_weight.end(), total_.zero_weight.begin());
         std::partial_sum(total_.zero_count.begin(), total_.zero_count.end(), total_.zero_count.begin());
     }
@@ -160,7 +161,7 @@ class Summarizer {
                 counts.code_weights[std::size_t{block.features[e]} * kCodes + block.codes[e]] += weight;
             }
         }
-        if (counted(block) && weight_units_.empty()) CountCodes(block, counts);
+        if (counted(block) && weight_units_.empty()) return CountCodes(block, counts);
         const std::uint32_t num_entries = block.entry_offsets[block.num_rows];
         std::vector<std::uint64_t>& entries = counted(block) ? counts.code_count : counts.float_count;
         for (std::uint32_t e = 0; e < num_entries; ++e) ++entries[block.features[e]];
@@ -175,6 +176,15 @@ class Summarizer {
             for (std::uint32_t e = block.entry_offsets[begin]; e < block.entry_offsets[end]; ++e) {
                 ++counts.new_codes[std::size_t{block.features[e]} * kCodes + block.codes[e]];
             }
+        }
+    }
+
+    /// Where rows count 1 each.
+    void CountEntriesOfCodes() {
+        for (std::size_t f = 0; f < num_features_; ++f) {
+            const auto weights = total_.code_weights.begin() + static_cast<std::ptrdiff_t>(f * kCodes);
+            total_.code_count[f] =
+                static_cast<std::uint64_t>(std::accumulate(weights, weights + kCodes, std::int64_t{0}));
         }
     }
 
