@@ -257,7 +257,8 @@ void BinBuilder::DoColumns(const ColumnsView& block, std::size_t first_row, std:
         const std::size_t num_rows = std::min(kColumnRows, block.num_rows - begin);
         for (std::size_t f = 0; f < num_features_; ++f) {
             if (f < block.num_features) {
-                grids_[f].Find(block.column(f).subspan(begin, num_rows), codes.data());
+                grids_[f].Find(block.column(f).subspan(begin, num_rows), grids_[f].Holds(block.ranges[f]),
+                               codes.data());
             } else {
                 codes.fill(targets_[f].last_bin + 1);
             }
@@ -278,14 +279,20 @@ void BinBuilder::PutCodes(const Target& target, std::span<const std::uint32_t> c
     }
     if (tile == nullptr) return;
     const std::size_t place = first_row * tile->stride + target.place_in_row;
+    if (kind == BinLayout::TileKind::kDense8) {
+        PutCells(target, codes, tile->cells8.data() + place, tile->stride);
+    } else {
+        PutCells(target, codes, tile->cells16.data() + place, tile->stride);
+    }
+}
+
+// The target is a copy: a byte that is written might be any other's.
+template <typename Cell>
+void BinBuilder::PutCells(const Target target, std::span<const std::uint32_t> codes, Cell* cells, std::size_t stride) {
     for (std::size_t i = 0; i < codes.size(); ++i) {
         // A missing value has the cell behind the last bin.
-        const std::uint32_t cell = target.first_cell + (codes[i] > target.last_bin + 1 ? target.last_bin : codes[i]);
-        if (kind == BinLayout::TileKind::kDense8) {
-            tile->cells8[place + i * tile->stride] = static_cast<std::uint8_t>(cell);
-        } else {
-            tile->cells16[place + i * tile->stride] = static_cast<std::uint16_t>(cell);
-        }
+        const std::uint32_t bin = codes[i] > target.last_bin + 1 ? target.last_bin : codes[i];
+        cells[i * stride] = static_cast<Cell>(target.first_cell + bin);
     }
 }
 

@@ -79,6 +79,8 @@ class BinBuilder {
     void DoColumns(const ColumnsView& block, std::size_t first_row, std::vector<BinnedTile>& tiles) const;
     static void PutCodes(const Target& target, std::span<const std::uint32_t> codes, std::size_t first_row,
                          BinLayout::TileKind kind, BinnedTile* tile);
+    template <typename Cell>
+    static void PutCells(Target target, std::span<const std::uint32_t> codes, Cell* cells, std::size_t stride);
     void MakeColumns(std::vector<BinnedColumn>& columns);
     void FillColumns(std::vector<BinnedColumn>& columns);
     void MakeTargets(std::vector<BinnedColumn>& columns);

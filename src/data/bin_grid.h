@@ -14,6 +14,7 @@
 
 #include "data/bin_finder.h"
 #include "data/cut_points.h"
+#include "kernels/value_range.h"
 
 namespace espalier::data {
 
@@ -32,8 +33,13 @@ class BinGrid {
         cuts_.resize(num_bins_ + kMostInBucket, std::numeric_limits<float>::infinity());
     }
 
-    /// codes: [values], as BinFinder has them; of a NaN missing_code.
-    void Find(std::span<const float> values, std::uint32_t* codes) const {
+    /// Whether values of this range are all between the lowest value and the last cut.
+    bool Holds(const kernels::ValueRange& range) const {
+        return range.num_missing == 0 && range.lowest >= min_value_ && range.highest < cuts_[num_bins_ - 1];
+    }
+
+    /// codes: [values], as BinFinder has them; of a NaN missing_code. `held`: their range is one that Holds says so of.
+    void Find(std::span<const float> values, bool held, std::uint32_t* codes) const {
         switch (most_in_bucket_) {
             case 1:
                 FindEach<1>(values, codes);
@@ -48,7 +54,7 @@ class BinGrid {
             default:
                 for (std::size_t i = 0; i < values.size(); ++i) codes[i] = finder_.CodeOf(values[i]);
         }
-        for (std::size_t i = 0; i < values.size(); ++i) {
+        for (std::size_t i = 0; i < values.size() && !held; ++i) {
             // Rare, and mostly in evaluation data.
             if (values[i] >= min_value_ && codes[i] < num_bins_) continue;
             codes[i] = values[i] != values[i] ? num_bins_ : finder_.CodeOf(values[i]);
