@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <random>
@@ -12,6 +14,7 @@
 #include "api/telemetry/request_trace.h"
 #include "base/log.h"
 #include "base/log_context.h"
+#include "base/sha256_pair.h"
 
 namespace espalier::api {
 namespace {
@@ -328,6 +331,21 @@ http::BodyPlan FrontDoor::Plan(const http::RequestHead& head) {
 }
 
 void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
+    HandleOne(std::move(exchange), nullptr);
+}
+
+void FrontDoor::HandleBoth(std::shared_ptr<http::Exchange> first, std::shared_ptr<http::Exchange> second) {
+    // A short request is not to wait for the hash of a long one.
+    const auto [shorter, longer] = std::minmax({first->body().size(), second->body().size()});
+    const auto will_hash = [this](const http::Exchange& each) { return authenticator_.WillHashBody(each.head()); };
+    if (longer / 2 > shorter || !will_hash(*first) || !will_hash(*second))
+        return Handler::HandleBoth(std::move(first), std::move(second));
+    const std::array<Sha256::Value, 2> hashes = Sha256OfBoth(first->body(), second->body());
+    HandleOne(std::move(first), &hashes[0]);
+    HandleOne(std::move(second), &hashes[1]);
+}
+
+void FrontDoor::HandleOne(std::shared_ptr<http::Exchange> exchange, const Sha256::Value* body_sha256) {
     const http::RequestHead& head = exchange->head();
     const Route route = RouteOf(head);
     const WireProtocol protocol = ProtocolOf(route);
@@ -357,8 +375,8 @@ void FrontDoor::Handle(std::shared_ptr<http::Exchange> exchange) {
                        fmt::format("The request's body is larger than {} bytes, the most this operation takes.",
                                    Plan(head).max_body_bytes)});
     }
-    std::optional<std::string_view> body;
-    if (identified->mode() != http::BodyPlan::kStreamed) body = identified->body();
+    std::optional<WholeBody> body;
+    if (identified->mode() != http::BodyPlan::kStreamed) body = {.bytes = identified->body(), .sha256 = body_sha256};
     AuthResult result = authenticator_.Authenticate(head, body);
     if (auto* failure = std::get_if<AuthFailure>(&result)) return refuse(DescribeAuthFailure(protocol, *failure));
     auto& principal = std::get<Principal>(result);

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "api/auth/sigv4.h"
 #include "api/error_answer.h"
+#include "api/fake_exchange.h"
+#include "base/encoding.h"
 
 namespace espalier::api {
 namespace {
@@ -74,6 +77,77 @@ TEST(FrontDoor, TellsRequestsApart) {
     };
     for (const Case& c : cases) {
         EXPECT_EQ(RouteOf(c.head), c.route) << c.head.method << " " << c.head.target;
+    }
+}
+
+class FixedClock final : public Clock {
+  public:
+    UnixMillis WallMillis() const override { return 1369353600000; }  // 2013-05-24T00:00:00Z
+    std::chrono::steady_clock::time_point Now() const override { return {}; }
+};
+
+/// Answers with the body it is given, once the door has let it pass.
+class EchoService final : public Service {
+  public:
+    http::BodyPlan Plan(const http::RequestHead&) override {
+        return {.mode = http::BodyPlan::kBuffered, .max_body_bytes = 1 << 20};
+    }
+    void Handle(std::shared_ptr<http::Exchange> exchange, Principal, std::string) override {
+        exchange->Send({.status = 200, .headers = {}, .body = std::string(exchange->body())});
+    }
+};
+
+constexpr const char* kSecret = "the secret";
+
+/// An invocation whose signature is that of `signed_body`.
+http::RequestHead SignedInvocation(std::string_view signed_body, const std::string& key_id = "KEY") {
+    http::RequestHead head =
+        Head("POST", "/endpoints/e/invocations", {{"Host", "h"}, {"x-amz-date", "20130524T000000Z"}});
+    const std::string authorization = "AWS4-HMAC-SHA256 Credential=" + key_id +
+                                      "/20130524/us-east-1/sagemaker/aws4_request, SignedHeaders=host;x-amz-date, "
+                                      "Signature=";
+    const V4Claim claim = std::get<V4Claim>(ReadV4Header(head, authorization + "0"));
+    const std::string text =
+        StringToSignV4(head, claim, "/endpoints/e/invocations", HexEncode(Sha256::Of(signed_body)));
+    const std::string signature = HexEncode(HmacSha256(AsChars(DeriveSigningKey(kSecret, claim)), text));
+    head.headers.Add("Authorization", authorization + signature);
+    return head;
+}
+
+// Bodies that are hashed side by side are judged each for itself: what is signed for one opens nothing for the other.
+TEST(FrontDoor, OfTwoRequestsAtOnceEachNeedsItsOwnSignature) {
+    const FixedClock clock;
+    Keyring keyring;
+    keyring.Add("KEY", {kSecret});
+    const Authenticator authenticator({}, keyring, clock);
+    EchoService echo;
+    FrontDoor door(authenticator, {});
+    door.Mount(ServiceId::kRuntime, echo);
+    const std::string a(1000, 'a');
+    const std::string b(1500, 'b');
+    struct Case {
+        http::RequestHead head;
+        std::string body;
+        int status;
+    };
+    const Case cases[] = {{SignedInvocation(a), a, 200},
+                          {SignedInvocation(b), b, 200},
+                          {SignedInvocation(b), a, 403},
+                          {SignedInvocation(a), b, 403},
+                          {SignedInvocation(a, "STRANGER"), a, 403},
+                          {SignedInvocation("short"), "short", 200},
+                          {Head("POST", "/endpoints/e/invocations"), a, 403}};
+    for (const Case& first : cases) {
+        for (const Case& second : cases) {
+            auto one = std::make_shared<FakeExchange>(first.head, first.body);
+            auto other = std::make_shared<FakeExchange>(second.head, second.body);
+            door.HandleBoth(one, other);
+            const http::Response answers[] = {one->answer.get_future().get(), other->answer.get_future().get()};
+            EXPECT_EQ(answers[0].status, first.status) << answers[0].body;
+            EXPECT_EQ(answers[1].status, second.status) << answers[1].body;
+            EXPECT_EQ(answers[0].body == first.body, first.status == 200);
+            EXPECT_EQ(answers[1].body == second.body, second.status == 200);
+        }
     }
 }
 

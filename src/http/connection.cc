@@ -60,13 +60,8 @@ void Connection::Advance() {
             case State::kBody: {
                 bool complete = body_.chunked ? TakeChunkedBody() : TakeBody();
                 if (state_ != State::kBody) return;  // refused
-                if (complete) {
-                    Dispatch();
-                    if (state_ == State::kHandling) return;
-                } else {
-                    return body_.chunked ? ReadIntoBuffer() : ReadIntoBody();
-                }
-                break;
+                if (complete) return Dispatch();
+                return body_.chunked ? ReadIntoBuffer() : ReadIntoBody();
             }
             case State::kDraining:
                 if (!TakeDrained()) return ReadIntoBuffer();
@@ -142,7 +137,7 @@ Connection::Taken Connection::BeginRequest(std::string_view head_bytes) {
     return Taken::kAll;
 }
 
-/// Asks the handler how it wants the body. False when the request was dispatched and is not answered yet.
+/// Asks the handler how it wants the body. False when the request was dispatched or the connection is closed.
 bool Connection::PlanBody() {
     BodyPlan plan = shared_->handler.Plan(request_->parsed.head);
     request_->mode = plan.mode;
@@ -159,7 +154,7 @@ bool Connection::PlanBody() {
     }
     if (dispatch_now) {
         Dispatch();
-        return state_ != State::kHandling && state_ != State::kClosed;
+        return false;
     }
     if (body_.wants_continue && in_begin_ == in_end_ && !SendContinue()) {
         Close();
@@ -197,25 +192,28 @@ void Connection::Dispatch() {
     state_ = State::kHandling;
     BodyPlan::Mode mode = request_->mode;
     request_->parsed.head.received_at = std::chrono::steady_clock::now();
-    answered_inline_ = false;
     auto exchange = std::make_shared<ServerExchange>(shared_from_this(), std::move(request_));
-    Connection* outer = std::exchange(loop_->dispatching, this);
-    if (mode == BodyPlan::kBuffered) {
-        shared_->handler.Handle(std::move(exchange));
-    } else {
-        ThreadPool& pool = mode == BodyPlan::kWorker ? shared_->workers : shared_->stream_workers;
-        bool accepted =
-            pool.TrySubmit([exchange, &handler = shared_->handler]() mutable { handler.Handle(std::move(exchange)); });
-        if (!accepted) {
-            Response busy{.status = 503, .headers = {}, .body = "The server is busy; try again.\n"};
-            busy.headers.Add("Content-Type", "text/plain; charset=utf-8");
-            busy.headers.Add("Retry-After", "1");
-            exchange->Send(std::move(busy));
-        }
-        exchange.reset();
-    }
-    loop_->dispatching = outer;
-    if (answered_inline_) AfterAnswer();
+    if (mode == BodyPlan::kBuffered) return loop_->AddWhole(shared_from_this(), std::move(exchange));
+    ThreadPool& pool = mode == BodyPlan::kWorker ? shared_->workers : shared_->stream_workers;
+    bool accepted =
+        pool.TrySubmit([exchange, &handler = shared_->handler]() mutable { handler.Handle(std::move(exchange)); });
+    if (accepted) return;
+    Response busy{.status = 503, .headers = {}, .body = "The server is busy; try again.\n"};
+    busy.headers.Add("Content-Type", "text/plain; charset=utf-8");
+    busy.headers.Add("Retry-After", "1");
+    exchange->Send(std::move(busy));
+}
+
+void Connection::OnHandling() {
+    handling_here_ = true;
+    answered_inline_ = false;
+}
+
+void Connection::OnHandled() {
+    handling_here_ = false;
+    if (!answered_inline_ || state_ != State::kHandling) return;
+    AfterAnswer();
+    Advance();
 }
 
 std::unique_ptr<Request> Connection::TakeSpare() {

@@ -17,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -72,15 +73,25 @@ struct Loop : std::enable_shared_from_this<Loop> {
     /// The time of the last sweep: deadlines are reckoned from it, which spares a clock call per request.
     std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now();
     std::unordered_set<std::shared_ptr<Connection>> connections;
-    /// The connection whose handler runs on this loop right now.
-    Connection* dispatching = nullptr;
     std::thread thread;
 
+    /// Takes a request whose handler runs on this loop. It waits until the other connections that are ready have been
+    /// read, but for nobody who is not, so that two may be handled side by side.
+    void AddWhole(std::shared_ptr<Connection> connection, std::shared_ptr<Exchange> exchange);
     void Sweep();
     /// Closes idle connections; the others close after their answer.
     void Drain();
     /// Cuts every connection.
     void Cut();
+
+  private:
+    struct WholeRequest {
+        std::shared_ptr<Connection> connection;
+        std::shared_ptr<Exchange> exchange;
+    };
+    void HandleWhole();
+
+    std::deque<WholeRequest> whole_;  // HandleWhole is posted while there is any
 };
 
 /// Bytes with room to grow, not initialised, within the server's budget.
@@ -129,6 +140,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void OnSweep();
     void OnDrain();
     void OnCut();
+    /// Before and after the handler runs on the loop.
+    void OnHandling();
+    void OnHandled();
 
     // By the holder of the exchange, see above.
     Result<std::size_t> ReadBody(std::span<char> out);
@@ -215,6 +229,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::size_t out_written_ = 0;
     std::size_t out_noted_ = 0;     // out_written_ when deadline_ was set
     bool broken_ = false;           // a write failed
+    bool handling_here_ = false;    // the handler runs on the loop right now; written and read by its thread only
     bool answered_inline_ = false;  // the handler answered before Handle returned to the loop
 
     // Of an answer in parts.

@@ -57,7 +57,7 @@ Result<void> Connection::SendFile(Response response, int fd, std::uint64_t offse
 
 /// Hands the connection back to its loop.
 void Connection::Answered() {
-    if (std::this_thread::get_id() == loop_->thread.get_id() && loop_->dispatching == this) {
+    if (std::this_thread::get_id() == loop_->thread.get_id() && handling_here_) {
         answered_inline_ = true;
     } else {
         boost::asio::post(loop_->io, [self = shared_from_this()] {

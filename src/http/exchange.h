@@ -167,6 +167,12 @@ class Handler {
     virtual BodyPlan Plan(const RequestHead& head) = 0;
     /// Takes the exchange over. Thread-safe: called from many threads at once.
     virtual void Handle(std::shared_ptr<Exchange> exchange) = 0;
+    /// The same for two kBuffered requests that were whole at once on one I/O thread: a handler may work on them side
+    /// by side.
+    virtual void HandleBoth(std::shared_ptr<Exchange> first, std::shared_ptr<Exchange> second) {
+        Handle(std::move(first));
+        Handle(std::move(second));
+    }
 };
 
 }  // namespace espalier::http

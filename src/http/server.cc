@@ -89,6 +89,30 @@ void Loop::Cut() {
     for (const auto& connection : current) connection->OnCut();
 }
 
+void Loop::AddWhole(std::shared_ptr<Connection> connection, std::shared_ptr<Exchange> exchange) {
+    if (whole_.empty()) boost::asio::post(io, [this] { HandleWhole(); });
+    whole_.push_back({std::move(connection), std::move(exchange)});
+}
+
+void Loop::HandleWhole() {
+    const auto take = [this] {
+        WholeRequest request = std::move(whole_.front());
+        whole_.pop_front();
+        request.connection->OnHandling();
+        return request;
+    };
+    WholeRequest first = take();
+    if (whole_.empty()) {
+        shared->handler.Handle(std::move(first.exchange));
+    } else {
+        WholeRequest second = take();
+        if (!whole_.empty()) boost::asio::post(io, [this] { HandleWhole(); });
+        shared->handler.HandleBoth(std::move(first.exchange), std::move(second.exchange));
+        second.connection->OnHandled();
+    }
+    first.connection->OnHandled();
+}
+
 class Server::Impl {
   public:
     Impl(ServerOptions options, Handler& handler) : shared_(std::make_shared<ServerShared>(options, handler)) {

@@ -246,6 +246,61 @@ TEST(Server, ShedsWhatTheQueueCannotHold) {
     for (auto& client : clients) EXPECT_EQ(client->Receive().status, 200);
 }
 
+/// Notes which requests come in pairs.
+class PairingHandler final : public Handler {
+  public:
+    BodyPlan Plan(const RequestHead&) override { return {.mode = BodyPlan::kBuffered, .max_body_bytes = 1 << 20}; }
+    void Handle(std::shared_ptr<Exchange> exchange) override {
+        if (exchange->head().target == "/holds-the-loop") {
+            held.count_down();
+            release.wait();
+        }
+        exchange->Send({.status = 200, .headers = {}, .body = "alone"});
+    }
+    void HandleBoth(std::shared_ptr<Exchange> first, std::shared_ptr<Exchange> second) override {
+        second->Send({.status = 200, .headers = {}, .body = "second"});
+        kept = std::move(first);
+        paired.count_down();
+    }
+
+    std::latch held{1};
+    std::latch release{1};
+    std::latch paired{1};
+    std::shared_ptr<Exchange> kept;  ///< the first of the pair; read after `paired`
+};
+
+TEST(Server, HandsOverTwoAtOnceThatAreWholeAtOnce) {
+    const auto get = [](std::string_view target) {
+        return "GET " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n\r\n";
+    };
+    PairingHandler handler;
+    ServerOptions options;
+    options.num_io_threads = 1;
+    auto server = StartServer(handler, options);
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (int i = 0; i < 4; ++i) {
+        clients.push_back(std::make_unique<TestClient>(server->port()));
+        clients.back()->Send(kGet);
+        EXPECT_EQ(clients.back()->Receive().body, "alone");
+    }
+    clients[3]->Send(get("/holds-the-loop"));
+    handler.held.wait();
+    // They become whole while the loop cannot look, so it finds all three at once: a pair and one more.
+    for (std::size_t i = 0; i < 3; ++i) clients[i]->Send(get("/" + std::to_string(i)));
+    handler.release.count_down();
+    handler.paired.wait();
+    const std::size_t waiting = std::stoul(handler.kept->head().target.substr(1));
+    std::string answers;
+    for (std::size_t i = 0; i < 3; ++i)
+        if (i != waiting) answers += clients[i]->Receive().body + " ";
+    EXPECT_TRUE(answers == "second alone " || answers == "alone second ") << answers;
+    handler.kept->Send({.status = 200, .headers = {}, .body = "first"});
+    handler.kept.reset();
+    EXPECT_EQ(clients[waiting]->Receive().body, "first");
+    clients[waiting]->Send(kGet);
+    EXPECT_EQ(clients[waiting]->Receive().body, "alone");
+}
+
 TEST(Server, RefusesTheConnectionThatIsOneTooMany) {
     TestHandler handler;
     ServerOptions options;

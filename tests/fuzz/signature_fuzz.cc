@@ -71,7 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     api::Authenticator verifying({}, keyring, clock);
     // Nobody here knows the secret: no mutation may be let in.
     CHECK(std::holds_alternative<api::AuthFailure>(verifying.Authenticate(parsed.head, std::nullopt)));
-    CHECK(std::holds_alternative<api::AuthFailure>(verifying.Authenticate(parsed.head, "body")));
+    CHECK(
+        std::holds_alternative<api::AuthFailure>(verifying.Authenticate(parsed.head, api::WholeBody{.bytes = "body"})));
     api::Authenticator::Options options;
     options.open = true;
     api::Authenticator open(options, keyring, clock);

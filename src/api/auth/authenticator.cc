@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "base/digest.h"
 #include "base/encoding.h"
 
 namespace espalier::api {
@@ -22,13 +21,18 @@ constexpr PayloadWord kPayloadWords[] = {
     {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", PayloadMode::kStreamingSignedTrailer},
 };
 
+constexpr std::size_t kHashHexDigits = 64;
+
+std::string HashOf(const WholeBody& body) {
+    return HexEncode(body.sha256 != nullptr ? *body.sha256 : Sha256::Of(body.bytes));
+}
+
 /// What x-amz-content-sha256 says; nullopt for what it may not say.
 std::optional<PayloadMode> ReadPayloadMode(std::string_view text) {
     for (const auto& [word, mode] : kPayloadWords) {
         if (word == text) return mode;
     }
-    constexpr std::size_t kHexDigits = 64;
-    if (text.size() == kHexDigits && HexDecode(text)) return PayloadMode::kSignedHash;
+    if (text.size() == kHashHexDigits && HexDecode(text)) return PayloadMode::kSignedHash;
     return std::nullopt;
 }
 
@@ -77,12 +81,18 @@ bool HasDoubledField(const http::RequestHead& head) {
 
 }  // namespace
 
-AuthResult Authenticator::Authenticate(const http::RequestHead& head, std::optional<std::string_view> body) const {
+AuthResult Authenticator::Authenticate(const http::RequestHead& head, std::optional<WholeBody> body) const {
     if (options_.open) return ReadOpenly(head);
     return Verify(head, body);
 }
 
-AuthResult Authenticator::Verify(const http::RequestHead& head, std::optional<std::string_view> body) const {
+bool Authenticator::WillHashBody(const http::RequestHead& head) const {
+    const std::string_view word = head.headers.Get("x-amz-content-sha256");
+    if (options_.open || (!word.empty() && word.size() != kHashHexDigits)) return false;
+    return keyring_.Find(AccessKeyIdOf(head.headers.Get("Authorization"))) != nullptr;
+}
+
+AuthResult Authenticator::Verify(const http::RequestHead& head, std::optional<WholeBody> body) const {
     if (HasDoubledField(head)) {
         return AuthFailure{AuthFault::kMalformed, "A header of the signature is given more than once.", {}, false};
     }
@@ -120,7 +130,7 @@ AuthResult Authenticator::Verify(const http::RequestHead& head, std::optional<st
 }
 
 AuthResult Authenticator::VerifyV4(const http::RequestHead& head, const V4Claim& claim,
-                                   std::optional<std::string_view> body) const {
+                                   std::optional<WholeBody> body) const {
     const SecretKey* secret = keyring_.Find(claim.access_key_id);
     if (secret == nullptr) return Fail(AuthFault::kUnknownKey, {}, claim);
     if (auto failure = CheckTime(claim)) return *std::move(failure);
@@ -138,7 +148,7 @@ AuthResult Authenticator::VerifyV4(const http::RequestHead& head, const V4Claim&
         if (claim.service == "s3" || !body) {
             return Fail(AuthFault::kMalformed, "Missing required header for this request: x-amz-content-sha256", claim);
         }
-        payload_hash = HexEncode(Sha256::Of(*body));
+        payload_hash = HashOf(*body);
     } else {
         std::optional<PayloadMode> mode = ReadPayloadMode(payload_hash);
         if (!mode) {
@@ -161,7 +171,7 @@ AuthResult Authenticator::VerifyV4(const http::RequestHead& head, const V4Claim&
 
     if (principal.payload_mode == PayloadMode::kSignedHash) {
         principal.payload_sha256_hex = LowerCase(payload_hash);
-        if (body && HexEncode(Sha256::Of(*body)) != principal.payload_sha256_hex) {
+        if (body && HashOf(*body) != principal.payload_sha256_hex) {
             return Fail(AuthFault::kBodyMismatch, {}, claim);
         }
     }

@@ -21,6 +21,7 @@
 #include "api/auth/sigv2.h"
 #include "api/auth/sigv4.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "http/exchange.h"
 
 namespace espalier::api {
@@ -29,6 +30,12 @@ inline constexpr UnixMillis kClockSkewMaxMillis = 15 * 60 * 1000;
 inline constexpr std::int64_t kPresignedSecondsMax = 7 * 24 * 3600;
 
 using AuthResult = std::variant<Principal, AuthFailure>;
+
+/// A body that has been read to its end. Borrowed.
+struct WholeBody {
+    std::string_view bytes;
+    const Sha256::Value* sha256 = nullptr;  ///< of `bytes`, if somebody has it already
+};
 
 class Authenticator {
   public:
@@ -42,15 +49,17 @@ class Authenticator {
     Authenticator(Options options, const Keyring& keyring, const Clock& clock)
         : options_(std::move(options)), keyring_(keyring), clock_(clock) {}
 
-    /// `body` is the whole body, or nullopt when it is streamed: then only S3's payload modes vouch for it, and the
-    /// service checks them. A request without any signature is kMissing, in open mode an anonymous Principal.
-    AuthResult Authenticate(const http::RequestHead& head, std::optional<std::string_view> body) const;
+    /// `body` is nullopt when it is streamed: then only S3's payload modes vouch for it, and the service checks them. A
+    /// request without any signature is kMissing, in open mode an anonymous Principal.
+    AuthResult Authenticate(const http::RequestHead& head, std::optional<WholeBody> body) const;
+
+    /// Whether Authenticate is going to hash a whole body, told by the first look: never for a key nobody has.
+    bool WillHashBody(const http::RequestHead& head) const;
 
   private:
-    AuthResult Verify(const http::RequestHead& head, std::optional<std::string_view> body) const;
+    AuthResult Verify(const http::RequestHead& head, std::optional<WholeBody> body) const;
     Principal PrincipalOf(const std::string& access_key_id) const;
-    AuthResult VerifyV4(const http::RequestHead& head, const V4Claim& claim,
-                        std::optional<std::string_view> body) const;
+    AuthResult VerifyV4(const http::RequestHead& head, const V4Claim& claim, std::optional<WholeBody> body) const;
     AuthResult VerifyV2(const http::RequestHead& head, const V2Claim& claim) const;
     std::optional<AuthFailure> CheckTime(const V4Claim& claim) const;
     std::array<std::uint8_t, 32> SigningKey(const V4Claim& claim, const SecretKey& secret) const;

@@ -60,6 +60,17 @@ bool V4Claim::Signs(std::string_view lower_case_name) const {
     return std::find(signed_headers.begin(), signed_headers.end(), lower_case_name) != signed_headers.end();
 }
 
+std::string_view AccessKeyIdOf(std::string_view authorization) {
+    constexpr std::string_view kCredential = "Credential=";
+    constexpr int kScopeFields = 4;
+    const std::size_t begin = authorization.find(kCredential);
+    if (begin == std::string_view::npos || !authorization.starts_with(kV4Algorithm)) return {};
+    std::string_view key_id = authorization.substr(begin + kCredential.size());
+    key_id = key_id.substr(0, key_id.find(','));
+    for (int i = 0; i < kScopeFields; ++i) key_id = key_id.substr(0, std::min(key_id.rfind('/'), key_id.size()));
+    return key_id;
+}
+
 std::variant<V4Claim, AuthFailure> ReadV4Header(const http::RequestHead& head, std::string_view authorization) {
     V4Claim claim;
     std::string_view rest = authorization.substr(std::min(authorization.find(' '), authorization.size()));

@@ -37,6 +37,9 @@ struct V4Claim {
 /// From the value of the Authorization header and x-amz-date (or Date).
 std::variant<V4Claim, AuthFailure> ReadV4Header(const http::RequestHead& head, std::string_view authorization);
 
+/// The key id in the value of the Authorization header, without a look at the rest; "" if it has none.
+std::string_view AccessKeyIdOf(std::string_view authorization);
+
 /// From the X-Amz-… query parameters.
 std::variant<V4Claim, AuthFailure> ReadV4Query(const std::vector<RawParameter>& parameters);
 

@@ -9,43 +9,21 @@
 #include <latch>
 #include <utility>
 
+#include "api/fake_exchange.h"
 #include "hosting/hosting_fixture.h"
 
 namespace espalier::api::runtime {
 namespace {
 
-/// A request in memory; tells its answer.
-class FakeExchange final : public http::Exchange {
-  public:
-    FakeExchange(std::string target, std::string body, std::string target_model = "") : body_(std::move(body)) {
-        head_.method = "POST";
-        head_.target = std::move(target);
-        head_.headers.Add("Content-Type", "text/csv");
-        if (!target_model.empty()) head_.headers.Add("X-Amzn-SageMaker-Target-Model", std::move(target_model));
-        head_.received_at = std::chrono::steady_clock::now();
-    }
-    ~FakeExchange() override {
-        if (!answered_) answer.set_value({.status = 0, .headers = {}, .body = "dropped"});
-    }
-    const http::RequestHead& head() const override { return head_; }
-    http::BodyPlan::Mode mode() const override { return http::BodyPlan::kBuffered; }
-    std::string_view body() const override { return body_; }
-    bool body_too_large() const override { return false; }
-    Result<std::size_t> ReadBody(std::span<char>) override { return std::size_t{0}; }
-    void Send(http::Response response) override {
-        answered_ = true;
-        answer.set_value(std::move(response));
-    }
-    Result<void> SendFile(http::Response, int, std::uint64_t, std::uint64_t) override { return {}; }
-    std::unique_ptr<http::ResponseStream> BeginStream(http::Response) override { return nullptr; }
-
-    std::promise<http::Response> answer;
-
-  private:
-    http::RequestHead head_;
-    std::string body_;
-    bool answered_ = false;
-};
+/// An invocation with CSV.
+std::shared_ptr<FakeExchange> Invocation(std::string target, std::string body, std::string_view target_model = "") {
+    http::RequestHead head;
+    head.method = "POST";
+    head.target = std::move(target);
+    head.headers.Add("Content-Type", "text/csv");
+    if (!target_model.empty()) head.headers.Add("X-Amzn-SageMaker-Target-Model", target_model);
+    return std::make_shared<FakeExchange>(std::move(head), std::move(body));
+}
 
 class RuntimeServiceTest : public hosting::EndpointServiceTest {
   protected:
@@ -65,7 +43,7 @@ TEST_F(RuntimeServiceTest, ARequestThatWaitsOutlivesTheService) {
     line->SetBounds({.running_max = 1, .waiting_max = 10});
     ASSERT_EQ(line->Enter(hosting::VariantLine::Length::kLong, [] { return [] {}; }),
               hosting::VariantLine::Entry::kRun);
-    auto exchange = std::make_shared<FakeExchange>("/endpoints/e/invocations", "1,2,3");
+    auto exchange = Invocation("/endpoints/e/invocations", "1,2,3");
     std::future<http::Response> answer = exchange->answer.get_future();
     auto runtime = RuntimeService::Create(*service_, {});
     runtime->Handle(std::exchange(exchange, nullptr), Caller(), "id");
@@ -101,7 +79,7 @@ TEST_F(RuntimeServiceTest, AModelThatIsLongInLoadingIsNotReady) {
     busy.wait();
     auto runtime = RuntimeService::Create(*service_, {});
     const auto ask = [&] {
-        auto exchange = std::make_shared<FakeExchange>("/endpoints/e/invocations", "1,2,3", "slow");
+        auto exchange = Invocation("/endpoints/e/invocations", "1,2,3", "slow");
         std::future<http::Response> answer = exchange->answer.get_future();
         runtime->Handle(std::exchange(exchange, nullptr), Caller(), "id");
         return answer;
