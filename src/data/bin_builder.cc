@@ -504,18 +504,21 @@ void BinBuilder::DoRowWithGaps(const Block& block, std::size_t row_in_block, std
     if (next < num_features_) DoGap<kPass>(next, num_features_, row, cursors);
 }
 
-// The entries below feature_end, tile by tile, so that a tile's cursor stays in registers. Returns the entry behind.
+// The entries below feature_end, tile by tile, so that a tile's cursor stays in registers, as do copies of what is
+// read: a byte that is written might be any other's. Returns the entry behind.
 template <BinBuilder::Pass kPass, BinBuilder::Source kSource>
 std::uint32_t BinBuilder::DoEntries(const Block& block, std::uint32_t entry, std::uint32_t entries_end,
                                     std::size_t feature_end, std::size_t row, Cursor* cursors) const {
-    const std::uint32_t* const features = block.rows.features;
+    const Block own = block;
+    const std::uint32_t* const features = own.rows.features;
+    const Target* const targets = targets_.data();
     while (entry < entries_end && features[entry] < feature_end) {
-        const std::uint32_t t = targets_[features[entry]].tile;
-        const BinLayout::Tile& tile = layout_.tiles[t];
+        const std::uint32_t t = targets[features[entry]].tile;
+        const BinLayout::Tile tile = layout_.tiles[t];
         const std::size_t end = std::min<std::size_t>(feature_end, tile.feature_end);
         Cursor cursor = cursors[t];
         for (; entry < entries_end && features[entry] < end; ++entry) {
-            DoValue<kPass>(targets_[features[entry]], CodeOf<kSource>(block, entry), row, tile.kind, cursor);
+            DoValue<kPass>(targets[features[entry]], CodeOf<kSource>(own, entry), row, tile.kind, cursor);
         }
         cursors[t] = cursor;
     }
@@ -585,8 +588,8 @@ template <BinBuilder::Source kSource>
 std::uint32_t BinBuilder::CodeOf(const Block& block, std::size_t entry) const {
     if (kSource == Source::kFound) return block.codes[entry];
     const std::uint32_t feature = block.rows.features[entry];
-    if (kSource == Source::kTable8) return code_table8_[std::size_t{feature} * kCodes + block.rows.codes[entry]];
-    if (kSource == Source::kTable16) return code_table16_[std::size_t{feature} * kCodes + block.rows.codes[entry]];
+    if (kSource == Source::kTable8) return block.table8[std::size_t{feature} * kCodes + block.rows.codes[entry]];
+    if (kSource == Source::kTable16) return block.table16[std::size_t{feature} * kCodes + block.rows.codes[entry]];
     return finders_[feature].CodeOf(ValueOf(block.rows, entry));
 }
 

@@ -68,6 +68,8 @@ class BinBuilder {
     struct Block {
         BlockView rows;
         const std::uint32_t* codes = nullptr;  ///< [entries], where they were found beforehand
+        const std::uint8_t* table8 = nullptr;  ///< code_table8_ and code_table16_
+        const std::uint16_t* table16 = nullptr;
     };
     /// Where the code of an entry comes from.
     enum class Source { kFound, kTable8, kTable16, kFinder };
@@ -95,7 +97,8 @@ class BinBuilder {
     void FillSparseColumns(std::vector<BinnedColumn>& columns);
     Block Decode(std::size_t block, int worker) {
         return {decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block),
-                found_codes_.empty() ? nullptr : found_codes_.data() + first_entries_[block]};
+                found_codes_.empty() ? nullptr : found_codes_.data() + first_entries_[block], code_table8_.data(),
+                code_table16_.data()};
     }
     /// body(begin, end, worker) for parts of the features whose columns and finders fit the cache.
     template <typename Body>
