@@ -318,7 +318,7 @@ std::vector<typename HistogramStep<Pair>::RootSweep> HistogramStep<Pair>::RootSw
 
 template <typename Pair>
 Pair* HistogramStep<Pair>::ClearedRootScratch(const RootSweep& sweep, std::size_t scratch) {
-    Pair* const cells = root_scratch_[scratch].get();
+    Pair* const cells = root_scratch_[scratch].data();
     std::memset(static_cast<void*>(cells), 0, CellsOf(sweep.tile) * sweep.width * sizeof(Pair));
     return cells;
 }
@@ -406,7 +406,7 @@ Result<void> HistogramStep<Pair>::RunRoots(std::span<Build<Pair>> builds) {
     const auto num_threads = static_cast<std::size_t>(team_.num_threads());
     const bool are_enough = sweeps.size() >= num_threads;
     while (root_scratch_.size() < (are_enough ? num_threads : sweeps.size() * num_threads)) {
-        root_scratch_.emplace_back(new Pair[tile_cells_max_ * 8]);
+        root_scratch_.push_back(data::ArrayStore().Make<Pair>(tile_cells_max_ * 8));
     }
     are_enough ? AddWholeSweeps(builds, sweeps) : AddSweepsInParts(builds, sweeps);
     if (sums_are_whole_) {

@@ -12,6 +12,7 @@
 #include "base/worker_team.h"
 #include "collective/comm.h"
 #include "data/binned_matrix.h"
+#include "data/stored_array.h"
 #include "kernels/category_scan.h"
 #include "kernels/gradient_pair.h"
 #include "kernels/split_scan.h"
@@ -144,8 +145,9 @@ class HistogramStep {
     std::vector<std::size_t> owned_cells_;  ///< [ranks]
     std::vector<std::size_t> send_offset_;  ///< [tiles] of build 0 in send_
     std::size_t tile_cells_max_ = 0;
-    std::vector<std::unique_ptr<Pair[]>> scratch_;       ///< [workers] a tile and a feature each
-    std::vector<std::unique_ptr<Pair[]>> root_scratch_;  ///< [sweeps x workers] a tile of 8 trees each
+    std::vector<std::unique_ptr<Pair[]>> scratch_;  ///< [workers] a tile and a feature each
+    /// [sweeps x workers] a tile of 8 trees each: from a cache line on, so that a cell's 8 pairs lie in one.
+    std::vector<data::StoredArray<Pair>> root_scratch_;
     std::vector<Task> tasks_;
     bool in_blocks_ = false;                           ///< tasks take turns, block of rows by block of rows
     std::vector<Pair> partial_;                        ///< sums of row chunks, or of tasks that take turns
