@@ -3,12 +3,12 @@
 // Nouns: unit (what an integer 1 means; a power of two, so that 1.0 and 0.25 stay exact), scale (gradient unit and
 // hessian unit of one group in one round, agreed by all ranks), fine (64-bit) and packed (32-bit) integers.
 // Steps: greatest |g| and h over all ranks -> the fine unit, such that a value has at most 51 bits and the sum over all
-// rows stays below 2^61 ->
-// exact sums of |g| and h in fine units over all ranks -> the packed unit, a fine unit shifted, such that the sum of
-// rounded magnitudes over all rows stays below 2^31. No subset of rows can then overflow, on any rank, in any order.
-// Width: packed sums leave a row about 31 - log2(rows * mean/max) bits. Small data uses wide sums, because they cost
-// nothing there and make trees agree with stock to the last split; large data uses packed sums for the tree's structure
-// and fine sums for the leaves; data so large that fewer than kPackedBitsMin bits were left uses wide sums again.
+// rows stays below 2^61 -> exact sums of |g| and h in fine units over all ranks -> the packed unit, a fine unit
+// shifted, such that the sum of rounded magnitudes over all rows stays below 2^31. No subset of rows can then overflow,
+// on any rank, in any order. Width: packed sums leave a row about 31 - log2(rows * mean/max) bits. Small data uses wide
+// sums, because they cost nothing there and make trees agree with stock to the last split; large data uses packed sums
+// for the tree's structure and fine sums for the leaves; data so large that fewer than kPackedBitsMin bits were left
+// uses wide sums again.
 #pragma once
 
 #include <cmath>

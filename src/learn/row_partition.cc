@@ -52,12 +52,12 @@ RowPartition::RowPartition(const data::BinnedMatrix& matrix, std::size_t num_tre
     : matrix_(&matrix), num_rows_(matrix.num_rows()), num_trees_(num_trees), segments_(num_trees) {
     all_rows_.resize(num_rows_);
     std::iota(all_rows_.begin(), all_rows_.end(), 0U);
-    for (auto& list : lists_) list = UnsetArray<std::uint32_t>(num_trees * num_rows_);
+    for (auto& list : lists_) list = data::ArrayStore().Make<std::uint32_t>(num_trees * num_rows_);
 }
 
 RowPartition::RowPartition(std::size_t num_rows, std::size_t num_trees)
     : matrix_(nullptr), num_rows_(num_rows), num_trees_(num_trees), segments_(num_trees) {
-    lists_[0] = UnsetArray<std::uint32_t>(num_trees * num_rows_);
+    lists_[0] = data::ArrayStore().Make<std::uint32_t>(num_trees * num_rows_);
 }
 
 void RowPartition::Reset() {

@@ -14,9 +14,9 @@
 #include <span>
 #include <vector>
 
-#include "base/unset_array.h"
 #include "base/worker_team.h"
 #include "data/binned_matrix.h"
+#include "data/stored_array.h"
 
 namespace espalier::learn {
 
@@ -101,9 +101,9 @@ class RowPartition {
     const data::BinnedMatrix* const matrix_;  ///< null: rows are only placed
     const std::size_t num_rows_;
     const std::size_t num_trees_;
-    std::vector<std::uint32_t> all_rows_;             ///< 0, 1, 2 …, with a matrix
-    std::array<UnsetArray<std::uint32_t>, 2> lists_;  ///< [trees x rows] each; the second with a matrix only
-    std::vector<std::vector<Segment>> segments_;      ///< [trees][nodes]
+    std::vector<std::uint32_t> all_rows_;                    ///< 0, 1, 2 …, with a matrix
+    std::array<data::StoredArray<std::uint32_t>, 2> lists_;  ///< [trees x rows] each; the second with a matrix only
+    std::vector<std::vector<Segment>> segments_;             ///< [trees][nodes]
     std::vector<Block> blocks_;
     std::vector<Scratch> scratch_;  ///< [workers]
 };

@@ -7,7 +7,9 @@
 namespace espalier::learn {
 
 TreeBooster::TreeBooster(const BoosterInput& input)
-    : input_(input), grad_(input.data.sets[0].margins.size()), hess_(grad_.size()) {
+    : input_(input),
+      grad_(data::ArrayStore().Make<float>(input.data.sets[0].margins.size())),
+      hess_(data::ArrayStore().Make<float>(grad_.size())) {
     const bool evals_binned =
         input.data.cutting == data::Cutting::kOnce && input.params.tree_method != TreeMethod::kExact;
     std::vector<const data::BinnedMatrix*> evals;

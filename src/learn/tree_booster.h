@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "base/unset_array.h"
+#include "data/stored_array.h"
 #include "learn/booster.h"
 #include "learn/gradient_sampler.h"
 #include "learn/row_partition.h"
@@ -40,8 +40,8 @@ class TreeBooster : public Booster {
 
     std::unique_ptr<TreeGrower> grower_;
     std::unique_ptr<GradientSampler> sampler_;  ///< null unless rows are sampled by gradient
-    UnsetArray<float> grad_;                    ///< [groups x rows]
-    UnsetArray<float> hess_;                    ///< [groups x rows]
+    data::StoredArray<float> grad_;             ///< [groups x rows]
+    data::StoredArray<float> hess_;             ///< [groups x rows]
 };
 
 }  // namespace espalier::learn

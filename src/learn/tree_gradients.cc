@@ -30,7 +30,7 @@ TreeGradients<Pair>::TreeGradients(const TrainParams& params, std::span<const Ro
       num_rows_(num_rows),
       team_(team),
       comm_(comm),
-      pairs_(num_trees * num_rows) {
+      pairs_(data::ArrayStore().Make<Pair>(num_trees * num_rows)) {
     if (params_.samples_rows_uniformly()) sampled_.resize(num_trees_ * num_rows_);
 }
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/result.h"
-#include "base/unset_array.h"
 #include "base/worker_team.h"
 #include "collective/comm.h"
+#include "data/stored_array.h"
 #include "kernels/gradient_pair.h"
 #include "learn/gradient_scale.h"
 #include "learn/growing_tree.h"
@@ -59,7 +59,7 @@ class TreeGradients {
     const std::size_t num_rows_;
     WorkerTeam& team_;
     collective::Comm& comm_;
-    UnsetArray<Pair> pairs_;             ///< [trees x rows]
+    data::StoredArray<Pair> pairs_;      ///< [trees x rows]
     std::vector<std::uint8_t> sampled_;  ///< [trees x rows], empty unless rows are sampled here
 };
 
