@@ -16,8 +16,9 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <set>
 #include <thread>
+#include <utility>
 
 namespace espalier::jobs {
 namespace {
@@ -185,34 +186,27 @@ void ChildProcess::Signal(int signal) const {
     if (!status_) syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0U);
 }
 
-std::vector<pid_t> ProcessesWithEnvironment(const std::string& name, const std::string& value) {
-    const std::string wanted = fmt::format("{}={}", name, value);
+std::vector<pid_t> ProcessesWithEnvironment(const std::vector<std::string>& entries) {
     std::vector<pid_t> found;
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
-        const std::string pid_text = entry.path().filename().string();
+    for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+        const std::string pid_text = process.path().filename().string();
         if (pid_text.find_first_not_of("0123456789") != std::string::npos) continue;
         const auto pid = static_cast<pid_t>(std::stol(pid_text));
         if (pid == getpid()) continue;
-        std::ifstream in(entry.path() / "environ", std::ios::binary);
-        if (!in) continue;
-        const std::string environment((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-        for (std::size_t start = 0; start < environment.size();) {
-            const std::size_t end = std::min(environment.find('\0', start), environment.size());
-            if (environment.compare(start, end - start, wanted) == 0) {
-                found.push_back(pid);
-                break;
-            }
-            start = end + 1;
-        }
+        std::ifstream in(process.path() / "environ", std::ios::binary);
+        std::set<std::string> environment;
+        for (std::string entry; std::getline(in, entry, '\0');) environment.insert(std::move(entry));
+        const auto is_there = [&](const std::string& entry) { return environment.contains(entry); };
+        if (std::ranges::all_of(entries, is_there)) found.push_back(pid);
     }
     return found;
 }
 
-bool KillProcessesWithEnvironment(const std::string& name, const std::string& value, std::chrono::milliseconds time) {
+bool KillProcessesWithEnvironment(const std::vector<std::string>& entries, std::chrono::milliseconds time) {
     const auto deadline = std::chrono::steady_clock::now() + time;
     while (true) {
-        const std::vector<pid_t> left = ProcessesWithEnvironment(name, value);
+        const std::vector<pid_t> left = ProcessesWithEnvironment(entries);
         if (left.empty()) return true;
         for (const pid_t pid : left) kill(pid, SIGKILL);
         if (std::chrono::steady_clock::now() >= deadline) return false;

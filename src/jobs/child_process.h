@@ -51,11 +51,11 @@ class ChildProcess {
     std::optional<int> status_;
 };
 
-/// The processes that have "`name`=`value`" in their environment, the calling process left out.
-std::vector<pid_t> ProcessesWithEnvironment(const std::string& name, const std::string& value);
+/// The processes that have all these "NAME=value" in their environment, the calling process left out.
+std::vector<pid_t> ProcessesWithEnvironment(const std::vector<std::string>& entries);
 
 /// Sends SIGKILL to all of them, again and again until none is left or the time is over. True when none is left.
-bool KillProcessesWithEnvironment(const std::string& name, const std::string& value, std::chrono::milliseconds time);
+bool KillProcessesWithEnvironment(const std::vector<std::string>& entries, std::chrono::milliseconds time);
 
 /// "exit code 3" or "ended by signal 9 (Killed)" of a waitpid status.
 std::string DescribeExit(int status);

@@ -22,15 +22,20 @@ namespace {
 namespace filesystem = std::filesystem;
 
 constexpr const char* kTokenVariable = "ESPALIER_JOB_TOKEN";
-constexpr int kExitInstanceLost = 75;  // EX_TEMPFAIL, as espalier-train's header says
+constexpr const char* kRankVariable = "OMPI_COMM_WORLD_RANK";  // as mpirun sets it
+constexpr int kExitInstanceLost = 75;                          // EX_TEMPFAIL, as espalier-train's header says
 constexpr std::chrono::milliseconds kLookInterval{500};
 constexpr std::chrono::seconds kKillTime{10};  // A killed process is gone in milliseconds unless the disk hangs.
 // A runaway log or model must not fill the disk; models are far below it.
 constexpr std::uint64_t kFileBytesMax = std::uint64_t{64} << 30;
 
+std::string TokenEntry(const std::string& token) {
+    return fmt::format("{}={}", kTokenVariable, token);
+}
+
 void KillMarked(const std::string& token) {
     if (token.empty()) return;
-    if (!KillProcessesWithEnvironment(kTokenVariable, token, kKillTime)) {
+    if (!KillProcessesWithEnvironment({TokenEntry(token)}, kKillTime)) {
         LOG_ERROR("training processes do not die", {"token", token});
     }
 }
@@ -142,9 +147,9 @@ class LocalRun final : public TrainingRun {
     /// Ends all instances when one of them does not get on any more.
     void EndStuck(std::chrono::steady_clock::time_point now) {
         for (std::size_t i = 0; i < instance_watches_.size(); ++i) {
-            const auto seen = ProgressMark::LookAt(MarkPath(scratch_folder_, i));
-            if (!seen || seen->pid == 0) continue;  // Not started yet: its launcher is watched.
-            const auto look = LookAtProcess(seen->pid);
+            auto seen = ProgressMark::LookAt(MarkPath(scratch_folder_, i));
+            if (seen && seen->pid == 0) seen.reset();
+            const auto look = seen ? LookAtProcess(seen->pid) : LookAtStarting(i);
             if (!look) continue;  // It has ended; that is for its launcher to tell.
             if (const auto how = instance_watches_[i].Judge(now, *look, seen))
                 return End(static_cast<int>(i) + 1, *how);
@@ -154,6 +159,19 @@ class LocalRun final : public TrainingRun {
         // Of several instances this is mpirun, which only waits. A single one may be stopped before it has a mark.
         const int number = request_.instances.size() == 1 ? 1 : 0;
         if (const auto how = child_watch_.Judge(now, *look, std::nullopt)) End(number, *how);
+    }
+
+    /// A rank that has no mark yet: its shell, or its trainer when that one has been stopped. Empty for a single
+    /// instance, which is the child that is watched anyway.
+    std::optional<ProcessLook> LookAtStarting(std::size_t instance_idx) const {
+        if (request_.instances.size() == 1) return std::nullopt;
+        std::optional<ProcessLook> last;
+        for (const pid_t pid : ProcessesWithEnvironment(
+                 {TokenEntry(request_.token), fmt::format("{}={}", kRankVariable, instance_idx)})) {
+            if (const auto look = LookAtProcess(pid)) last = look;
+            if (last && last->state == 'T') break;
+        }
+        return last;
     }
 
     /// Open MPI 4.1 with PMIx 4.2: when a rank dies while it starts, mpirun now and then takes a lock twice at its own
@@ -265,14 +283,13 @@ void LocalLauncher::AddRanks(const LaunchRequest& request, std::vector<std::stri
 
 Result<std::unique_ptr<TrainingRun>> LocalLauncher::Launch(const LaunchRequest& request) {
     const std::string scratch_folder = TRY(MakeScratchFolder(request));
-    ChildOptions child = {
-        .arguments = {},
-        .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + scratch_folder,
-                        "TMPDIR=" + scratch_folder, fmt::format("{}={}", kTokenVariable, request.token)},
-        .output_path = request.launcher_log_path,
-        .working_folder = request.instances[0].root,
-        .data_bytes_max = options_.data_bytes_max,
-        .file_bytes_max = options_.file_bytes_max};
+    ChildOptions child = {.arguments = {},
+                          .environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + scratch_folder,
+                                          "TMPDIR=" + scratch_folder, TokenEntry(request.token)},
+                          .output_path = request.launcher_log_path,
+                          .working_folder = request.instances[0].root,
+                          .data_bytes_max = options_.data_bytes_max,
+                          .file_bytes_max = options_.file_bytes_max};
     child.environment.insert(child.environment.end(), request.environment.begin(), request.environment.end());
     if (request.instances.size() == 1) {
         // What goes wrong before --log is obeyed (a missing library, say) belongs into the same log.

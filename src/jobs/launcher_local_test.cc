@@ -71,7 +71,7 @@ class LocalLauncherTest : public testing::Test {
         }
         return true;
     }
-    std::vector<pid_t> Marked() { return ProcessesWithEnvironment("ESPALIER_JOB_TOKEN", token_); }
+    std::vector<pid_t> Marked() { return ProcessesWithEnvironment({"ESPALIER_JOB_TOKEN=" + token_}); }
 
     std::string folder_;
     std::string token_;
@@ -143,6 +143,19 @@ TEST_F(LocalLauncherTest, OneThatDoesNotGetOnIsEndedAndNamed) {
                                                   : "has computed for 1 s of processor time without getting on");
             EXPECT_TRUE(Marked().empty());
         }
+    }
+}
+
+TEST_F(LocalLauncherTest, OneThatStopsBeforeItHasItsMarkIsEndedAndNamed) {
+    for (const int num_instances : {1, 2}) {
+        const auto run =
+            Launch(fmt::format("[ $rank = {} ] && kill -STOP $$\nwhile :; do sleep 0.05; done", num_instances),
+                   num_instances, {.stopped = milliseconds(500)});
+        const ExitReport report = End(*run);
+        EXPECT_TRUE(report.stuck && report.interrupted) << report.how;
+        EXPECT_EQ(report.failed_instance, num_instances);
+        EXPECT_EQ(report.how, "was stopped for 1 s");
+        EXPECT_TRUE(Marked().empty());
     }
 }
 
