@@ -210,7 +210,7 @@ void AsyncQueue::StartWaiting(const EndpointId& id, Line& line, UnixMillis now) 
         if (picked.outcome != PickedVariant::Outcome::kPicked) return;
         const Waiting& next = line.waiting.front();
         const auto entry = picked.variant->line->Enter(
-            VariantLine::Length::kUnattended, [&] { return [this, id, next, picked] { RunOne(id, next, picked); }; });
+            VariantLine::Kind::kUnattended, [&] { return [this, id, next, picked] { RunOne(id, next, picked); }; });
         if (entry == VariantLine::Entry::kFull) return;
         line.running.emplace(next.id, next);
         line.waiting.pop_front();

@@ -18,17 +18,15 @@ void VariantLine::SetBounds(const Bounds& bounds) {
     StartWaiting();
 }
 
-VariantLine::Entry VariantLine::Enter(Length length, const std::function<std::function<void()>()>& make_task) {
+VariantLine::Entry VariantLine::Enter(Kind kind, const std::function<std::function<void()>()>& make_task) {
     std::lock_guard lock(mutex_);
     const bool starts_at_once = running_ < bounds_.running_max && waiting_.empty();
-    const bool by_pool = length == Length::kUnattended || length == Length::kContinued;
-    const bool inlines = !by_pool && recent_us_ <= kInlineMicrosMax && (running_ == 0 || length == Length::kShort);
-    if (starts_at_once && inlines) {
+    if (starts_at_once && kind == Kind::kAttended && recent_us_ <= kInlineMicrosMax) {
         ++running_;
         return Entry::kRun;
     }
     const bool is_full = !starts_at_once && static_cast<int>(waiting_.size()) >= bounds_.waiting_max;
-    if (is_full && length != Length::kContinued) return Entry::kFull;
+    if (is_full && kind != Kind::kContinued) return Entry::kFull;
     waiting_.push_back(make_task());
     StartWaiting();
     return Entry::kQueued;

@@ -1,10 +1,10 @@
 // Who may be answered by a variant now, who waits, and who is told to come again: its instances' share of the machine.
 //
-// A request runs where it was read when it is short or nothing else runs in the variant, and answers have not taken
-// long lately; else it waits in the line until a thread of the pool takes it, so threads that read stay free to refuse.
-// At most running_max run and waiting_max wait; more are refused at once, which costs a fraction of an answer. So work
-// that was accepted is answered after waiting_max others at the latest, however many ask. Lines are emptied in order;
-// the pool takes variants in turn. Thread-safe.
+// A request runs where it was read when answers have not taken long lately, for a hand-over costs two threads' switches
+// and what the caches hold of its body; else it waits in the line until a thread of the pool takes it, so threads that
+// read stay free to refuse. At most running_max run and waiting_max wait; more are refused at once, which costs a
+// fraction of an answer. So work that was accepted is answered after waiting_max others at the latest, however many
+// ask. Lines are emptied in order; the pool takes variants in turn. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -33,14 +33,13 @@ class VariantLine {
         kQueued,  ///< the task was taken and will be run; it calls Leave, and keeps the line alive until then
         kFull,    ///< come again later
     };
-    enum class Length {
-        kShort,  ///< by its size answered about as fast as it is handed to another thread
-        kLong,
+    enum class Kind {
+        kAttended,
         kUnattended,  ///< nobody waits for the answer: always run by the pool
         kContinued,   ///< goes on with what was let in before: never refused, always run by the pool
     };
     /// `make_task` is called only when the request has to wait.
-    Entry Enter(Length length, const std::function<std::function<void()>()>& make_task);
+    Entry Enter(Kind kind, const std::function<std::function<void()>()>& make_task);
     /// Ends what Enter let run, which took `took`. Before the answer is sent, so that who has it may ask again at once.
     void Leave(std::chrono::microseconds took);
 

@@ -13,7 +13,7 @@ namespace espalier::hosting {
 namespace {
 
 using Entry = VariantLine::Entry;
-using Length = VariantLine::Length;
+using Kind = VariantLine::Kind;
 
 TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
     ThreadPool pool({.num_threads = 2, .queued_tasks_max = 100});
@@ -22,7 +22,7 @@ TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
     std::vector<int> order;
     std::promise<void> both;
     const auto enter = [&](int number) {
-        return line->Enter(Length::kLong, [&, number] {
+        return line->Enter(Kind::kAttended, [&, number] {
             return [&, number] {
                 order.push_back(number);
                 line->Leave(std::chrono::microseconds(1));
@@ -40,16 +40,16 @@ TEST(VariantLine, OneRunsTheNextWaitAndTheRestIsRefused) {
     EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
-TEST(VariantLine, WhatIsShortRunsWhereItWasReadWhileItsInstancesAllow) {
+TEST(VariantLine, WhatIsAnsweredFastRunsWhereItWasReadWhileItsInstancesAllow) {
     ThreadPool pool({.num_threads = 1, .queued_tasks_max = 100});
     auto line = std::make_shared<VariantLine>(pool);
     line->SetBounds({.running_max = 2, .waiting_max = 0});
     const auto make = [] { return [] { FAIL() << "nobody waits"; }; };
-    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
-    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
-    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kFull);
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kFull);
     line->Leave(std::chrono::microseconds(1));
-    EXPECT_EQ(line->Enter(Length::kShort, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kRun);
 }
 
 TEST(VariantLine, WhatTookLongIsNotRunWhereItWasReadHoweverSmall) {
@@ -57,7 +57,7 @@ TEST(VariantLine, WhatTookLongIsNotRunWhereItWasReadHoweverSmall) {
     auto line = std::make_shared<VariantLine>(pool);
     line->SetBounds({.running_max = 1, .waiting_max = 1});
     const auto never = [] { return [] { FAIL() << "it runs at once"; }; };
-    ASSERT_EQ(line->Enter(Length::kShort, never), Entry::kRun);
+    ASSERT_EQ(line->Enter(Kind::kAttended, never), Entry::kRun);
     line->Leave(std::chrono::milliseconds(20));
     int num_queued = 0;
     for (;;) {
@@ -68,7 +68,7 @@ TEST(VariantLine, WhatTookLongIsNotRunWhereItWasReadHoweverSmall) {
                 left.set_value();
             };
         };
-        if (line->Enter(Length::kShort, make) == Entry::kRun) break;
+        if (line->Enter(Kind::kAttended, make) == Entry::kRun) break;
         left.get_future().wait();
         ASSERT_LT(++num_queued, 1000) << "fast answers are run at once again";
     }
@@ -89,17 +89,17 @@ TEST(VariantLine, MoreInstancesAreMoreAtATime) {
             line->Leave(std::chrono::microseconds(1));
         };
     };
-    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kRun);
-    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kFull);
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kRun);
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kFull);
     line->SetBounds({.running_max = 3, .waiting_max = 0});
-    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kQueued);
-    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kQueued);
-    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kFull);
+    EXPECT_EQ(line->Enter(Kind::kUnattended, make), Entry::kQueued);
+    EXPECT_EQ(line->Enter(Kind::kUnattended, make), Entry::kQueued);
+    EXPECT_EQ(line->Enter(Kind::kUnattended, make), Entry::kFull);
     running.wait();  // both run beside the first
     end.set_value();
     line->Leave(std::chrono::microseconds(1));
     pool.Stop();
-    EXPECT_EQ(line->Enter(Length::kLong, make), Entry::kRun) << "all have left";
+    EXPECT_EQ(line->Enter(Kind::kAttended, make), Entry::kRun) << "all have left";
 }
 
 TEST(VariantLine, NothingIsLostUnderLoad) {
@@ -123,7 +123,7 @@ TEST(VariantLine, NothingIsLostUnderLoad) {
     for (int t = 0; t < 4; ++t)
         threads.emplace_back([&] {
             for (int i = 0; i < 2000; ++i) {
-                switch (line->Enter(Length::kLong, [&] { return work; })) {
+                switch (line->Enter(i % 2 == 0 ? Kind::kAttended : Kind::kUnattended, [&] { return work; })) {
                     case Entry::kRun:
                         work();
                         break;
@@ -148,10 +148,10 @@ TEST(VariantLine, WhatWasLetInBeforeGoesOnHoweverLongTheLine) {
     ThreadPool pool({.num_threads = 1, .queued_tasks_max = 100});
     auto line = std::make_shared<VariantLine>(pool);
     line->SetBounds({.running_max = 1, .waiting_max = 0});
-    ASSERT_EQ(line->Enter(Length::kLong, [] { return [] {}; }), Entry::kRun);
-    EXPECT_EQ(line->Enter(Length::kLong, [] { return [] {}; }), Entry::kFull);
+    ASSERT_EQ(line->Enter(Kind::kAttended, [] { return [] {}; }), Entry::kRun);
+    EXPECT_EQ(line->Enter(Kind::kAttended, [] { return [] {}; }), Entry::kFull);
     std::promise<void> gone_on;
-    EXPECT_EQ(line->Enter(Length::kContinued,
+    EXPECT_EQ(line->Enter(Kind::kContinued,
                           [&] {
                               return [&] {
                                   line->Leave(std::chrono::microseconds(1));
@@ -161,7 +161,7 @@ TEST(VariantLine, WhatWasLetInBeforeGoesOnHoweverLongTheLine) {
               Entry::kQueued);
     line->Leave(std::chrono::microseconds(1));
     gone_on.get_future().wait();
-    EXPECT_EQ(line->Enter(Length::kShort, [] { return [] {}; }), Entry::kRun);
+    EXPECT_EQ(line->Enter(Kind::kAttended, [] { return [] {}; }), Entry::kRun);
 }
 
 }  // namespace

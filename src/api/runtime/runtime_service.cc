@@ -297,10 +297,8 @@ void RuntimeService::SendLoadFailure(http::Exchange& exchange, const Principal& 
 void RuntimeService::EnterLine(const std::shared_ptr<http::Exchange>& exchange, const Principal& principal,
                                const hosting::PickedVariant& picked) {
     using Entry = hosting::VariantLine::Entry;
-    using Length = hosting::VariantLine::Length;
-    const Length length = exchange->body().size() <= kShortBodyBytesMax ? Length::kShort : Length::kLong;
     const ActiveTrace* trace = CurrentTrace();
-    const Entry entry = picked.variant->line->Enter(length, [&] {
+    const Entry entry = picked.variant->line->Enter(hosting::VariantLine::Kind::kAttended, [&] {
         // The request's own is gone when its turn comes.
         const auto kept = trace == nullptr ? nullptr : std::make_shared<const ActiveTrace>(*trace);
         return [this, self = shared_from_this(), exchange, principal, picked, kept] {

@@ -30,8 +30,6 @@ class RuntimeService final : public Service, public std::enable_shared_from_this
     static constexpr std::size_t kDefaultBodyBytesMax = 6 * 1024 * 1024;
     /// Payloads above this are decoded on a worker: about 2 ms of work.
     static constexpr std::size_t kInlineBodyBytesMax = 1 << 20;
-    /// Payloads up to this are decoded in less time than handing them to another thread would take.
-    static constexpr std::size_t kShortBodyBytesMax = 1 << 14;
 
     struct Limits {
         std::size_t body_bytes_max = kDefaultBodyBytesMax;   ///< the front door refuses larger payloads with 413

@@ -41,7 +41,7 @@ TEST_F(RuntimeServiceTest, ARequestThatWaitsOutlivesTheService) {
     ASSERT_EQ(Create("e", "c"), "ok");
     const auto line = service_->FindLive(scope_.account, scope_.region, "e")->production[0].line;
     line->SetBounds({.running_max = 1, .waiting_max = 10});
-    ASSERT_EQ(line->Enter(hosting::VariantLine::Length::kLong, [] { return [] {}; }),
+    ASSERT_EQ(line->Enter(hosting::VariantLine::Kind::kAttended, [] { return [] {}; }),
               hosting::VariantLine::Entry::kRun);
     auto exchange = Invocation("/endpoints/e/invocations", "1,2,3");
     std::future<http::Response> answer = exchange->answer.get_future();

@@ -96,7 +96,7 @@ void StreamedAnswer::BeginStream(std::string_view content_type) {
 }
 
 void StreamedAnswer::Resume() {
-    picked_.variant->line->Enter(hosting::VariantLine::Length::kContinued,
+    picked_.variant->line->Enter(hosting::VariantLine::Kind::kContinued,
                                  [self = shared_from_this()] { return [self] { self->Run(steady_clock::now()); }; });
 }
 
