@@ -98,8 +98,9 @@ struct ZeroText {
 constexpr ZeroText<3> kLongZeros;   // " 7:0.0"
 constexpr ZeroText<1> kShortZeros;  // " 7:0"
 
-constexpr std::uint32_t kZeroText = 0x302E30;   // "0.0"
-constexpr std::uint32_t kQidText = 0x3A646971;  // "qid:"
+constexpr std::uint32_t kZeroText = 0x302E30;     // "0.0"
+constexpr std::uint32_t kZeroEnded = 0x20302E30;  // "0.0 "
+constexpr std::uint32_t kQidText = 0x3A646971;    // "qid:"
 
 bool IsBlank(char c) {
     return c == ' ' || c == '\t';
@@ -165,7 +166,9 @@ class FractionValues {
     const float* Known(const char* p, const char*& stop) const {
         const std::uint64_t word = Load8(p + 2);
         // The first byte below '0' ends the digits; one above '9' is in no key.
-        const int digit_bits = std::countr_zero((word - 0x3030303030303030ULL) & 0x8080808080808080ULL) & ~7;
+        const std::uint64_t ends = (word - 0x3030303030303030ULL) & 0x8080808080808080ULL;
+        // Of 0, countr_zero is a branch, and about every other fraction of a pixel has eight digits.
+        const int digit_bits = (std::countr_zero(ends | 1ULL << 63) & ~7) + (static_cast<int>(ends == 0) << 3);
         const std::uint64_t key = KeyOf(word, digit_bits);
         std::size_t slot = SlotOf(key);
         slot ^= slots_[slot].key != key ? 1U : 0U;
@@ -419,6 +422,7 @@ class Parser {
         const std::uint64_t first = index;
         for (; index + 1 < guessed_end_; ++index) {
             const IndexText next = kIndexTexts[index + 1];
+            if (Load4(p) == kZeroEnded) break;  // else seen late, by a lookup
             const char* stop;
             const float* known = fractions_.Known(p, stop);
             if (known == nullptr || !next.Begins(Load8(stop))) break;
