@@ -184,6 +184,7 @@ void Connection::ReadIntoBuffer() {
 void Connection::OnRead(std::size_t num_bytes) {
     if (state_ == State::kBody || state_ == State::kDraining) NoteProgress(num_bytes);
     Advance();
+    if (state_ == State::kBody) loop_->bodies_grew = true;
 }
 
 // ---- the handler ---------------------------------------------------------------------------------------------------

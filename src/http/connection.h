@@ -75,8 +75,11 @@ struct Loop : std::enable_shared_from_this<Loop> {
     std::unordered_set<std::shared_ptr<Connection>> connections;
     std::thread thread;
 
+    /// Some connection has read a part of a body that is not whole yet. Cleared by the loop.
+    bool bodies_grew = false;
+
     /// Takes a request whose handler runs on this loop. It waits until the other connections that are ready have been
-    /// read, but for nobody who is not, so that two may be handled side by side.
+    /// read, and a few looks longer while each brings more of another body, so that two may be handled side by side.
     void AddWhole(std::shared_ptr<Connection> connection, std::shared_ptr<Exchange> exchange);
     void Sweep();
     /// Closes idle connections; the others close after their answer.
@@ -89,9 +92,11 @@ struct Loop : std::enable_shared_from_this<Loop> {
         std::shared_ptr<Connection> connection;
         std::shared_ptr<Exchange> exchange;
     };
+    static constexpr int kLooksMax = 8;
     void HandleWhole();
 
     std::deque<WholeRequest> whole_;  // HandleWhole is posted while there is any
+    int num_looks_ = 0;               // for a companion of the one that is whole
 };
 
 /// Bytes with room to grow, not initialised, within the server's budget.

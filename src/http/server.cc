@@ -95,6 +95,11 @@ void Loop::AddWhole(std::shared_ptr<Connection> connection, std::shared_ptr<Exch
 }
 
 void Loop::HandleWhole() {
+    if (whole_.size() == 1 && std::exchange(bodies_grew, false) && num_looks_ < kLooksMax) {
+        ++num_looks_;
+        return boost::asio::post(io, [this] { HandleWhole(); });
+    }
+    num_looks_ = 0;
     const auto take = [this] {
         WholeRequest request = std::move(whole_.front());
         whole_.pop_front();
