@@ -44,7 +44,7 @@ class TextBlockReader {
 
   private:
     Result<void> Open();
-    Result<void> Fill(EntryVector<char>& bytes, std::size_t& size, std::size_t target);
+    Result<void> Fill(EntryVector<char>& bytes, std::size_t front, std::size_t& size, std::size_t target);
 
     std::span<const DataFile> files_;
     std::size_t file_idx_ = 0;

@@ -188,11 +188,11 @@ class PayloadReader {
     Result<void> TakeTheRest(data::TextBlock& block) {
         data::TextBlock more;
         while (block.text.size() <= plan_.payload_bytes_max && TRY(blocks_.Next(more))) {
-            const std::size_t size = block.text.size();
-            block.bytes.resize(size + more.text.size() + kernels::kTextPadding);
-            std::copy(more.text.begin, more.text.end, block.bytes.begin() + static_cast<std::ptrdiff_t>(size));
-            const char* begin = block.bytes.data();
-            block.text = {begin, begin + size + more.text.size()};
+            const auto front = static_cast<std::size_t>(block.text.begin - block.bytes.data());
+            const std::size_t end = front + block.text.size();
+            block.bytes.resize(end + more.text.size() + kernels::kTextPadding);
+            std::copy(more.text.begin, more.text.end, block.bytes.begin() + static_cast<std::ptrdiff_t>(end));
+            block.text = {block.bytes.data() + front, block.bytes.data() + end + more.text.size()};
         }
         return {};
     }
