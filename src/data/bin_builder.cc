@@ -49,9 +49,10 @@ std::uint32_t StrideOf(const BinLayout::Tile& tile) {
 
 }  // namespace
 
-BinBuilder::BinBuilder(const CompactRows& rows, const BinLayout& layout, bool with_tiles, WorkerTeam& team,
-                       ArrayStore& store)
+BinBuilder::BinBuilder(const CompactRows& rows, CompactRows* spent, const BinLayout& layout, bool with_tiles,
+                       WorkerTeam& team, ArrayStore& store)
     : rows_(rows),
+      spent_(spent),
       layout_(layout),
       with_tiles_(with_tiles),
       num_features_(layout.num_features()),
@@ -72,17 +73,20 @@ void BinBuilder::Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>
     FindCodes();
     if (with_tiles_) MakeTiles(tiles);
     std::vector<std::vector<Cursor>> cursors(decoders_.size(), std::vector<Cursor>(layout_.tiles.size()));
+    const bool has_sparse_columns = std::any_of(columns.begin(), columns.end(),
+                                                [](const BinnedColumn& c) { return c.sparse && c.rows.size() > 0; });
     team_.ForEach(rows_.num_blocks(), [&](std::size_t block, int worker) {
         FillTileRows(tiles, rows_.first_row(block), rows_.num_rows(block));
         if (IsDoneByColumns(block)) {
             DoColumns(decoders_[static_cast<std::size_t>(worker)].DecodeColumns(rows_, block), rows_.first_row(block),
                       tiles);
-            return;
+        } else {
+            DoBlock<Pass::kWrite>(Decode(block, worker), rows_.first_row(block), tiles,
+                                  cursors[static_cast<std::size_t>(worker)].data());
         }
-        DoBlock<Pass::kWrite>(Decode(block, worker), rows_.first_row(block), tiles,
-                              cursors[static_cast<std::size_t>(worker)].data());
+        if (spent_ != nullptr && !has_sparse_columns) spent_->Drop(block);
     });
-    FillSparseColumns(columns);
+    if (has_sparse_columns) FillSparseColumns(columns);
 }
 
 void BinBuilder::FindStats() {
@@ -608,9 +612,6 @@ std::uint32_t BinBuilder::CodeOf(const Block& block, std::size_t entry) const {
 }
 
 void BinBuilder::FillSparseColumns(std::vector<BinnedColumn>& columns) {
-    const bool any = std::any_of(columns.begin(), columns.end(),
-                                 [](const BinnedColumn& c) { return c.sparse && c.rows.size() > 0; });
-    if (!any) return;
     // Rows must rise in a column, so each part of the features goes through all blocks by itself.
     std::vector<std::uint64_t> places(num_features_, 0);
     ForFeatureParts([&](std::size_t begin, std::size_t end, int worker) {

@@ -5,7 +5,9 @@
 // a pass writes codes and cells to their places. A value is looked up by its one-byte code where rows have codes. Where
 // neither such a table nor the finders of all features fit the cache, codes are found beforehand, some features at a
 // time. Blocks that stand column by column are binned that way where all that is filled is dense. What equals the fill
-// and is not listed is stepped over, so a run of zeros costs nothing. Confined to one call.
+// and is not listed is stepped over, so a run of zeros costs nothing. Rows that nobody needs afterwards are dropped
+// block by block, for memory that is touched for the first time may cost more than binning: their pages become those of
+// bins. Confined to one call.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,9 @@ namespace espalier::data {
 
 class BinBuilder {
   public:
-    BinBuilder(const CompactRows& rows, const BinLayout& layout, bool with_tiles, WorkerTeam& team, ArrayStore& store);
+    /// spent: null, or `rows` if they may be dropped.
+    BinBuilder(const CompactRows& rows, CompactRows* spent, const BinLayout& layout, bool with_tiles, WorkerTeam& team,
+               ArrayStore& store);
 
     void Run(std::vector<BinnedColumn>& columns, std::vector<BinnedTile>& tiles);
 
@@ -138,6 +142,7 @@ class BinBuilder {
     std::uint32_t CodeOf(const Block& block, std::size_t entry) const;
 
     const CompactRows& rows_;
+    CompactRows* const spent_;
     const BinLayout& layout_;
     const bool with_tiles_;
     const std::size_t num_features_;

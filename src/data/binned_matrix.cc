@@ -9,12 +9,22 @@ namespace espalier::data {
 
 BinnedMatrix BinnedMatrix::Create(const CompactRows& rows, const BinLayout& layout, Use use, WorkerTeam& team,
                                   ArrayStore& store) {
+    return Build(rows, nullptr, layout, use, team, store);
+}
+
+BinnedMatrix BinnedMatrix::Create(CompactRows&& rows, const BinLayout& layout, Use use, WorkerTeam& team,
+                                  ArrayStore& store) {
+    return Build(rows, &rows, layout, use, team, store);
+}
+
+BinnedMatrix BinnedMatrix::Build(const CompactRows& rows, CompactRows* spent, const BinLayout& layout, Use use,
+                                 WorkerTeam& team, ArrayStore& store) {
     CHECK(rows.num_features <= layout.num_features(), "{} features, the layout has {}", rows.num_features,
           layout.num_features());
     CHECK(rows.num_rows() < std::numeric_limits<std::uint32_t>::max());
     BinnedMatrix matrix;
     matrix.num_rows_ = rows.num_rows();
-    BinBuilder(rows, layout, use == Use::kTraining, team, store).Run(matrix.columns_, matrix.tiles_);
+    BinBuilder(rows, spent, layout, use == Use::kTraining, team, store).Run(matrix.columns_, matrix.tiles_);
     return matrix;
 }
 

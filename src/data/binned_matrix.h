@@ -110,6 +110,9 @@ class BinnedMatrix {
     /// says where the arrays lie; ask its status afterwards.
     static BinnedMatrix Create(const CompactRows& rows, const BinLayout& layout, Use use, WorkerTeam& team,
                                ArrayStore& store);
+    /// The same; the rows' blocks are dropped once they are binned.
+    static BinnedMatrix Create(CompactRows&& rows, const BinLayout& layout, Use use, WorkerTeam& team,
+                               ArrayStore& store);
     static BinnedMatrix Create(const CompactRows& rows, const BinLayout& layout, Use use, WorkerTeam& team) {
         ArrayStore heap;
         return Create(rows, layout, use, team, heap);
@@ -148,6 +151,9 @@ class BinnedMatrix {
     }
 
   private:
+    static BinnedMatrix Build(const CompactRows& rows, CompactRows* spent, const BinLayout& layout, Use use,
+                              WorkerTeam& team, ArrayStore& store);
+
     std::size_t num_rows_ = 0;
     std::vector<BinnedColumn> columns_;
     std::vector<BinnedTile> tiles_;

@@ -103,6 +103,8 @@ class CompactRows {
     bool spills() const { return spill_ != nullptr; }
     /// kIo when the spill file cannot be written.
     Result<void> Append(CompactBlock&& block);
+    /// Lets go of the block's values, which nobody may ask for any more. Different blocks at once.
+    void Drop(std::size_t block) { blocks_[block].bytes = {}; }
 
     std::uint32_t num_features = 0;  ///< highest feature index + 1, or the number of CSV columns
 

@@ -10,8 +10,7 @@ namespace espalier::data {
 using kernels::FromOrderedBits;
 
 std::optional<SketchPlan> PartialSummarizer::Summarize(const Column& column, std::size_t max_bin,
-                                                       std::span<std::uint32_t> keys, std::span<std::uint32_t> scratch,
-                                                       ValueSummary& summary) {
+                                                       std::span<std::uint32_t> keys, ValueSummary& summary) {
     // Zeros are the one value whose number is known beforehand; many of them make counting useless.
     if (!SketchPlan::Create(keys.size(), max_bin, 1, 1, std::max<std::uint64_t>(column.num_zeros, 1)).has_value()) {
         return std::nullopt;
@@ -29,7 +28,7 @@ std::optional<SketchPlan> PartialSummarizer::Summarize(const Column& column, std
     for (const std::span<const float> part : column.parts) {
         next = kernels::CopyChosen(part, map_, is_listed_.data(), next);
     }
-    kernels::SortKeys(keys.first(num_listed), scratch);
+    kernels::SortKeys(keys.first(num_listed), keys.subspan(num_listed));
     List(keys.first(num_listed), summary);
     summary.num_entries = num_values;
     return plan;

@@ -31,9 +31,9 @@ class PartialSummarizer {
     };
 
     /// The summary for max_bin bins, and the plan that says what it is good for; nothing when most values would have to
-    /// be listed. keys and scratch: as long as the column; their contents are lost.
+    /// be listed. keys: as long as the column; their contents are lost.
     std::optional<SketchPlan> Summarize(const Column& column, std::size_t max_bin, std::span<std::uint32_t> keys,
-                                        std::span<std::uint32_t> scratch, ValueSummary& summary);
+                                        ValueSummary& summary);
 
   private:
     static constexpr int kBucketBits = 19;

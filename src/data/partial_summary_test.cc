@@ -43,9 +43,8 @@ PartialSummarizer::Column ColumnOf(const std::vector<float>& values) {
 /// Whether a partial summary was made; then it gives the cuts and the shape of the whole one.
 bool GivesTheSame(const std::vector<float>& values, int max_bin, PartialSummarizer& summarizer) {
     std::vector<std::uint32_t> keys(values.size());
-    std::vector<std::uint32_t> scratch(values.size());
     ValueSummary partial;
-    const auto plan = summarizer.Summarize(ColumnOf(values), static_cast<std::size_t>(max_bin), keys, scratch, partial);
+    const auto plan = summarizer.Summarize(ColumnOf(values), static_cast<std::size_t>(max_bin), keys, partial);
     if (!plan.has_value()) return false;
     const ValueSummary whole = WholeSummary(values);
     EXPECT_LT(partial.values.size(), whole.values.size());

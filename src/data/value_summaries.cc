@@ -279,8 +279,7 @@ class Summarizer {
         }
         const std::size_t size = rows_.num_rows();
         ValueSummary& summary = floats_[static_cast<std::size_t>(worker)];
-        const auto plan =
-            own.summarizer.Summarize(column, max_bin_, {own.keys.data(), size}, {own.scratch.data(), size}, summary);
+        const auto plan = own.summarizer.Summarize(column, max_bin_, {own.keys.data(), size}, summary);
         if (plan.has_value()) visit_(feature, summary, &*plan);
         return plan.has_value();
     }

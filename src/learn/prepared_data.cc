@@ -267,7 +267,7 @@ Result<PreparedData> PrepareData(const TrainParams& params, std::vector<DataSet>
         if (made != nullptr) {
             set.matrix = made->sets[i].matrix;
         } else if (binned) {
-            set.matrix = data::BinnedMatrix::Create(labeled.rows, prepared.layout, use, team, store);
+            set.matrix = data::BinnedMatrix::Create(std::move(labeled.rows), prepared.layout, use, team, store);
             TRY(store.status());
         } else {
             set.rows = data::Expand(labeled.rows);
