@@ -235,12 +235,16 @@ void BinBuilder::TabulateCodes() {
 template <typename Code>
 void BinBuilder::FillTable(std::vector<Code>& table) {
     table.resize(num_features_ * kCodes);
+    listed_codes_.resize(table.size() / 32);
     team_.ForEach(num_features_, [&](std::size_t f, int) {
         for (std::size_t code = 0; code < kCodes; ++code) {
             const float value = rows_.dictionary().ValueOf(static_cast<std::uint8_t>(code));
             // Values that the feature never has may have codes beyond the highest.
             if (value < stats_[f].lowest || value > stats_[f].highest) continue;
-            table[f * kCodes + code] = static_cast<Code>(finders_[f].CodeOf(value));
+            const std::size_t place = f * kCodes + code;
+            table[place] = static_cast<Code>(finders_[f].CodeOf(value));
+            if (std::min<std::uint32_t>(table[place], targets_[f].last_bin) == targets_[f].skipped_bin) continue;
+            listed_codes_[place / 32] |= 1U << place % 32;
         }
     });
 }
@@ -522,6 +526,11 @@ std::uint32_t BinBuilder::DoEntries(const Block& block, std::uint32_t entry, std
         const std::size_t end = std::min<std::size_t>(feature_end, tile.feature_end);
         Cursor cursor = cursors[t];
         for (; entry < entries_end && features[entry] < end; ++entry) {
+            if constexpr (kPass == Pass::kCount && (kSource == Source::kTable8 || kSource == Source::kTable16)) {
+                const std::size_t place = std::size_t{features[entry]} * kCodes + own.rows.codes[entry];
+                cursor.num_in_row += own.listed[place / 32] >> place % 32 & 1U;
+                continue;
+            }
             DoValue<kPass>(targets[features[entry]], CodeOf<kSource>(own, entry), row, tile.kind, cursor);
         }
         cursors[t] = cursor;

@@ -74,6 +74,7 @@ class BinBuilder {
         const std::uint32_t* codes = nullptr;  ///< [entries], where they were found beforehand
         const std::uint8_t* table8 = nullptr;  ///< code_table8_ and code_table16_
         const std::uint16_t* table16 = nullptr;
+        const std::uint32_t* listed = nullptr;  ///< listed_codes_
     };
     /// Where the code of an entry comes from.
     enum class Source { kFound, kTable8, kTable16, kFinder };
@@ -102,7 +103,7 @@ class BinBuilder {
     Block Decode(std::size_t block, int worker) {
         return {decoders_[static_cast<std::size_t>(worker)].Decode(rows_, block),
                 found_codes_.empty() ? nullptr : found_codes_.data() + first_entries_[block], code_table8_.data(),
-                code_table16_.data()};
+                code_table16_.data(), listed_codes_.data()};
     }
     /// body(begin, end, worker) for parts of the features whose columns and finders fit the cache.
     template <typename Body>
@@ -158,6 +159,8 @@ class BinBuilder {
     /// cache.
     std::vector<std::uint8_t> code_table8_;
     std::vector<std::uint16_t> code_table16_;
+    /// A bit for each of the table's codes: whether its cell is listed. All of it fits the first cache.
+    std::vector<std::uint32_t> listed_codes_;
     std::vector<std::uint64_t> first_entries_;  ///< [blocks] of found_codes_
     StoredArray<std::uint32_t> found_codes_;    ///< [entries], or empty
     /// [features + 1] the first feature from here on that has something to do for a 0, and for a missing value.
