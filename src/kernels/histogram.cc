@@ -29,7 +29,7 @@ inline void AddCells(const Cell* at, const Cell* end, Pair pair, Pair* histogram
 }  // namespace
 
 template <typename Pair, typename Cell>
-void AddRows(std::span<const std::uint32_t> rows, const std::uint32_t* row_offsets, const Cell* cells,
+void AddRows(std::span<const std::uint16_t> rows, const std::uint32_t* row_offsets, const Cell* cells,
              const Pair* pairs, Pair* histogram) {
     const std::size_t num_rows = rows.size();
     for (std::size_t i = 0; i < num_rows; ++i) {
@@ -40,13 +40,13 @@ void AddRows(std::span<const std::uint32_t> rows, const std::uint32_t* row_offse
             __builtin_prefetch(ahead);
             __builtin_prefetch(ahead + 64 / sizeof(Cell));
         }
-        const std::uint32_t row = rows[i];
+        const std::size_t row = rows[i];
         AddCells(cells + row_offsets[row], cells + row_offsets[row + 1], pairs[row], histogram);
     }
 }
 
 template <typename Pair>
-void AddDenseRows(std::span<const std::uint32_t> rows, std::size_t stride, const std::uint16_t* cells,
+void AddDenseRows(std::span<const std::uint16_t> rows, std::size_t stride, const std::uint16_t* cells,
                   const Pair* pairs, Pair* histogram) {
     const std::size_t num_rows = rows.size();
     for (std::size_t i = 0; i < num_rows; ++i) {
@@ -62,7 +62,7 @@ void AddDenseRows(std::span<const std::uint32_t> rows, std::size_t stride, const
 }
 
 template <typename Pair>
-void AddByteRows(std::span<const std::uint32_t> rows, std::size_t num_features, std::size_t stride,
+void AddByteRows(std::span<const std::uint16_t> rows, std::size_t num_features, std::size_t stride,
                  const std::uint8_t* cells, const Pair* pairs, Pair* histogram) {
     const std::size_t num_rows = rows.size();
     for (std::size_t i = 0; i < num_rows; ++i) {
@@ -89,21 +89,21 @@ void AddByteRows(std::span<const std::uint32_t> rows, std::size_t num_features, 
     }
 }
 
-template void AddRows(std::span<const std::uint32_t>, const std::uint32_t*, const std::uint16_t*, const PackedPair*,
+template void AddRows(std::span<const std::uint16_t>, const std::uint32_t*, const std::uint16_t*, const PackedPair*,
                       PackedPair*);
-template void AddRows(std::span<const std::uint32_t>, const std::uint32_t*, const std::uint32_t*, const PackedPair*,
+template void AddRows(std::span<const std::uint16_t>, const std::uint32_t*, const std::uint32_t*, const PackedPair*,
                       PackedPair*);
-template void AddRows(std::span<const std::uint32_t>, const std::uint32_t*, const std::uint16_t*, const WidePair*,
+template void AddRows(std::span<const std::uint16_t>, const std::uint32_t*, const std::uint16_t*, const WidePair*,
                       WidePair*);
-template void AddRows(std::span<const std::uint32_t>, const std::uint32_t*, const std::uint32_t*, const WidePair*,
+template void AddRows(std::span<const std::uint16_t>, const std::uint32_t*, const std::uint32_t*, const WidePair*,
                       WidePair*);
-template void AddDenseRows(std::span<const std::uint32_t>, std::size_t, const std::uint16_t*, const PackedPair*,
+template void AddDenseRows(std::span<const std::uint16_t>, std::size_t, const std::uint16_t*, const PackedPair*,
                            PackedPair*);
-template void AddDenseRows(std::span<const std::uint32_t>, std::size_t, const std::uint16_t*, const WidePair*,
+template void AddDenseRows(std::span<const std::uint16_t>, std::size_t, const std::uint16_t*, const WidePair*,
                            WidePair*);
-template void AddByteRows(std::span<const std::uint32_t>, std::size_t, std::size_t, const std::uint8_t*,
+template void AddByteRows(std::span<const std::uint16_t>, std::size_t, std::size_t, const std::uint8_t*,
                           const PackedPair*, PackedPair*);
-template void AddByteRows(std::span<const std::uint32_t>, std::size_t, std::size_t, const std::uint8_t*,
+template void AddByteRows(std::span<const std::uint16_t>, std::size_t, std::size_t, const std::uint8_t*,
                           const WidePair*, WidePair*);
 
 }  // namespace espalier::kernels

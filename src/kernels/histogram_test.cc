@@ -18,7 +18,7 @@ WidePair PairOf(std::int64_t g, std::int64_t h, WidePair) {
 /// Rows with lists of cells, some of the rows, and what adding those up gives.
 template <typename Pair>
 struct Case {
-    std::vector<std::uint32_t> rows;
+    std::vector<std::uint16_t> rows;
     std::vector<std::vector<std::uint32_t>> lists;
     std::vector<Pair> pairs;
     std::vector<Pair> expected;
@@ -38,7 +38,7 @@ struct Case {
             lists.push_back(list);
             pairs.push_back(PairOf(static_cast<std::int64_t>(rng() % 2001) - 1000, rng() % 1000, Pair{}));
             if (rng() % 3 == 0) continue;
-            rows.push_back(row);
+            rows.push_back(static_cast<std::uint16_t>(row));
             for (const std::uint32_t cell : list) expected[cell] += pairs.back();
         }
     }

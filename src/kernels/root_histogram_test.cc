@@ -43,12 +43,12 @@ void CompareWithOneTreeAtATime(std::size_t num_trees, std::size_t num_rows, bool
     constexpr std::size_t kStride = 9;
     std::vector<std::uint32_t> offsets = {0};
     std::vector<Cell> cells;
-    std::vector<std::uint32_t> rows;
+    std::vector<std::uint16_t> rows;
     for (std::uint32_t row = 0; row < num_rows; ++row) {
         for (std::size_t e = dense ? kStride : rng() % 12; e > 0; --e)
             cells.push_back(static_cast<Cell>(rng() % kCells));
         offsets.push_back(static_cast<std::uint32_t>(cells.size()));
-        rows.push_back(row);
+        rows.push_back(static_cast<std::uint16_t>(row));
     }
     const TreePairs pairs(num_trees, num_rows, rng);
     std::vector<PackedPair> sums(kCells * width, 0);
@@ -70,8 +70,8 @@ void CompareBytesWithOneTreeAtATime(std::size_t num_trees, std::size_t num_rows,
     std::vector<std::uint8_t> cells(num_rows * kStride);
     for (std::uint8_t& cell : cells) cell = static_cast<std::uint8_t>(rng());
     const TreePairs pairs(num_trees, num_rows, rng);
-    std::vector<std::uint32_t> rows(num_rows);
-    std::iota(rows.begin(), rows.end(), 0U);
+    std::vector<std::uint16_t> rows(num_rows);
+    std::iota(rows.begin(), rows.end(), std::uint16_t{0});
     std::vector<PackedPair> sums(kFeatures * 256 * width, 0);
     AddByteRowsOfGroup(width, pairs.trees(), num_rows, kFeatures, kStride, cells.data(), sums.data());
     for (std::size_t tree = 0; tree < width; ++tree) {

@@ -15,26 +15,26 @@ namespace {
 template <typename Code>
 void CompareWithLoop(std::size_t size, std::mt19937& rng) {
     const std::uint32_t highest = std::min<std::uint32_t>(std::numeric_limits<Code>::max(), 70'000);
-    std::vector<std::uint32_t> rows;
+    std::vector<std::uint16_t> rows;
     std::vector<Code> codes;
     for (std::size_t i = 0; i < size; ++i) {
-        rows.push_back(static_cast<std::uint32_t>(3 * i + rng() % 3) + (i % 2 == 0 ? 0 : 0x8000'0000U));
+        rows.push_back(static_cast<std::uint16_t>(3 * i + rng() % 3 + (i % 2 == 0 ? 0 : 0x8000U)));
         codes.push_back(static_cast<Code>(rng() % 4 == 0 ? highest - rng() % 3 : rng() % 9));
     }
     for (const SplitRoute route : {SplitRoute{4, {highest, highest}}, SplitRoute{0, {highest - 1, highest - 2}},
                                    SplitRoute{highest + 1, {highest, highest}}}) {
-        std::vector<std::uint32_t> expected_left;
-        std::vector<std::uint32_t> expected_right;
+        std::vector<std::uint16_t> expected_left;
+        std::vector<std::uint16_t> expected_right;
         for (std::size_t i = 0; i < size; ++i) {
             const std::uint32_t code = codes[i];
             const bool goes_left = code < route.num_left || code == route.also_left[0] || code == route.also_left[1];
             (goes_left ? expected_left : expected_right).push_back(rows[i]);
         }
         // Words behind the arrays must stay as they are.
-        std::vector<std::uint32_t> left(size + 1, 7);
-        std::vector<std::uint32_t> right(size + 1, 7);
+        std::vector<std::uint16_t> left(size + 1, 7);
+        std::vector<std::uint16_t> right(size + 1, 7);
         const std::size_t num_left = SplitRows(rows.data(), size, codes.data(), route, left.data(), right.data());
-        std::vector<std::uint32_t> in_place = rows;
+        std::vector<std::uint16_t> in_place = rows;
         in_place.push_back(7);
         SplitRows(in_place.data(), size, codes.data(), route, in_place.data(), right.data());
         ASSERT_EQ(num_left, expected_left.size());

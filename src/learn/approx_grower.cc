@@ -94,7 +94,7 @@ class ApproxGrower final : public TreeGrower {
         std::vector<std::uint32_t> leaves(partition.num_rows());
         for (std::uint32_t node = 0; node < grown.num_nodes(); ++node) {
             if (!grown.is_leaf(node)) continue;
-            for (const std::uint32_t row : partition.RowsOf(tree, node)) leaves[row] = node;
+            partition.RowsOf(tree, node).ForEachRow([&](std::uint32_t row) { leaves[row] = node; });
         }
         partition_.Place(number, leaves, grown.num_nodes());
         PlaceEvalRows(number, grown);

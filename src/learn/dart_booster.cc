@@ -98,9 +98,9 @@ class DartBooster final : public TreeBooster {
             for (std::uint32_t node = 0; node < trees[tree].num_nodes(); ++node) {
                 if (!trees[tree].is_leaf(node)) continue;
                 const float value = trees[tree].split_conditions[node];
-                for (const std::uint32_t row : partition.RowsOf(static_cast<std::uint32_t>(tree), node)) {
+                partition.RowsOf(static_cast<std::uint32_t>(tree), node).ForEachRow([&](std::uint32_t row) {
                     values[row] = value;
-                }
+                });
             }
         });
     }

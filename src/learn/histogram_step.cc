@@ -18,7 +18,7 @@ using kernels::WidePair;
 
 // A chunk of rows worth a task of its own: adding it up takes longer than clearing and adding one more tile.
 constexpr std::size_t kChunkRowsMin = 8192;
-// Nodes take turns over blocks of rows (RowPartition::kTurnRows). Histograms come and go instead, so they must be
+// Nodes take turns over blocks of rows (node_rows.h). Histograms come and go instead, so they must be
 // small.
 constexpr std::size_t kBlockedBytesMax = 8 << 20;
 constexpr std::size_t kBlockedTileBytesMax = 64 << 10;  // of one tile: it is fetched anew for each block
@@ -107,30 +107,31 @@ void HistogramStep<Pair>::PlanTasks(std::span<Build<Pair>> builds) {
                 Task task;
                 task.build = static_cast<std::uint32_t>(i);
                 task.tile = static_cast<std::uint32_t>(tile);
-                task.row_begin = static_cast<std::uint32_t>(size * chunk / num_chunks);
-                task.row_end = static_cast<std::uint32_t>(size * (chunk + 1) / num_chunks);
-                task.next = task.row_begin;
+                task.row_begin = size * chunk / num_chunks;
+                task.row_end = size * (chunk + 1) / num_chunks;
                 tasks_.push_back(task);
                 if (num_chunks > 1) num_partial += CellsOf(tile);
             }
         }
     }
     in_blocks_ = num_partial == 0 && num_cells * sizeof(Pair) <= kBlockedBytesMax &&
-                 tile_cells_max_ * sizeof(Pair) <= kBlockedTileBytesMax && matrix_.num_rows() > RowPartition::kTurnRows;
+                 tile_cells_max_ * sizeof(Pair) <= kBlockedTileBytesMax && matrix_.num_rows() > kNodeBlockRows;
     if (in_blocks_) num_partial = num_cells;
     if (partial_.size() < num_partial) partial_.resize(num_partial);
 }
 
 template <typename Pair>
 bool HistogramStep<Pair>::AddNextRows(const Build<Pair>& build, std::size_t rows_end, Task& task, Pair* target) const {
-    if (task.next == task.row_begin) std::memset(static_cast<void*>(target), 0, CellsOf(task.tile) * sizeof(Pair));
-    const auto rows = build.rows.subspan(task.next, task.row_end - task.next);
-    const std::size_t size =
-        rows_end >= matrix_.num_rows()
-            ? rows.size()
-            : static_cast<std::size_t>(std::lower_bound(rows.begin(), rows.end(), rows_end) - rows.begin());
-    AddTileRows(layout_.tiles[task.tile], matrix_.tile(task.tile), rows.first(size), build.pairs, target);
-    task.next += static_cast<std::uint32_t>(size);
+    if (task.next_piece == 0) std::memset(static_cast<void*>(target), 0, CellsOf(task.tile) * sizeof(Pair));
+    if (!in_blocks_) {
+        build.rows.ForEachPiece(task.row_begin, task.row_end,
+                                [&](const RowPiece& piece) { AddPiece(build, task.tile, piece, target); });
+        return true;
+    }
+    const std::span<const RowPiece> pieces = build.rows.pieces();
+    for (; task.next_piece < pieces.size() && pieces[task.next_piece].first_row < rows_end; ++task.next_piece) {
+        AddPiece(build, task.tile, pieces[task.next_piece], target);
+    }
     return rows_end >= matrix_.num_rows();
 }
 
@@ -284,10 +285,9 @@ Result<void> HistogramStep<Pair>::Run(std::span<Build<Pair>> builds) {
     PlanTasks(builds);
     PlanTargets(builds);
     // Once at least: a rank without rows clears its sums too.
-    const std::size_t num_turns =
-        in_blocks_ ? (matrix_.num_rows() + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows : 1;
+    const std::size_t num_turns = in_blocks_ ? NumNodeBlocks(matrix_.num_rows()) : 1;
     for (std::size_t turn = 1; turn <= num_turns; ++turn) {
-        const std::size_t rows_end = turn < num_turns ? turn * RowPartition::kTurnRows : matrix_.num_rows();
+        const std::size_t rows_end = turn < num_turns ? turn * kNodeBlockRows : matrix_.num_rows();
         team_.ForEach(tasks_.size(), [&](std::size_t i, int worker) {
             Task& task = tasks_[i];
             Build<Pair>& build = builds[task.build];

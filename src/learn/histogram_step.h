@@ -18,7 +18,8 @@
 #include "kernels/split_scan.h"
 #include "kernels/weight_bounds.h"
 #include "learn/growing_tree.h"
-#include "learn/row_partition.h"
+#include "learn/node_rows.h"
+#include "learn/tile_rows.h"
 
 namespace espalier::learn {
 
@@ -46,7 +47,7 @@ struct HistogramSlot {
 /// A histogram to build, and the sibling that follows from it.
 template <typename Pair>
 struct Build {
-    std::span<const std::uint32_t> rows;
+    NodeRows rows;
     const Pair* pairs = nullptr;  ///< [rows of the matrix] of the node's tree
     const kernels::GainParams* gain = nullptr;
     ScanNode node;
@@ -77,10 +78,10 @@ class HistogramStep {
     struct Task {
         std::uint32_t build = 0;
         std::uint32_t tile = 0;
-        std::uint32_t row_begin = 0;
-        std::uint32_t row_end = 0;
-        std::uint32_t next = 0;  ///< the first that is not added yet
-        Pair* target = nullptr;  ///< [cells of the tile]; null: worker scratch, then finished at once
+        std::size_t row_begin = 0;  ///< among the node's rows
+        std::size_t row_end = 0;
+        std::size_t next_piece = 0;  ///< the first that is not added yet, where tasks take turns
+        Pair* target = nullptr;      ///< [cells of the tile]; null: worker scratch, then finished at once
     };
     /// The tiles that are added up here: all, or with the rows of all ranks the owned ones.
     std::size_t num_tiles() const { return tiles_end_ - tiles_begin_; }
@@ -116,6 +117,9 @@ class HistogramStep {
     void JoinChunks(std::span<Build<Pair>> builds);
     /// Adds the task's next rows below `rows_end`; true when those were the last.
     bool AddNextRows(const Build<Pair>& build, std::size_t rows_end, Task& task, Pair* target) const;
+    void AddPiece(const Build<Pair>& build, std::size_t tile, const RowPiece& piece, Pair* target) const {
+        AddTileRows(layout_.tiles[tile], matrix_.tile(tile), piece, build.pairs, target);
+    }
     /// Scans tile `tile` of a build. `built` (may be the slot itself) has its sums over all ranks, or gets them from
     /// `parts` [cells of the tile each], feature by feature: what no part of the node can be split by is not added up.
     void FinishTile(Build<Pair>& build, std::size_t build_idx, std::size_t tile, Pair* built,

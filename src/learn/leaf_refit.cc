@@ -31,12 +31,12 @@ Result<void> RefitTarget(const RefitInput& input, std::size_t number, std::size_
     std::vector<QuantileSample> samples(leaves.size());
     input.team.ForEach(leaves.size(), [&](std::size_t leaf, int) {
         samples[leaf].alpha = input.objective.LeafQuantile(group).value();
-        for (const std::uint32_t row :
-             input.grower.train_partition().RowsOf(static_cast<std::uint32_t>(number), leaves[leaf])) {
-            if (!input.grower.IsSampled(number, row)) continue;
+        const RowPartition& partition = input.grower.train_partition();
+        partition.RowsOf(static_cast<std::uint32_t>(number), leaves[leaf]).ForEachRow([&](std::uint32_t row) {
+            if (!input.grower.IsSampled(number, row)) return;
             samples[leaf].values.push_back(rows.labels[row] - margins[row]);
             if (input.weighted) samples[leaf].weights.push_back(rows.WeightOf(row));
-        }
+        });
     });
     const std::vector<float> quantiles =
         TRY(ExactQuantiles(samples, input.weighted, rows.total_rows, input.team, input.comm));

@@ -27,22 +27,25 @@ std::vector<std::size_t> TopDown(const model::Tree& tree) {
     return order;
 }
 
-/// The rows [begin, end) of a leaf. Values are gathered strip by strip, for the conversion works on neighbours.
-WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf, std::size_t begin, std::size_t end) {
+/// The rows of a leaf in the block that begins with `first_row`. Values are gathered strip by strip, for the conversion
+/// works on neighbours.
+WidePair SumLeaf(const NodeSumsInput& input, const Leaf& leaf, std::size_t first_row) {
     constexpr std::size_t kStripRows = 512;
     const std::size_t num_rows = input.partition.num_rows();
     const std::size_t source = input.source_of_tree[leaf.tree];
     const GroupScale& scale = input.scales[source];
-    const float* grad = input.grad.data() + source * num_rows;
-    const float* hess = input.hess.data() + source * num_rows;
-    const std::uint8_t* sampled = input.sampled.empty() ? nullptr : input.sampled.data() + leaf.tree * num_rows;
+    const float* grad = input.grad.data() + source * num_rows + first_row;
+    const float* hess = input.hess.data() + source * num_rows + first_row;
+    const std::uint8_t* sampled =
+        input.sampled.empty() ? nullptr : input.sampled.data() + leaf.tree * num_rows + first_row;
     std::array<float, kStripRows> grads;
     std::array<float, kStripRows> hessians;
     WidePair sum;
-    const auto rows = input.partition.RowsOf(leaf.tree, leaf.node, begin, end);
+    const RowPiece piece = input.partition.RowsOf(leaf.tree, leaf.node).PieceAt(first_row);
+    const std::span<const std::uint16_t> rows = piece.Places();
     for (std::size_t first = 0; first < rows.size(); first += kStripRows) {
         std::size_t size = 0;
-        for (const std::uint32_t row : rows.subspan(first, std::min(kStripRows, rows.size() - first))) {
+        for (const std::uint16_t row : rows.subspan(first, std::min(kStripRows, rows.size() - first))) {
             if (sampled != nullptr && sampled[row] == 0) continue;
             grads[size] = grad[row];
             hessians[size] = hess[row];
@@ -60,15 +63,13 @@ Result<std::vector<std::int64_t>> SumLeaves(const NodeSumsInput& input, std::spa
     std::vector<std::size_t> first_leaf(num_trees + 1, 0);
     for (const Leaf& leaf : leaves) ++first_leaf[leaf.tree + 1];
     for (std::size_t tree = 0; tree < num_trees; ++tree) first_leaf[tree + 1] += first_leaf[tree];
-    const std::size_t num_rows = input.partition.num_rows();
-    const std::size_t num_turns = (num_rows + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows;
+    const std::size_t num_blocks = NumNodeBlocks(input.partition.num_rows());
     std::vector<std::vector<std::int64_t>> of_worker(static_cast<std::size_t>(input.team.num_threads()),
                                                      std::vector<std::int64_t>(leaves.size() * 2, 0));
-    input.team.ForEach(num_trees * num_turns, [&](std::size_t task, int worker) {
-        const std::size_t tree = task / num_turns;
-        const std::size_t begin = task % num_turns * RowPartition::kTurnRows;
+    input.team.ForEach(num_trees * num_blocks, [&](std::size_t task, int worker) {
+        const std::size_t tree = task / num_blocks;
         for (std::size_t i = first_leaf[tree]; i < first_leaf[tree + 1]; ++i) {
-            const WidePair sum = SumLeaf(input, leaves[i], begin, begin + RowPartition::kTurnRows);
+            const WidePair sum = SumLeaf(input, leaves[i], task % num_blocks * kNodeBlockRows);
             of_worker[static_cast<std::size_t>(worker)][2 * i] += sum.g;
             of_worker[static_cast<std::size_t>(worker)][2 * i + 1] += sum.h;
         }

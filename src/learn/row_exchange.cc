@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <numeric>
 
 #include "base/check.h"
 #include "learn/tile_join.h"
@@ -42,9 +41,7 @@ RowExchange<Pair>::RowExchange(const data::BinLayout& layout, const data::Binned
       num_trees_(num_trees),
       comm_(comm),
       all_rows_(total_rows),
-      pairs_(num_trees * total_rows) {
-    std::iota(all_rows_.begin(), all_rows_.end(), 0U);
-}
+      pairs_(num_trees * total_rows) {}
 
 template <typename Pair>
 Result<void> RowExchange<Pair>::Join() {
@@ -76,10 +73,22 @@ Result<void> RowExchange<Pair>::SharePairs(const Pair* pairs) {
 }
 
 template <typename Pair>
+void RowExchange<Pair>::AddRow(std::size_t first_piece, std::size_t row) {
+    const std::size_t first_row = row - row % kNodeBlockRows;
+    if (pieces_.size() == first_piece || pieces_.back().first_row != first_row) {
+        pieces_.push_back({places_.data() + places_.size(), 0, static_cast<std::uint32_t>(first_row)});
+    }
+    places_.push_back(static_cast<std::uint16_t>(row - first_row));
+    ++pieces_.back().size;
+}
+
+template <typename Pair>
 Result<void> RowExchange<Pair>::ShareRows(std::span<Build<Pair>> builds) {
     std::vector<std::uint32_t> mine;  // The number of rows of each build, then the rows.
     for (const Build<Pair>& build : builds) mine.push_back(static_cast<std::uint32_t>(build.rows.size()));
-    for (const Build<Pair>& build : builds) mine.insert(mine.end(), build.rows.begin(), build.rows.end());
+    for (const Build<Pair>& build : builds) {
+        build.rows.ForEachRow([&](std::uint32_t row) { mine.push_back(row); });
+    }
     const auto all = TRY(comm_.AllGatherV(std::as_bytes(std::span(mine))));
     std::vector<const std::uint32_t*> counts;
     std::vector<const std::uint32_t*> next;
@@ -90,17 +99,24 @@ Result<void> RowExchange<Pair>::ShareRows(std::span<Build<Pair>> builds) {
         CHECK(bytes.size() >= builds.size() * sizeof(std::uint32_t));
         num_rows += bytes.size() / sizeof(std::uint32_t) - builds.size();
     }
-    rows_.resize(num_rows);
-    std::size_t begin = 0;
+    places_.clear();
+    places_.reserve(num_rows);
+    pieces_.clear();
+    std::vector<std::size_t> first_piece;
     for (std::size_t i = 0; i < builds.size(); ++i) {
-        std::size_t end = begin;
+        first_piece.push_back(pieces_.size());
         for (std::size_t rank = 0; rank < all.size(); ++rank) {
-            const auto first_row = static_cast<std::uint32_t>(first_row_[rank]);
-            for (std::uint32_t row = 0; row < counts[rank][i]; ++row) rows_[end++] = first_row + next[rank][row];
+            for (std::uint32_t nth = 0; nth < counts[rank][i]; ++nth)
+                AddRow(first_piece.back(), first_row_[rank] + next[rank][nth]);
             next[rank] += counts[rank][i];
         }
-        builds[i].rows = std::span(rows_).subspan(begin, end - begin);
-        begin = end;
+    }
+    first_piece.push_back(pieces_.size());
+    for (std::size_t i = 0; i < builds.size(); ++i) {
+        const auto pieces = std::span(pieces_).subspan(first_piece[i], first_piece[i + 1] - first_piece[i]);
+        std::size_t size = 0;
+        for (const RowPiece& piece : pieces) size += piece.size;
+        builds[i].rows = {pieces, size};
     }
     return {};
 }

@@ -43,20 +43,24 @@ class RowExchange {
     /// The joined rows: tiles that another rank owns are empty, and there are no columns.
     const data::BinnedMatrix& matrix() const { return matrix_; }
     /// Of the joined rows; all of them are in the root.
-    std::span<const std::uint32_t> all_rows() const { return all_rows_; }
+    NodeRows all_rows() const { return all_rows_.rows(); }
     const Pair* PairsOf(std::size_t tree) const { return pairs_.data() + tree * all_rows_.size(); }
 
   private:
+    /// Adds a joined row to the build whose pieces begin at `first_piece`.
+    void AddRow(std::size_t first_piece, std::size_t row);
+
     const data::BinLayout& layout_;
     const data::BinnedMatrix& own_;
     const std::size_t num_trees_;
     collective::Comm& comm_;
     bool is_joined_ = false;
     data::BinnedMatrix matrix_;
-    std::vector<std::size_t> first_row_;   ///< [ranks + 1] among the joined rows
-    std::vector<std::uint32_t> all_rows_;  ///< 0, 1, 2 …
-    std::vector<Pair> pairs_;              ///< [trees x joined rows]
-    std::vector<std::uint32_t> rows_;      ///< of the builds of a step
+    std::vector<std::size_t> first_row_;  ///< [ranks + 1] among the joined rows
+    AllRows all_rows_;
+    std::vector<Pair> pairs_;            ///< [trees x joined rows]
+    std::vector<std::uint16_t> places_;  ///< of the builds of a step
+    std::vector<RowPiece> pieces_;
 };
 
 }  // namespace espalier::learn

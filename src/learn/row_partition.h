@@ -1,14 +1,11 @@
 // Which rows of a data set are in which node of the trees that grow.
 //
-// Nouns: segment (the rows of one node, contiguous in one of its tree's two row lists, rising), split (a node whose
-// rows are sent to two children). Steps of Split: rows are cut into blocks; each block puts its left rows before its
-// right ones where it lies; the blocks of a node that has several are then copied to where they belong in the other
-// list. The order within a node stays rising, whatever the number of threads. What this costs is mostly memory: 8 bytes
-// are moved per row of a small node, 16 per row of a large one. Memory: 8 bytes per row and tree (4 without a matrix).
-// Confined to the trainer's thread.
+// Nouns: see node_rows.h; split (a node whose rows are sent to two children). Each piece of a node is split where it
+// lies, its left rows before its right ones, so rows never leave their block and what Split moves is 4 bytes a row that
+// stay in the cache. The order within a node stays rising, whatever the number of threads. Memory: 2 bytes per row and
+// tree, 16 per piece. Confined to the trainer's thread.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,6 +14,7 @@
 #include "base/worker_team.h"
 #include "data/binned_matrix.h"
 #include "data/stored_array.h"
+#include "learn/node_rows.h"
 
 namespace espalier::learn {
 
@@ -52,60 +50,53 @@ class RowPartition {
     /// leaves: a number beyond num_nodes).
     void MoveLeaves(std::uint32_t tree, std::span<const std::uint32_t> leaf_of, std::size_t num_nodes);
 
-    /// Rows of a node that was the root or a child of a split. Valid until the next Split of it, MoveLeaves or Reset.
-    std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node) const {
-        const Segment& segment = segments_[tree][node];
-        return {RowsAt(tree, segment), segment.end - segment.begin};
+    /// Rows of a node that was the root or a child of a split. Valid until the next call that is not const.
+    NodeRows RowsOf(std::uint32_t tree, std::uint32_t node) const {
+        const Node& asked = trees_[tree].nodes[node];
+        return {std::span(trees_[tree].pieces).subspan(asked.first_piece, asked.num_pieces), asked.num_rows};
     }
-    /// Those of them in [begin, end).
-    std::span<const std::uint32_t> RowsOf(std::uint32_t tree, std::uint32_t node, std::size_t begin,
-                                          std::size_t end) const;
-    std::size_t num_rows() const { return num_rows_; }
-
-    /// Work on many nodes that reads arrays over rows goes block by block of as many rows: a node's rows lie apart, and
-    /// what is read around them serves the other nodes while it is in the cache.
-    static constexpr std::size_t kTurnRows = 32'768;
+    std::size_t num_rows() const { return all_rows_.size(); }
 
   private:
-    enum class List : std::uint8_t { kFirst, kSecond, kAll };  ///< kAll: the rows in order, which every root has
-    struct Segment {
-        std::uint32_t begin = 0;
-        std::uint32_t end = 0;
-        List list = List::kFirst;
+    struct Node {
+        std::size_t first_piece = 0;
+        std::size_t num_pieces = 0;
+        std::size_t num_rows = 0;
     };
-    struct Block {
+    /// A left child takes its parent's places among the pieces, a right one new ones.
+    struct Tree {
+        std::vector<Node> nodes;
+        std::vector<RowPiece> pieces;
+    };
+    /// A piece of a node that is split.
+    struct Part {
         std::uint32_t split = 0;
-        std::uint32_t begin = 0;  ///< in the tree's row list
-        std::uint32_t end = 0;
-        std::uint32_t num_left = 0;
-        std::uint32_t left_to = 0;
-        std::uint32_t right_to = 0;
-        bool moves = false;  ///< to the other list
+        std::uint32_t nth = 0;  ///< piece of the node
     };
-    /// Of one worker: codes beside the rows of a block, and the rows that go right.
+    /// Of one worker: codes beside the rows of a piece, and the rows that go right.
     struct Scratch {
         std::vector<std::byte> codes;
-        std::vector<std::uint32_t> right;
+        std::vector<std::uint16_t> right;
     };
-    static List ListOfChildren(List list) { return list == List::kSecond ? List::kSecond : List::kFirst; }
-    const std::uint32_t* RowsAt(std::uint32_t tree, const Segment& segment) const {
-        if (segment.list == List::kAll) return all_rows_.data() + segment.begin;
-        return lists_[static_cast<std::size_t>(segment.list)].data() + tree * num_rows_ + segment.begin;
+    std::uint16_t* PlacesOf(std::uint32_t tree, std::size_t first_row) {
+        return places_.data() + tree * num_rows() + first_row;
     }
-    void PlanBlocks(std::span<const NodeSplit> splits, WorkerTeam& team);
-    /// Left rows, then right rows; returns how many are left.
-    std::uint32_t SortBlock(const NodeSplit& split, const Block& block, Scratch& scratch);
-    /// The children's segments, and where the blocks go.
-    void PlaceChildren(std::span<const NodeSplit> splits);
+    /// Parts in the order of their blocks, whose codes then stay in the cache, and tasks of enough of them.
+    void PlanTasks(std::span<const NodeSplit> splits, WorkerTeam& team);
+    /// Left rows, then right rows, in the tree's own places; returns how many are left.
+    std::uint32_t SplitPiece(const NodeSplit& split, RowPiece& piece, bool is_root, Scratch& scratch);
+    /// The children of a split whose pieces have been split, num_left [pieces] to the left.
+    void PlaceChildren(const NodeSplit& split, std::span<const std::uint32_t> num_left);
 
-    const data::BinnedMatrix* const matrix_;  ///< null: rows are only placed
-    const std::size_t num_rows_;
-    const std::size_t num_trees_;
-    std::vector<std::uint32_t> all_rows_;                    ///< 0, 1, 2 …, with a matrix
-    std::array<data::StoredArray<std::uint32_t>, 2> lists_;  ///< [trees x rows] each; the second with a matrix only
-    std::vector<std::vector<Segment>> segments_;             ///< [trees][nodes]
-    std::vector<Block> blocks_;
-    std::vector<Scratch> scratch_;  ///< [workers]
+    const data::BinnedMatrix* matrix_;         ///< null: rows are only placed
+    AllRows all_rows_;                         ///< which every root has
+    data::StoredArray<std::uint16_t> places_;  ///< [trees x rows], each block's in the block's own stretch
+    std::vector<Tree> trees_;
+    std::vector<Part> parts_;
+    std::vector<std::size_t> task_begin_;   ///< [tasks + 1] in parts_
+    std::vector<std::size_t> first_count_;  ///< [splits] in num_left_
+    std::vector<std::uint32_t> num_left_;   ///< [pieces of all splits]
+    std::vector<Scratch> scratch_;          ///< [workers]
 };
 
 }  // namespace espalier::learn

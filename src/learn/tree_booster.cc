@@ -88,19 +88,18 @@ void TreeBooster::AddToMargins(const std::vector<model::Tree>& trees) {
 
 void TreeBooster::AddLeaves(PreparedSet& set, const RowPartition& partition, const std::vector<model::Tree>& trees) {
     const std::size_t num_rows = set.labels.size();
-    const std::size_t num_turns = (num_rows + RowPartition::kTurnRows - 1) / RowPartition::kTurnRows;
+    const std::size_t num_blocks = NumNodeBlocks(num_rows);
     // Trees of one group follow each other, so that a row's margin is summed in tree order.
     for (std::size_t nth = 0; nth < parallel(); ++nth) {
-        input_.team.ForEach(trees.size() / parallel() * num_turns, [&](std::size_t task, int) {
-            const std::size_t tree = task / num_turns * parallel() + nth;
-            const std::size_t begin = task % num_turns * RowPartition::kTurnRows;
+        input_.team.ForEach(trees.size() / parallel() * num_blocks, [&](std::size_t task, int) {
+            const std::size_t tree = task / num_blocks * parallel() + nth;
+            const std::size_t first_row = task % num_blocks * kNodeBlockRows;
             for (std::uint32_t node = 0; node < trees[tree].num_nodes(); ++node) {
                 if (!trees[tree].is_leaf(node)) continue;
-                const auto rows =
-                    partition.RowsOf(static_cast<std::uint32_t>(tree), node, begin, begin + RowPartition::kTurnRows);
-                float* margins = set.margins.data() + tree / parallel() * num_rows;
+                const RowPiece piece = partition.RowsOf(static_cast<std::uint32_t>(tree), node).PieceAt(first_row);
+                float* margins = set.margins.data() + tree / parallel() * num_rows + first_row;
                 for (const float value : LeafValuesOf(trees[tree], node)) {
-                    for (const std::uint32_t row : rows) margins[row] += value;
+                    for (const std::uint16_t place : piece.Places()) margins[place] += value;
                     margins += num_rows;  // The next target's, in a tree of several.
                 }
             }

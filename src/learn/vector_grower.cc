@@ -187,14 +187,16 @@ class VectorGrower final : public TreeGrower {
         }
         node.slot = Acquire();
         WidePair* cells = CellsOf(node.slot);
-        const std::span<const std::uint32_t> rows = partition_.RowsOf(tree_, made.node);
+        const NodeRows rows = partition_.RowsOf(tree_, made.node);
         const std::size_t num_tiles = layout_.tiles.size();
         team_.ForEach(num_targets_ * num_tiles, [&](std::size_t task, int) {
             const std::size_t target = task / num_tiles;
             const std::size_t tile = task % num_tiles;
             WidePair* const sums = cells + target * layout_.num_cells() + layout_.tiles[tile].cell_begin;
             std::fill_n(sums, layout_.tiles[tile].num_cells(), WidePair{});
-            AddTileRows(layout_.tiles[tile], matrix_.tile(tile), rows, gradients_.PairsOf(target), sums);
+            for (const RowPiece& piece : rows.pieces()) {
+                AddTileRows(layout_.tiles[tile], matrix_.tile(tile), piece, gradients_.PairsOf(target), sums);
+            }
         });
         if (comm_.size() > 1) {
             const std::size_t num_integers = num_targets_ * layout_.num_cells() * 2;
