@@ -28,9 +28,12 @@ namespace {
 constexpr std::size_t kPieceElementsMax = std::size_t{1} << 26;
 // mpirun kills a rank 1 s after SIGTERM (odls_base_sigkill_timeout): leave time to write the failure.
 constexpr auto kGraceAfterEnding = std::chrono::milliseconds(300);
-// Below this the wait spins, because a level's reduction on one machine takes well under a millisecond, and because who
-// naps on a busy machine is late for the next one.
+// Below this the wait spins, because a level's reduction on one machine takes well under a millisecond.
 constexpr auto kSpin = std::chrono::milliseconds(5);
+// A yield that takes so long has let another process work: there are more than cores. Who yields there waits for a turn
+// of milliseconds each time; who sleeps is woken before those that never do.
+constexpr auto kYieldMax = std::chrono::microseconds(500);
+constexpr auto kCrowdedTime = std::chrono::milliseconds(100);
 constexpr auto kBeatInterval = std::chrono::milliseconds(250);
 constexpr auto kLookInterval = std::chrono::milliseconds(100);
 // What one look can count at most: a machine that slept as a whole was not silent.
@@ -224,10 +227,11 @@ Result<void> MpiComm::Wait(void* request, int started) {
                          fmt::format("the other instances did not answer within {} s",
                                      std::chrono::duration_cast<std::chrono::seconds>(options_.deadline).count()));
         }
-        if (now - begin > kSpin) {
+        if (now - begin > kSpin || now < crowded_until_) {
             std::this_thread::sleep_for(std::chrono::microseconds(50));
         } else {
             sched_yield();
+            if (std::chrono::steady_clock::now() - now > kYieldMax) crowded_until_ = now + kCrowdedTime;
         }
     }
     if (status != MPI_SUCCESS) {

@@ -62,6 +62,7 @@ class MpiComm final : public Comm {
     std::unique_ptr<class SignsOfLife> signs_;
     int rank_ = 0;
     int size_ = 1;
+    std::chrono::steady_clock::time_point crowded_until_{};  ///< waits sleep at once until then
     bool dead_ = false;
     std::vector<std::int64_t> received_;  ///< segments of the others
 };

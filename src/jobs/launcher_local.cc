@@ -259,8 +259,8 @@ Result<std::string> LocalLauncher::MakeScratchFolder(const LaunchRequest& reques
 void LocalLauncher::AddRanks(const LaunchRequest& request, std::vector<std::string>& arguments) const {
     const std::string scratch_folder = ScratchFolder(request.token);
     arguments = {options_.mpirun_path, "--oversubscribe", "--bind-to", "none"};
-    // yield: a rank that waits must not take a core from another job. Single copy (process_vm_readv) is refused in
-    // many containers, with an error line for each message.
+    // No yield: it is collective/mpi_comm that waits, and knows when to yield and when to sleep. Single copy
+    // (process_vm_readv) is refused in many containers, with an error line for each message.
     const std::pair<const char*, std::string> parameters[] = {{"plm", "isolated"},
                                                               {"oob_tcp_if_include", "lo"},
                                                               {"pml", "ob1"},
@@ -268,7 +268,7 @@ void LocalLauncher::AddRanks(const LaunchRequest& request, std::vector<std::stri
                                                               {"btl_vader_single_copy_mechanism", "none"},
                                                               {"btl_vader_backing_directory", scratch_folder},
                                                               {"orte_tmpdir_base", scratch_folder},
-                                                              {"mpi_yield_when_idle", "1"}};
+                                                              {"mpi_yield_when_idle", "0"}};
     for (const auto& [name, value] : parameters) arguments.insert(arguments.end(), {"--mca", name, value});
     for (std::size_t i = 0; i < request.instances.size(); ++i) {
         if (i > 0) arguments.push_back(":");

@@ -97,7 +97,7 @@ def run(root: pathlib.Path, *, environment: dict[str, str] | None = None, **flag
 
 # As jobs/launcher_local starts ranks: nothing is looked for that one machine does not need, which takes 0.2 s.
 MPI_PARAMETERS = {"plm": "isolated", "oob_tcp_if_include": "lo", "pml": "ob1", "btl": "self,vader",
-                  "btl_vader_single_copy_mechanism": "none", "mpi_yield_when_idle": "1"}
+                  "btl_vader_single_copy_mechanism": "none", "mpi_yield_when_idle": "0"}
 
 
 def mpirun(roots: list[pathlib.Path], **flags) -> list[str]:
