@@ -84,6 +84,16 @@ def test_many_payloads_come_out_in_order(clients, bucket, unique, served):
     assert transforms.outputs(clients, bucket, unique)["rows.csv.out"].splitlines() == expected_lines(booster, rows) * 800
 
 
+def test_a_whole_object_of_several_blocks_begins_after_its_byte_order_mark(clients, bucket, unique, served):
+    booster, rows = served
+    many = np.tile(rows, (800, 1))  # About 4 MB, read in blocks and predicted in one piece.
+    put(clients, bucket, f"in-{unique}/rows.csv", b"\xef\xbb\xbf" + "\n".join(csv_lines(many)).encode() + b"\n")
+    job = transforms.run(clients, transforms.request(
+        bucket, unique, "m-" + unique, prefix=f"in-{unique}/", split="None", assemble="None"))
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert transforms.outputs(clients, bucket, unique)["rows.csv.out"].splitlines() == expected_lines(booster, rows) * 800
+
+
 def test_libsvm_and_a_manifest(clients, bucket, unique, served):
     booster, rows = served
     text = "\n".join("0 " + " ".join(f"{i}:{float(v)!r}" for i, v in enumerate(row)) for row in rows) + "\n"
