@@ -158,6 +158,29 @@ void ClassExps(const float* margins, std::size_t stride, std::size_t num_classes
     for (std::size_t i = 0; i < size; ++i) totals[i] = static_cast<float>(sums[i]);
 }
 
+void FindGreatest(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size, float* classes) {
+    const Wide f;
+    std::size_t i = 0;
+    for (; i + hn::Lanes(f) <= size; i += hn::Lanes(f)) {
+        auto greatest = hn::LoadU(f, margins + i);
+        auto first = hn::Zero(f);
+        for (std::size_t k = 1; k < num_classes; ++k) {
+            const auto margin = hn::LoadU(f, margins + k * stride + i);
+            const auto is_greater = hn::Gt(margin, greatest);
+            greatest = hn::IfThenElse(is_greater, margin, greatest);
+            first = hn::IfThenElse(is_greater, hn::Set(f, static_cast<float>(k)), first);
+        }
+        hn::StoreU(first, f, classes + i);
+    }
+    for (; i < size; ++i) {
+        std::size_t first = 0;
+        for (std::size_t k = 1; k < num_classes; ++k) {
+            if (margins[k * stride + i] > margins[first * stride + i]) first = k;
+        }
+        classes[i] = static_cast<float>(first);
+    }
+}
+
 void ClassGradients(const float* labels, const float* weights, const float* totals, std::size_t num_classes,
                     std::size_t size, float hess_min, float* grad, float* hess, std::size_t stride) {
     const Wide f;
@@ -195,6 +218,7 @@ namespace espalier::kernels {
 HWY_EXPORT(ExpArray);
 HWY_EXPORT(LogArray);
 HWY_EXPORT(ClassExps);
+HWY_EXPORT(FindGreatest);
 HWY_EXPORT(ClassGradients);
 
 void ExpOfEach(const float* x, std::size_t size, float* out) {
@@ -208,6 +232,11 @@ void LogOfEach(const float* x, std::size_t size, float* out) {
 void ExpsOfClasses(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size, float lowest,
                    float* exps, std::size_t exps_stride, float* totals) {
     HWY_DYNAMIC_DISPATCH(ClassExps)(margins, stride, num_classes, size, lowest, exps, exps_stride, totals);
+}
+
+void GreatestClasses(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size,
+                     float* classes) {
+    HWY_DYNAMIC_DISPATCH(FindGreatest)(margins, stride, num_classes, size, classes);
 }
 
 void SoftmaxGradients(const float* labels, const float* weights, const float* totals, std::size_t num_classes,

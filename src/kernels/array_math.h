@@ -25,6 +25,10 @@ inline constexpr std::size_t kSoftmaxRows = 512;
 void ExpsOfClasses(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size, float lowest,
                    float* exps, std::size_t exps_stride, float* totals);
 
+/// classes[i]: the first class with the greatest of margins[k * stride + i], for `size` rows i.
+void GreatestClasses(const float* margins, std::size_t stride, std::size_t num_classes, std::size_t size,
+                     float* classes);
+
 /// From such exps, in `grad`, the gradients of softmax's loss in their place: p = exp / total, weights: null for 1
 /// each, grad = (p - [label is the class]) weight, hess = max(2 p (1 - p) weight, hess_min).
 void SoftmaxGradients(const float* labels, const float* weights, const float* totals, std::size_t num_classes,

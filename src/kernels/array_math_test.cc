@@ -77,6 +77,32 @@ TEST(ArrayMath, IsTheScalarBitForBitOnEveryInstructionSet) {
     ASSERT_TRUE(LimitSimd("").has_value());
 }
 
+TEST(ArrayMath, TheFirstOfTheGreatestClassesIsFoundOnEveryInstructionSet) {
+    constexpr std::size_t kClasses = 5;
+    std::mt19937 rng(19);
+    for (const std::string& level : SimdNames()) {
+        ASSERT_TRUE(LimitSimd(level).has_value());
+        for (const std::size_t size : {0U, 1U, 7U, 8U, 17U, 100U}) {
+            const std::size_t stride = size + 3;
+            std::vector<float> margins(kClasses * stride);
+            for (float& margin : margins) {  // Few values, so that many are equal.
+                margin = rng() % 20 == 0 ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(rng() % 4) - 2;
+            }
+            std::vector<float> classes(size + 1, -1.0F);
+            GreatestClasses(margins.data(), stride, kClasses, size, classes.data());
+            EXPECT_EQ(classes[size], -1.0F);
+            for (std::size_t i = 0; i < size; ++i) {
+                std::size_t first = 0;
+                for (std::size_t k = 1; k < kClasses; ++k) {
+                    if (margins[k * stride + i] > margins[first * stride + i]) first = k;
+                }
+                ASSERT_EQ(classes[i], static_cast<float>(first)) << level << " " << size;
+            }
+        }
+    }
+    ASSERT_TRUE(LimitSimd("").has_value());
+}
+
 TEST(ArrayMath, SoftmaxIsTheScalarBitForBitOnEveryInstructionSet) {
     constexpr std::size_t kClasses = 3;
     constexpr float kHessMin = 1e-16F;

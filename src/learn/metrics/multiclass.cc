@@ -17,12 +17,15 @@ class MultiError final : public MeanMetric {
 
   private:
     void Losses(const RowsView& rows, std::size_t begin, std::size_t end, double* losses) const override {
-        for (std::size_t r = begin; r < end; ++r) {
-            std::size_t best = 0;
-            for (std::size_t k = 1; k < num_class_; ++k) {
-                if (rows.margins[k * rows.num_rows + r] > rows.margins[best * rows.num_rows + r]) best = k;
+        std::array<float, kernels::kSoftmaxRows> classes;
+        for (std::size_t first = begin; first < end; first += kernels::kSoftmaxRows) {
+            const std::size_t size = std::min(kernels::kSoftmaxRows, end - first);
+            kernels::GreatestClasses(rows.margins + first, rows.num_rows, num_class_, size, classes.data());
+            for (std::size_t i = 0; i < size; ++i) {
+                const std::size_t r = first + i;
+                const bool is_right = static_cast<std::size_t>(classes[i]) == static_cast<std::size_t>(rows.labels[r]);
+                losses[r] = is_right ? 0.0 : static_cast<double>(rows.WeightOf(r));
             }
-            losses[r] = best == static_cast<std::size_t>(rows.labels[r]) ? 0.0 : static_cast<double>(rows.WeightOf(r));
         }
     }
 
