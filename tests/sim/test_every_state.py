@@ -21,6 +21,7 @@ from botocore.exceptions import HTTPClientError
 from harness import models, small_jobs, transforms, tunings
 from harness.clients import Clients
 from harness.polling import poll
+from harness.recorder import RECORDER
 
 WAIT_SECONDS_MAX = 60.0
 ATTEMPTS = 60
@@ -72,7 +73,7 @@ class Crashing:
         `ask` is the request that leads to the state. Its answer comes later than the state does and may be lost with the
         server, so another thread waits for it.
         """
-        with ThreadPoolExecutor(1) as asking:
+        with RECORDER.ignoring(), ThreadPoolExecutor(1) as asking:
             answer = asking.submit(ask)
             self.ledger.wait_for(query, name, wanted={state} | ended)
             self.server.kill9()
