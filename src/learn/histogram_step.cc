@@ -18,8 +18,7 @@ using kernels::WidePair;
 
 // A chunk of rows worth a task of its own: adding it up takes longer than clearing and adding one more tile.
 constexpr std::size_t kChunkRowsMin = 8192;
-// Nodes take turns over blocks of rows (node_rows.h). Histograms come and go instead, so they must be
-// small.
+// Nodes take turns over blocks of rows (node_rows.h). Histograms come and go instead, so they must be small.
 constexpr std::size_t kBlockedBytesMax = 8 << 20;
 constexpr std::size_t kBlockedTileBytesMax = 64 << 10;  // of one tile: it is fetched anew for each block
 

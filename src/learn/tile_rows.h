@@ -15,7 +15,7 @@ template <typename Pair>
 void AddTileRows(const data::BinLayout::Tile& layout, const data::BinnedTile& tile, const RowPiece& piece,
                  const Pair* pairs, Pair* target) {
     const auto rows = piece.Places();
-    const std::size_t first_cell = piece.first_row * tile.stride;
+    const std::size_t first_cell = std::size_t{piece.first_row} * tile.stride;
     pairs += piece.first_row;
     switch (layout.kind) {
         case data::BinLayout::TileKind::kDense8:
