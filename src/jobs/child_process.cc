@@ -16,9 +16,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <thread>
-#include <utility>
 
 namespace espalier::jobs {
 namespace {
@@ -195,10 +193,9 @@ std::vector<pid_t> ProcessesWithEnvironment(const std::vector<std::string>& entr
         const auto pid = static_cast<pid_t>(std::stol(pid_text));
         if (pid == getpid()) continue;
         std::ifstream in(process.path() / "environ", std::ios::binary);
-        std::set<std::string> environment;
-        for (std::string entry; std::getline(in, entry, '\0');) environment.insert(std::move(entry));
-        const auto is_there = [&](const std::string& entry) { return environment.contains(entry); };
-        if (std::ranges::all_of(entries, is_there)) found.push_back(pid);
+        std::vector<std::string> missing = entries;
+        for (std::string entry; !missing.empty() && std::getline(in, entry, '\0');) std::erase(missing, entry);
+        if (missing.empty()) found.push_back(pid);
     }
     return found;
 }

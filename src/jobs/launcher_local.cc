@@ -150,7 +150,7 @@ class LocalRun final : public TrainingRun {
             auto seen = ProgressMark::LookAt(MarkPath(scratch_folder_, i));
             if (seen && seen->pid == 0) seen.reset();
             const auto look = seen ? LookAtProcess(seen->pid) : LookAtStarting(i);
-            if (!look) continue;  // It has ended; that is for its launcher to tell.
+            if (!look) continue;  // Not there yet, or it has ended: its launcher is watched, and tells.
             if (const auto how = instance_watches_[i].Judge(now, *look, seen))
                 return End(static_cast<int>(i) + 1, *how);
         }
@@ -169,7 +169,7 @@ class LocalRun final : public TrainingRun {
         for (const pid_t pid : ProcessesWithEnvironment(
                  {TokenEntry(request_.token), fmt::format("{}={}", kRankVariable, instance_idx)})) {
             if (const auto look = LookAtProcess(pid)) last = look;
-            if (last && last->state == 'T') break;
+            if (last && last->IsStopped()) break;
         }
         return last;
     }

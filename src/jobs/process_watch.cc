@@ -52,8 +52,7 @@ std::optional<std::string> ProcessWatch::Judge(std::chrono::steady_clock::time_p
     cpu_time_ = look.cpu_time;
     num_moves_ = seen ? seen->num_moves : 0;
 
-    const bool is_stopped = look.state == 'T' || look.state == 't' || look.state == 'Z';
-    stopped_ = is_stopped ? stopped_ + passed : milliseconds(0);
+    stopped_ = look.IsStopped() ? stopped_ + passed : milliseconds(0);
     if (stopped_ > limits_.stopped) return fmt::format("was stopped for {}", For(limits_.stopped));
     if (moved) {
         asleep_ = computing_ = milliseconds(0);

@@ -24,6 +24,9 @@ namespace espalier::jobs {
 struct ProcessLook {
     char state = 'R';
     std::chrono::milliseconds cpu_time{0};  ///< of all its threads since its start
+
+    /// By a signal or a debugger, or it has ended and nobody has asked how.
+    bool IsStopped() const { return state == 'T' || state == 't' || state == 'Z'; }
 };
 
 /// Nothing when there is no such process.

@@ -161,12 +161,13 @@ def test_a_training_job_that_dies_while_stopping_is_stopped(crashing, cause):
         name = crashing.name()
         seconds = 3600 if cause == "stop" else 1
         clients.sagemaker.create_training_job(**small_jobs.endless("data", name, max_runtime_seconds=seconds))
-        if cause == "stop":
-            small_jobs.wait_for_stage(clients, name, "Training")
-            hit = crashing.kill_in(STAGE, name, "Stopping", ENDED_STAGES,
-                                   ask=lambda: clients.sagemaker.stop_training_job(TrainingJobName=name))
-        else:
-            hit = crashing.kill_in(STAGE, name, "Stopping", ENDED_STAGES)
+
+        def stop() -> None:
+            if cause == "stop":
+                small_jobs.wait_for_stage(clients, name, "Training")
+                clients.sagemaker.stop_training_job(TrainingJobName=name)
+
+        hit = crashing.kill_in(STAGE, name, "Stopping", ENDED_STAGES, ask=stop)
         job = small_jobs.wait_for_end(clients, name)
         assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == wanted, job.get("FailureReason")
         if hit:

@@ -166,14 +166,13 @@ def test_a_killed_trainer_goes_on_and_gives_the_undisturbed_model(crashing, inst
     assert "checkpoints/xgboost-checkpoint.1999" in keys
 
 
-# Two ranks start for longer than one trains 400 rounds, and on a busy machine each of their rounds waits for a turn.
-@pytest.mark.parametrize("instances, rounds", [(1, 2000), (2, 400)])
-def test_a_stopped_trainer_is_noticed_in_seconds_and_the_job_goes_on(crashing, instances, rounds):
+@pytest.mark.parametrize("instances", [1, 2])
+def test_a_stopped_trainer_is_noticed_in_seconds_and_the_job_goes_on(crashing, instances):
     """Also one that has the machine to itself: nobody waits for it but the platform."""
     server, clients = crashing
-    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=rounds, instances=instances))
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "undisturbed", rounds=2000, instances=instances))
     small_jobs.wait_for_end(clients, "undisturbed")
-    clients.sagemaker.create_training_job(**small_jobs.request("data", "disturbed", rounds=rounds, instances=instances))
+    clients.sagemaker.create_training_job(**small_jobs.request("data", "disturbed", rounds=2000, instances=instances))
     os.kill(small_jobs.wait_for_trainer(server, instances), signal.SIGSTOP)
     job = small_jobs.wait_for_end(clients, "disturbed")
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
