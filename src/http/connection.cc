@@ -182,6 +182,7 @@ void Connection::ReadIntoBuffer() {
 }
 
 void Connection::OnRead(std::size_t num_bytes) {
+    loop_->shared->spread.Begin(loop_->number);
     if (state_ == State::kBody || state_ == State::kDraining) NoteProgress(num_bytes);
     Advance();
     if (state_ == State::kBody) loop_->bodies_grew = true;

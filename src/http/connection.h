@@ -30,6 +30,7 @@
 #include "http/chunked_decoder.h"
 #include "http/exchange.h"
 #include "http/head_parser.h"
+#include "http/processor_spread.h"
 #include "http/server.h"
 
 namespace espalier::http {
@@ -43,6 +44,7 @@ struct ServerShared {
     Handler& handler;
     ThreadPool workers;
     ThreadPool stream_workers;
+    ProcessorSpread spread;  ///< of the loops
     std::atomic<bool> draining = false;
 
     /// Counts an open connection; false when connections_max are open already.
@@ -64,9 +66,10 @@ struct ServerShared {
 };
 
 struct Loop : std::enable_shared_from_this<Loop> {
-    explicit Loop(std::shared_ptr<ServerShared> shared);
+    Loop(std::shared_ptr<ServerShared> shared, std::size_t number);
 
     std::shared_ptr<ServerShared> shared;
+    const std::size_t number;  ///< among the server's loops
     boost::asio::io_context io{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
     boost::asio::steady_timer sweep_timer{io};
@@ -81,6 +84,8 @@ struct Loop : std::enable_shared_from_this<Loop> {
     /// Takes a request whose handler runs on this loop. It waits until the other connections that are ready have been
     /// read, and a few looks longer while each brings more of another body, so that two may be handled side by side.
     void AddWhole(std::shared_ptr<Connection> connection, std::shared_ptr<Exchange> exchange);
+    /// Serves until the loop is stopped.
+    void Run();
     void Sweep();
     /// Closes idle connections; the others close after their answer.
     void Drain();

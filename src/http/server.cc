@@ -36,7 +36,8 @@ ServerShared::ServerShared(const ServerOptions& options, Handler& handler)
     : options(options),
       handler(handler),
       workers({.num_threads = options.num_workers, .queued_tasks_max = options.queued_requests_max}),
-      stream_workers({.num_threads = options.num_stream_workers, .queued_tasks_max = options.queued_requests_max}) {}
+      stream_workers({.num_threads = options.num_stream_workers, .queued_tasks_max = options.queued_requests_max}),
+      spread(std::max<std::size_t>(options.num_io_threads, 1)) {}
 
 bool ServerShared::TryOpen() {
     std::lock_guard lock(mutex_);
@@ -66,10 +67,15 @@ bool ServerShared::WaitUntilNoneOpen(steady_clock::time_point deadline) {
     return none_open_.wait_until(lock, deadline, [this] { return num_open_ == 0; });
 }
 
-Loop::Loop(std::shared_ptr<ServerShared> shared) : shared(std::move(shared)) {}
+Loop::Loop(std::shared_ptr<ServerShared> shared, std::size_t number) : shared(std::move(shared)), number(number) {}
+
+void Loop::Run() {
+    while (io.run_one() > 0) shared->spread.End(number);
+}
 
 void Loop::Sweep() {
     now = steady_clock::now();
+    shared->spread.Release(number, now);
     // A connection that times out leaves the set, so look at a copy.
     std::vector<std::shared_ptr<Connection>> current(connections.begin(), connections.end());
     for (const auto& connection : current) connection->OnSweep();
@@ -95,6 +101,7 @@ void Loop::AddWhole(std::shared_ptr<Connection> connection, std::shared_ptr<Exch
 }
 
 void Loop::HandleWhole() {
+    shared->spread.Begin(number);
     if (whole_.size() == 1 && std::exchange(bodies_grew, false) && num_looks_ < kLooksMax) {
         ++num_looks_;
         return boost::asio::post(io, [this] { HandleWhole(); });
@@ -122,7 +129,7 @@ class Server::Impl {
   public:
     Impl(ServerOptions options, Handler& handler) : shared_(std::make_shared<ServerShared>(options, handler)) {
         for (std::size_t i = 0; i < std::max<std::size_t>(options.num_io_threads, 1); ++i) {
-            loops_.push_back(std::make_shared<Loop>(shared_));
+            loops_.push_back(std::make_shared<Loop>(shared_, i));
         }
         acceptor_ = std::make_unique<tcp::acceptor>(loops_[0]->io);
         pause_ = std::make_unique<boost::asio::steady_timer>(loops_[0]->io);
@@ -155,7 +162,7 @@ class Server::Impl {
             loop->thread = std::thread([loop = loop.get(), go = std::move(go)]() mutable {
                 go.wait();
                 loop->Sweep();
-                loop->io.run();
+                loop->Run();
             });
             named.set_value();
         }
