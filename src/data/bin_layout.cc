@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -9,8 +10,9 @@ namespace espalier::data {
 
 namespace {
 
-// 32,768 cells of 8 bytes are 256 KiB: a tile's histogram stays in the L2 cache beside the rows streaming through.
-constexpr std::uint32_t kTileCellsMax = 32'768;
+// About so many cells make a tile: their 8 bytes are 256 KiB, which stay in the L2 cache beside the rows streaming
+// through. Tiles of a share are even, for every row visits each of them, however little there is to add.
+constexpr double kTileCells = 32'768;
 // Row offsets and loop starts cost about as much as this many listed cells; below it one wide tile is better.
 constexpr double kListedPerRowAndTileMin = 12;
 // A cell is looked at in each node of a tree of depth 5 or 6, in the time in which so many listed cells are added up.
@@ -23,6 +25,31 @@ constexpr std::uint32_t kBytePadding = 2;
 constexpr std::uint32_t kCells16 = 65'536;
 
 constexpr std::size_t kBlockFeatures = 4;  // of one task
+
+/// Runs of features that are even parts of features begin … end-1 by `totals`: [features + 1], of the features before.
+class EvenParts {
+  public:
+    EvenParts(std::span<const double> totals, std::size_t begin, std::size_t end, int num_parts)
+        : totals_(totals), begin_(begin), end_(end), num_parts_(num_parts) {}
+
+    /// The part that the middle of features first … last-1 lies in.
+    int PartOf(std::size_t first, std::size_t last) const {
+        const double middle = (totals_[first] + totals_[last]) / 2 - totals_[begin_];
+        return std::min(num_parts_ - 1, static_cast<int>(middle / (totals_[end_] - totals_[begin_]) * num_parts_));
+    }
+    /// The first feature behind `first` that is in another part.
+    std::size_t EndOfPart(std::size_t first) const {
+        std::size_t next = first + 1;
+        while (next < end_ && PartOf(next, next + 1) == PartOf(first, first + 1)) ++next;
+        return next;
+    }
+
+  private:
+    std::span<const double> totals_;
+    std::size_t begin_;
+    std::size_t end_;
+    int num_parts_;
+};
 
 /// The kind of a dense tile of features with `num_cells` cells together and `most_cells` at most.
 BinLayout::TileKind DenseKind(std::uint32_t num_features, std::uint32_t num_cells, std::uint32_t most_cells) {
@@ -108,45 +135,35 @@ BinLayout BinLayout::Create(std::span<const Shape> shapes, CutPoints cuts, std::
     BinLayout layout;
     layout.cuts = std::move(cuts);
     const std::size_t num_features = shapes.size();
-    double listed_per_row = 0;
-    std::uint64_t num_bins = 0;
-    std::vector<double> work = {0};  // of the features before each
+    std::vector<double> listed = {0};  // [features + 1], as the next two: per row, in the features before
+    std::vector<double> cells = {0};
+    std::vector<double> work = {0};
     for (std::size_t feature = 0; feature < num_features; ++feature) {
-        const std::uint32_t more = layout.cuts.num_bins(feature) + 1;
-        listed_per_row += shapes[feature].listed_share;
-        num_bins += more;
+        const double more = layout.cuts.num_bins(feature) + 1.0;
+        listed.push_back(listed.back() + shapes[feature].listed_share);
+        cells.push_back(cells.back() + more);
         work.push_back(work.back() + shapes[feature].listed_share * static_cast<double>(num_rows) +
                        kListedPerCell * more);
     }
-    const auto share_of = [&](std::size_t begin, std::size_t end) {
-        const double middle = (work[begin] + work[end]) / 2;
-        return std::min(num_shares - 1, static_cast<int>(middle / work.back() * num_shares));
-    };
-    const double num_tiles = static_cast<double>(num_bins) / kTileCellsMax;
-    const bool cuts_shares = num_tiles > 1 && listed_per_row / num_shares >= kListedPerRowAndTileMin;
-    const bool one_wide_tile = num_tiles > 1 && listed_per_row / num_tiles < kListedPerRowAndTileMin;
+    const double tiles_of_all = cells.back() / kTileCells;
+    const bool cuts_shares = tiles_of_all > 1 && listed.back() / num_shares >= kListedPerRowAndTileMin;
+    const bool one_wide_tile = tiles_of_all > 1 && listed.back() / tiles_of_all < kListedPerRowAndTileMin;
 
-    std::size_t begin = 0;
-    while (begin < num_features) {
-        std::uint32_t cells = 0;
-        double listed = 0;
-        std::size_t end = begin;
-        while (end < num_features) {
-            const std::uint32_t more = layout.cuts.num_bins(end) + 1;
-            if (end > begin && !one_wide_tile && cells + more > kTileCellsMax) break;
-            if (cuts_shares && share_of(begin, begin + 1) != share_of(end, end + 1)) break;
-            cells += more;
-            listed += shapes[end].listed_share;
-            ++end;
+    const EvenParts shares(work, 0, num_features, num_shares);
+    for (std::size_t share_begin = 0, share_end = 0; share_begin < num_features; share_begin = share_end) {
+        share_end = cuts_shares ? shares.EndOfPart(share_begin) : num_features;
+        const double num_tiles = one_wide_tile ? 1 : std::round((cells[share_end] - cells[share_begin]) / kTileCells);
+        const EvenParts tiles(cells, share_begin, share_end, std::max(1, static_cast<int>(num_tiles)));
+        for (std::size_t begin = share_begin, end = 0; begin < share_end; begin = end) {
+            end = tiles.EndOfPart(begin);
+            const bool dense = !one_wide_tile && cells[end] - cells[begin] <= kCells16 &&
+                               listed[end] - listed[begin] > kDenseShare * static_cast<double>(end - begin);
+            PlaceTile(shapes, dense,
+                      {.feature_begin = static_cast<std::uint32_t>(begin),
+                       .feature_end = static_cast<std::uint32_t>(end),
+                       .share = shares.PartOf(begin, end)},
+                      layout);
         }
-        const bool dense =
-            !one_wide_tile && cells <= kCells16 && listed > kDenseShare * static_cast<double>(end - begin);
-        PlaceTile(shapes, dense,
-                  {.feature_begin = static_cast<std::uint32_t>(begin),
-                   .feature_end = static_cast<std::uint32_t>(end),
-                   .share = share_of(begin, end)},
-                  layout);
-        begin = end;
     }
     return layout;
 }

@@ -155,7 +155,9 @@ TEST(BinLayout, SharesAreOfEvenWork) {
         const auto [least, most] = std::minmax_element(listed.begin(), listed.end());
         EXPECT_LT(*most - *least, 2 * (kRows + 30 * 500)) << num_shares << " shares differ by a feature at each end";
     }
-    EXPECT_EQ(shares_of(make(1, 499)), (std::vector<int>{0, 0, 0, 0})) << "tiles of 32,768 cells at most";
+    const BinLayout whole = make(1, 499);
+    EXPECT_EQ(shares_of(whole), (std::vector<int>{0, 0, 0})) << "tiles of about 32,768 cells, with the padding";
+    for (const auto& tile : whole.tiles) EXPECT_NEAR(tile.num_cells(), 100'000 / 3.0, 501) << "no small one at the end";
     EXPECT_EQ(shares_of(make(2, 99)), std::vector<int>{1}) << "what fits into one tile is not cut";
 }
 

@@ -98,12 +98,12 @@ TEST(JoinTiles, OfBytes) {
 }
 
 TEST(JoinTiles, OfSeveralOwners) {
-    // 80 columns of up to 1,200 bins each: shares of up to two tiles.
+    // 110 columns of up to 1,200 bins each: shares of up to two tiles.
     const auto value = [](std::uint32_t row, std::uint32_t feature) {
         return static_cast<float>((row * (2 * feature + 1)) % 1201);
     };
-    EXPECT_GT(ExpectJoined(80, value, {500}, Kind::kDense16, 4), 0U);
-    EXPECT_GT(ExpectJoined(80, value, {100, 600}, Kind::kDense16, 3), 0U);
+    EXPECT_GT(ExpectJoined(110, value, {500}, Kind::kDense16, 4), 0U);
+    EXPECT_GT(ExpectJoined(110, value, {100, 600}, Kind::kDense16, 3), 0U);
 }
 
 TEST(JoinTiles, ListsStayPaddedWhereAllRanksPad) {
