@@ -47,8 +47,10 @@ class RowExchange {
     const Pair* PairsOf(std::size_t tree) const { return pairs_.data() + tree * all_rows_.size(); }
 
   private:
-    /// Adds a joined row to the build whose pieces begin at `first_piece`.
-    void AddRow(std::size_t first_piece, std::size_t row);
+    /// Adds the joined rows first_row + from[i] to the build whose pieces begin at `first_piece`.
+    void AddPlaces(std::size_t first_piece, std::size_t first_row, std::span<const std::uint16_t> from);
+    /// Those of one block of the joined rows, whose places there are from[i] + offset.
+    void AddRun(std::size_t first_piece, std::size_t block, std::span<const std::uint16_t> from, std::size_t offset);
 
     const data::BinLayout& layout_;
     const data::BinnedMatrix& own_;
@@ -59,7 +61,8 @@ class RowExchange {
     std::vector<std::size_t> first_row_;  ///< [ranks + 1] among the joined rows
     AllRows all_rows_;
     std::vector<Pair> pairs_;            ///< [trees x joined rows]
-    std::vector<std::uint16_t> places_;  ///< of the builds of a step
+    std::vector<std::uint16_t> places_;  ///< of the builds of a step, and room for more
+    std::size_t num_places_ = 0;
     std::vector<RowPiece> pieces_;
 };
 

@@ -11,6 +11,7 @@
 #include "collective/thread_comm.h"
 #include "kernels/simd_targets.h"
 #include "learn/checkpoint.h"
+#include "learn/node_rows.h"
 #include "model/model_file.h"
 
 namespace espalier::learn {
@@ -170,6 +171,22 @@ TEST_P(Exactness, ThreadsAndRanksDoNotChangeTheModel) {
             EXPECT_EQ(one.metrics, rank.metrics);
             EXPECT_GT(rank.outcome.bytes_sent, 0U);
         }
+    }
+}
+
+// A rank's blocks of rows lie across those of the joined rows.
+TEST(RowsThatTravel, AreTheSameRowsInOtherBlocks) {
+    TrainParams params;
+    params.objective = "reg:squarederror";
+    params.num_rounds = 2;
+    params.max_depth = 4;
+    params.histogram_width = HistogramWidth::kPacked;
+    params.max_bin = 16;
+    const data::LabeledRows train = MakeRows(2 * kNodeBlockRows + 30'000, 0, 1);
+    const data::LabeledRows eval = MakeRows(100, 0, 2);
+    const Trained one = TrainAlone(params, train, eval, 2);
+    for (const std::size_t cut : {kNodeBlockRows + 4'465, std::size_t{1}}) {
+        for (const Trained& rank : TrainOnTwoRanks(params, train, eval, cut)) EXPECT_EQ(one.bytes, rank.bytes) << cut;
     }
 }
 
