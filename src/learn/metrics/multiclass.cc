@@ -1,6 +1,7 @@
 // merror and mlogloss: means over rows of what a row's class margins say of its label.
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -23,8 +24,10 @@ class MultiError final : public MeanMetric {
             kernels::GreatestClasses(rows.margins + first, rows.num_rows, num_class_, size, classes.data());
             for (std::size_t i = 0; i < size; ++i) {
                 const std::size_t r = first + i;
-                const bool is_right = static_cast<std::size_t>(classes[i]) == static_cast<std::size_t>(rows.labels[r]);
-                losses[r] = is_right ? 0.0 : static_cast<double>(rows.WeightOf(r));
+                // A product, for which rows are wrong cannot be predicted by a branch.
+                const bool is_wrong =
+                    static_cast<std::int32_t>(classes[i]) != static_cast<std::int32_t>(rows.labels[r]);
+                losses[r] = static_cast<double>(rows.WeightOf(r)) * (is_wrong ? 1.0 : 0.0);
             }
         }
     }
