@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from machine import BenchError
+from machine import BenchError, warm_memory
 from results import Series
 
 SLOW_FACTOR = 3.0  # A peer this many times slower than the fastest peer cannot become the fastest: it runs once.
@@ -34,6 +34,7 @@ class Contest:
 
     def _measure(self, series: Series) -> None:
         print(f"    {series.name} ...", end="", flush=True)
+        warm_memory()
         try:
             value, told = self._measures[series.name]()
         except BenchError as error:
