@@ -134,7 +134,8 @@ def show(result: RowResult) -> None:
 
 PREAMBLE = """# Results
 Written by `./dev bench` from `bench/results/*.json`; do not edit. Each row is the best of several runs in which the contenders take
-turns, with {threads} threads each; a peer more than three times slower than the fastest one runs once. "Ours is" says how many
+turns, with {threads} threads each; a peer more than three times slower than the fastest one runs once. Before each run memory is
+taken from the host and given back, for a virtual machine's host gives it slowly, whoever asks first. "Ours is" says how many
 times better ours is than that line; for what the hardware allows, which share of it ours reaches. Every answer was checked
 (error rate, AUC, equality with stock) before it was written here.
 

@@ -1,8 +1,5 @@
 #include "kernels/histogram.h"
 
-#include <bit>
-#include <cstring>
-
 namespace espalier::kernels {
 
 namespace {
@@ -12,7 +9,6 @@ constexpr std::size_t kPrefetchRows = 12;
 // Where a row's cells begin has to be known before they can be asked for: a second miss, asked for earlier still.
 constexpr std::size_t kPrefetchOffsets = 2 * kPrefetchRows;
 constexpr std::size_t kByteCells = 256;
-static_assert(std::endian::native == std::endian::little);
 
 /// Cells of one row are different cells, so the four additions do not wait for each other.
 template <typename Pair, typename Cell>
@@ -76,14 +72,12 @@ void AddByteRows(std::span<const std::uint16_t> rows, std::size_t num_features, 
         const std::uint8_t* at = cells + rows[i] * stride;
         const std::uint8_t* const end = at + num_features;
         Pair* sums = histogram;
-        // Four cells are read as one word; the cells of one row are different, so the additions do not wait.
+        // The cells of one row are different, so the additions do not wait for each other.
         for (; at + 4 <= end; at += 4, sums += 4 * kByteCells) {
-            std::uint32_t four = 0;
-            std::memcpy(&four, at, sizeof four);
-            sums[four & 0xFF] += pair;
-            sums[kByteCells + (four >> 8 & 0xFF)] += pair;
-            sums[2 * kByteCells + (four >> 16 & 0xFF)] += pair;
-            sums[3 * kByteCells + (four >> 24)] += pair;
+            sums[at[0]] += pair;
+            sums[kByteCells + at[1]] += pair;
+            sums[2 * kByteCells + at[2]] += pair;
+            sums[3 * kByteCells + at[3]] += pair;
         }
         for (; at < end; ++at, sums += kByteCells) sums[*at] += pair;
     }

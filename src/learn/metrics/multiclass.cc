@@ -25,9 +25,9 @@ class MultiError final : public MeanMetric {
             for (std::size_t i = 0; i < size; ++i) {
                 const std::size_t r = first + i;
                 // A product, for which rows are wrong cannot be predicted by a branch.
-                const bool is_wrong =
-                    static_cast<std::int32_t>(classes[i]) != static_cast<std::int32_t>(rows.labels[r]);
-                losses[r] = static_cast<double>(rows.WeightOf(r)) * (is_wrong ? 1.0 : 0.0);
+                const int is_wrong =
+                    static_cast<std::int32_t>(classes[i]) != static_cast<std::int32_t>(rows.labels[r]) ? 1 : 0;
+                losses[r] = static_cast<double>(rows.WeightOf(r)) * is_wrong;
             }
         }
     }
