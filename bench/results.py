@@ -166,7 +166,7 @@ def render(threads: int, order: list[str]) -> None:
     busy = [f"{title} ({load})" for title, load in loads if load > 3]
     if busy:
         text += "\nMeasured while the machine was busy (load average): " + ", ".join(busy) + ".\n"
-    growth = FOLDER / "growth.md"
-    if growth.exists():
-        text += "\n" + growth.read_text()
+    for page in (FOLDER / "growth.md", FOLDER / "kernels.md"):
+        if page.exists():
+            text += "\n" + page.read_text()
     PAGE.write_text(text)

@@ -3,6 +3,7 @@
     ./dev bench [--only fit,load] [--rounds N] [--quick] [--resume]     the table; writes bench/results and bench/RESULTS.md
     ./dev bench --against REF [--only fit,job] [--rounds N]             this build against that of REF
     ./dev bench growth [--rows-max N]                                   how cost grows, ours and the peers'
+    ./dev bench kernels                                                 each kernel on each instruction set
     ./dev bench render                                                  RESULTS.md anew from what was measured
 
 --quick takes small data: it shows that everything runs, its figures mean nothing and are not rendered. --resume keeps rows
@@ -21,6 +22,7 @@ import traceback
 
 import against
 import growth
+import kernels
 import machine
 import results
 from rows import clients, hardware, objects, overload, prediction, ranks, serving, training, transform, tuning
@@ -70,6 +72,8 @@ def run_modes(arguments: argparse.Namespace, names: list[str]) -> int:
         if arguments.what == "growth":
             limits = (10_000, 100) if arguments.quick else (arguments.rows_max, arguments.columns_max)
             growth.run(settings, *limits, arguments.resume)
+        if arguments.what == "kernels":
+            kernels.run(settings)
         failed = measure_rows(names, arguments, settings) if arguments.what == "table" else 0
     if not arguments.quick:
         results.render(machine.THREADS, list(ROWS))
@@ -78,7 +82,7 @@ def run_modes(arguments: argparse.Namespace, names: list[str]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["table", "growth", "render"], default="table")
+    parser.add_argument("what", nargs="?", choices=["table", "growth", "kernels", "render"], default="table")
     parser.add_argument("--build", type=pathlib.Path, default=machine.ROOT / "build" / "release")
     parser.add_argument("--rounds", type=int, help="alternating runs of each row (default 3)")
     parser.add_argument("--only", help=f"rows, joined by commas: {','.join(ROWS)}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import re
+import subprocess
 import sys
 
 import pytest
+from harness.server import program
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 
@@ -15,6 +18,12 @@ import results
 from contest import Contest
 from machine import BenchError
 from results import RowResult, Series
+
+
+@pytest.fixture(autouse=True)
+def memory_left_alone(monkeypatch):
+    """These contests measure nothing, so they need no memory from the host."""
+    monkeypatch.setattr("contest.warm_memory", lambda: None)
 
 
 def contender(values: list[float], calls: list[str], name: str):
@@ -94,3 +103,13 @@ def test_results_survive_a_round_trip_and_the_page_tells_goals(tmp_path, monkeyp
     page = (tmp_path / "RESULTS.md").read_text()
     assert "| some work | >= 9x | 3x | not met |" in page
     assert "died" in page and "a processor" in page
+
+
+def test_each_kernel_gives_the_same_bytes_on_each_instruction_set():
+    """The program compares them and fails; here it is asked whether it compared anything."""
+    done = subprocess.run([program("espalier-bench"), "kernels", "--repeats", "1"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    head, _, *lines = (line.strip("| ").split(" | ") for line in done.stdout.splitlines())
+    assert "scalar" in head and len(lines) >= 20
+    for line in lines:
+        assert len(line) == len(head) and all(re.fullmatch(r"[0-9.e+-]+", cell) and float(cell) > 0 for cell in line[2:]), line

@@ -1,5 +1,5 @@
 // What the benchmarks measure inside a process: prediction without a parser or a socket, and what the machine allows.
-// Each command prints one JSON object. `./dev bench` runs it; nothing else does.
+// Each command prints one JSON object, `kernels` a table. `./dev bench` runs it; nothing else does.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -15,7 +15,9 @@
 #include <vector>
 
 #include "data/feature_rows.h"
+#include "engine/kernel_cases.h"
 #include "engine/npy_file.h"
+#include "kernels/simd_targets.h"
 #include "model/explainer.h"
 #include "model/open_model.h"
 #include "model/predictor.h"
@@ -185,6 +187,23 @@ double HistogramUpdates(int threads, int repeats) {
     return static_cast<double>(kRows * kColumns) * threads / seconds;
 }
 
+/// A table: a line a kernel, a column an instruction set.
+Result<void> Kernels(const Options& options) {
+    const std::vector<std::string> names = kernels::SimdNames();
+    const std::vector<KernelTimes> all = TRY(TimeKernels(names, options.repeats));
+    fmt::print("| kernel | ns a |");
+    for (const std::string& name : names) fmt::print(" {} |", name);
+    fmt::print("\n|---|---|");
+    for (std::size_t i = 0; i < names.size(); ++i) fmt::print("---:|");
+    fmt::print("\n");
+    for (const KernelTimes& times : all) {
+        fmt::print("| {} | {} |", times.kernel, times.piece);
+        for (const double nanos : times.nanos) fmt::print(" {:.3g} |", nanos);
+        fmt::print("\n");
+    }
+    return {};
+}
+
 Result<void> Hardware(const Options& options) {
     fmt::print("{{\"read_bytes_per_second\": {:.0f}, \"histogram_updates_per_second\": {:.0f}}}\n",
                ReadBandwidth(options.threads, options.repeats), HistogramUpdates(options.threads, options.repeats));
@@ -218,6 +237,7 @@ int main(int argc, char** argv) {
     add("predict", "rows a second of a batch; writes the predictions to --output", PredictBatch, true);
     add("predict-one", "microseconds of one row", PredictOne, true);
     add("contributions", "rows a second of TreeSHAP; writes the contributions to --output", ExplainBatch, true);
+    add("kernels", "nanoseconds of each kernel on each instruction set", Kernels, false);
     add("hardware", "read bandwidth and histogram updates a second", Hardware, false);
     CLI11_PARSE(app, argc, argv);
     return exit_code;

@@ -24,7 +24,7 @@ from harness.polling import poll
 from harness.recorder import RECORDER
 
 WAIT_SECONDS_MAX = 60.0
-ATTEMPTS = 60
+ATTEMPTS = 200
 ROUNDS = 40
 
 
