@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <limits>
 #include <span>
 
+#include "engine/timing.h"
 #include "kernels/array_math.h"
 #include "kernels/cell_arithmetic.h"
 #include "kernels/histogram.h"
@@ -30,8 +29,6 @@ namespace espalier::bench {
 namespace {
 
 using kernels::PackedPair;
-using SteadyClock = std::chrono::steady_clock;
-using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t kRows = 8192;
 constexpr std::size_t kFeatures = 28;
@@ -49,12 +46,12 @@ struct Case {
     std::string piece;
     std::size_t num_pieces;
     std::function<void()> run;
-    std::function<Bytes()> output;
+    std::span<std::byte> output;
 };
 
 template <typename T>
-std::function<Bytes()> OutputOf(const std::vector<T>& values) {
-    return [&values] { return std::as_bytes(std::span(values)); };
+std::span<std::byte> BytesOf(std::vector<T>& values) {
+    return std::as_writable_bytes(std::span(values));
 }
 
 /// Inputs and outputs of all cases.
@@ -104,45 +101,49 @@ class Workbench {
 
     void AddArrayMath(std::vector<Case>& cases) {
         cases.push_back({"array_math ExpOfEach", "value", kRows,
-                         [this] { kernels::ExpOfEach(values_.data(), kRows, floats_.data()); }, OutputOf(floats_)});
+                         [this] { kernels::ExpOfEach(values_.data(), kRows, floats_.data()); }, BytesOf(floats_)});
         cases.push_back({"array_math LogOfEach", "value", kRows,
-                         [this] { kernels::LogOfEach(magnitudes_.data(), kRows, floats_.data()); }, OutputOf(floats_)});
-        cases.push_back(
-            {"array_math softmax gradients", "row and class", kernels::kSoftmaxRows * kClasses,
-             [this] {
-                 std::array<float, kernels::kSoftmaxRows> totals;
-                 kernels::ExpsOfClasses(values_.data(), kRows, kClasses, kernels::kSoftmaxRows,
-                                        std::numeric_limits<float>::min(), floats_.data(), kRows, totals.data());
-                 kernels::SoftmaxGradients(labels_.data(), nullptr, totals.data(), kClasses, kernels::kSoftmaxRows,
-                                           1e-16F, floats_.data(), hessians_.data(), kRows);
-             },
-             OutputOf(floats_)});
+                         [this] { kernels::LogOfEach(magnitudes_.data(), kRows, floats_.data()); }, BytesOf(floats_)});
+        cases.push_back({"array_math softmax gradients", "row and class", kernels::kSoftmaxRows * kClasses,
+                         [this] {
+                             std::array<float, kernels::kSoftmaxRows> totals;
+                             float* const hessians = floats_.data() + kernels::kSoftmaxRows * kClasses;
+                             kernels::ExpsOfClasses(values_.data(), kRows, kClasses, kernels::kSoftmaxRows,
+                                                    std::numeric_limits<float>::min(), floats_.data(),
+                                                    kernels::kSoftmaxRows, totals.data());
+                             kernels::SoftmaxGradients(labels_.data(), nullptr, totals.data(), kClasses,
+                                                       kernels::kSoftmaxRows, 1e-16F, floats_.data(), hessians,
+                                                       kernels::kSoftmaxRows);
+                         },
+                         BytesOf(floats_)});
         cases.push_back({"array_math GreatestClasses", "row and class", kernels::kSoftmaxRows * kClasses,
                          [this] {
                              kernels::GreatestClasses(values_.data(), kRows, kClasses, kernels::kSoftmaxRows,
                                                       floats_.data());
                          },
-                         OutputOf(floats_)});
+                         BytesOf(floats_)});
     }
 
     void AddSums(std::vector<Case>& cases) {
-        cases.push_back({"cell_arithmetic Subtract", "cell", kRows,
-                         [this] { kernels::Subtract(pairs_, std::span<const PackedPair>(pairs_), sums_.data()); },
-                         OutputOf(sums_)});
+        cases.push_back({"cell_arithmetic Subtract", "cell", kRows - 1,
+                         [this] {
+                             const std::span<const PackedPair> pairs = pairs_;
+                             kernels::Subtract(pairs.subspan(1), pairs.first(kRows - 1), sums_.data());
+                         },
+                         BytesOf(sums_)});
         cases.push_back({"cell_arithmetic SumOf", "cell", kRows,
-                         [this] { sums_[0] = kernels::SumOf(std::span<const PackedPair>(pairs_)); }, OutputOf(sums_)});
+                         [this] { sums_[0] = kernels::SumOf(std::span<const PackedPair>(pairs_)); }, BytesOf(sums_)});
         cases.push_back({"quantise QuantisePairs", "row", kRows,
                          [this] {
                              const kernels::PackedScale scale{.units_per_one = 0x1p30, .shift = 16};
                              kernels::QuantisePairs(values_.data(), magnitudes_.data(), kRows, scale, scale,
                                                     sums_.data());
                          },
-                         OutputOf(sums_)});
+                         BytesOf(sums_)});
         cases.push_back({"quantise GreatestMagnitude", "value", kRows,
-                         [this] { floats_[0] = kernels::GreatestMagnitude(values_.data(), kRows); },
-                         OutputOf(floats_)});
+                         [this] { floats_[0] = kernels::GreatestMagnitude(values_.data(), kRows); }, BytesOf(floats_)});
         cases.push_back({"quantise SumFine", "value", kRows,
-                         [this] { sums_[0] = kernels::SumFine(values_.data(), kRows, 0x1p30); }, OutputOf(sums_)});
+                         [this] { sums_[0] = kernels::SumFine(values_.data(), kRows, 0x1p30); }, BytesOf(sums_)});
         cases.push_back({"split_sieve FindPassingSplits", "prefix", prefixes_.size(),
                          [this] {
                              const kernels::SplitSieve sieve{.total_g = 100,
@@ -153,38 +154,38 @@ class Workbench {
                                                              .bar = 200};
                              kernels::FindPassingSplits(sieve, prefixes_.data(), prefixes_.size(), passed_.data());
                          },
-                         OutputOf(passed_)});
+                         BytesOf(passed_)});
     }
 
     void AddHistograms(std::vector<Case>& cases) {
         const std::size_t num_cells = kRows * kFeatures;
         cases.push_back({"histogram AddRows", "addition", num_cells,
                          [this] {
-                             Clear();
+                             ClearCells(1);
                              kernels::AddRows(rows_, offsets_.data(), cells_.data(), pairs_.data(), sums_.data());
                          },
-                         OutputOf(sums_)});
+                         BytesOf(sums_)});
         cases.push_back({"histogram AddDenseRows", "addition", num_cells,
                          [this] {
-                             Clear();
+                             ClearCells(1);
                              kernels::AddDenseRows(rows_, kFeatures, cells_.data(), pairs_.data(), sums_.data());
                          },
-                         OutputOf(sums_)});
+                         BytesOf(sums_)});
         cases.push_back({"histogram AddByteRows", "addition", num_cells,
                          [this] {
-                             Clear();
+                             ClearCells(1);
                              kernels::AddByteRows(rows_, kFeatures, kFeatures, bytes_.data(), pairs_.data(),
                                                   sums_.data());
                          },
-                         OutputOf(sums_)});
+                         BytesOf(sums_)});
         cases.push_back({"root_histogram AddByteRowsOfGroup of 8 trees", "addition", num_cells * kTrees,
                          [this] {
-                             Clear();
+                             ClearCells(kTrees);
                              const std::vector<const PackedPair*> trees(kTrees, pairs_.data());
                              kernels::AddByteRowsOfGroup(kTrees, trees, kRows, kFeatures, kFeatures, bytes_.data(),
                                                          sums_.data());
                          },
-                         OutputOf(sums_)});
+                         BytesOf(sums_)});
     }
 
     void AddPartition(std::vector<Case>& cases) {
@@ -193,30 +194,29 @@ class Workbench {
                              const kernels::SplitRoute route{.num_left = 100, .also_left = {255, 255}};
                              const std::size_t num_left = kernels::SplitRows(rows_.data(), kRows, codes_.data(), route,
                                                                              left_.data(), right_.data());
-                             // What lies behind the rows is nobody's.
-                             std::fill(left_.begin() + static_cast<std::ptrdiff_t>(num_left), left_.end(), 0);
+                             std::copy_n(right_.data(), kRows - num_left, left_.data() + num_left);
                          },
-                         OutputOf(left_)});
+                         BytesOf(left_)});
         cases.push_back({"key_sort SortKeys of 65,536", "key", kKeys,
                          [this] {
                              sorted_ = keys_;
                              kernels::SortKeys(std::span(sorted_), std::span(scratch_));
                          },
-                         OutputOf(sorted_)});
+                         BytesOf(sorted_)});
         cases.push_back({"value_buckets CountInBuckets", "value", values_.size(),
                          [this] {
                              std::fill(counts_.begin(), counts_.end(), std::uint16_t{0});
                              const auto map = kernels::BucketMap::Of(-10, 10, kBucketBits);
                              kernels::CountInBuckets(values_, map, counts_.data());
                          },
-                         OutputOf(counts_)});
+                         BytesOf(counts_)});
         cases.push_back({"value_range RangeOf", "value", values_.size(),
                          [this] {
                              const kernels::ValueRange range = kernels::RangeOf(values_);
                              floats_[0] = range.lowest;
                              floats_[1] = range.highest;
                          },
-                         OutputOf(floats_)});
+                         BytesOf(floats_)});
     }
 
     void AddText(std::vector<Case>& cases) {
@@ -227,23 +227,24 @@ class Workbench {
                              kernels::ParsePlainRows(p, text_.data() + text_bytes_, form, kTextRows, floats_.data(),
                                                      floats_.data() + kTextRows);
                          },
-                         OutputOf(floats_)});
+                         BytesOf(floats_)});
         cases.push_back({"text_number ParseFloat", "number", kTextRows * kFeatures,
                          [this] {
                              const char* p = text_.data();
                              const char* const end = p + text_bytes_;
                              for (std::size_t i = 0; p < end; ++i) p = kernels::ParseFloat(p, end, floats_[i]) + 1;
                          },
-                         OutputOf(floats_)});
+                         BytesOf(floats_)});
         cases.push_back({"text_match MatchLength", "byte", text_bytes_,
                          [this] {
                              sums_[0] = static_cast<std::int64_t>(
                                  kernels::MatchLength(text_.data(), same_text_.data(), text_bytes_));
                          },
-                         OutputOf(sums_)});
+                         BytesOf(sums_)});
     }
 
-    void Clear() { std::fill(sums_.begin(), sums_.end(), PackedPair{0}); }
+    /// The cells of all features, for `num_trees` trees side by side.
+    void ClearCells(std::size_t num_trees) { std::fill_n(sums_.begin(), kFeatures * kByteCells * num_trees, 0); }
 
     std::uint64_t state_ = 1;
     std::vector<float> values_ = std::vector<float>(kRows * kClasses);
@@ -262,27 +263,21 @@ class Workbench {
     std::size_t text_bytes_ = 0;
 
     std::vector<float> floats_ = std::vector<float>(kRows * kClasses);
-    std::vector<float> hessians_ = std::vector<float>(kRows * kClasses);
     std::vector<PackedPair> sums_ = std::vector<PackedPair>(kFeatures * kByteCells * kTrees);
     std::vector<std::uint8_t> passed_ = std::vector<std::uint8_t>(kByteCells / 8);
     std::vector<std::uint16_t> left_ = std::vector<std::uint16_t>(kRows);
     std::vector<std::uint16_t> right_ = std::vector<std::uint16_t>(kRows);
-    std::vector<std::uint32_t> sorted_;
+    std::vector<std::uint32_t> sorted_ = std::vector<std::uint32_t>(kKeys);
     std::vector<std::uint32_t> scratch_ = std::vector<std::uint32_t>(kKeys);
     std::vector<std::uint16_t> counts_ = std::vector<std::uint16_t>(std::size_t{1} << kBucketBits);
 };
 
-double SecondsOf(const std::function<void()>& work, int times) {
-    const auto begin = SteadyClock::now();
-    for (int i = 0; i < times; ++i) work();
-    return std::chrono::duration<double>(SteadyClock::now() - begin).count() / times;
-}
-
 double BestNanos(const Case& one, int repeats) {
-    const int times = std::max(1, static_cast<int>(kSecondsMin / std::max(1e-9, SecondsOf(one.run, 1))));
-    double best = std::numeric_limits<double>::infinity();
-    for (int i = 0; i < repeats; ++i) best = std::min(best, SecondsOf(one.run, times));
-    return 1e9 * best / static_cast<double>(one.num_pieces);
+    const int times = std::max(1, static_cast<int>(kSecondsMin / std::max(1e-9, SecondsOf(one.run))));
+    const double seconds = BestSecondsOf(repeats, [&] {
+        for (int i = 0; i < times; ++i) one.run();
+    });
+    return 1e9 * seconds / (times * static_cast<double>(one.num_pieces));
 }
 
 }  // namespace
@@ -295,10 +290,10 @@ Result<std::vector<KernelTimes>> TimeKernels(const std::vector<std::string>& ins
         std::vector<std::byte> first;
         for (const std::string& name : instruction_sets) {
             TRY(kernels::LimitSimd(name));
+            std::fill(one.output.begin(), one.output.end(), std::byte{0});  // What another has left there is no output.
             of_case.nanos.push_back(BestNanos(one, repeats));
-            const Bytes output = one.output();
-            if (first.empty()) first.assign(output.begin(), output.end());
-            if (!std::equal(first.begin(), first.end(), output.begin(), output.end())) {
+            if (first.empty()) first.assign(one.output.begin(), one.output.end());
+            if (!std::equal(first.begin(), first.end(), one.output.begin())) {
                 return Error(ErrorCode::kInternal, fmt::format("{}: {} gives other bytes than {}", one.kernel, name,
                                                                instruction_sets.front()));
             }

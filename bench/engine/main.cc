@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include "data/feature_rows.h"
 #include "engine/kernel_cases.h"
 #include "engine/npy_file.h"
+#include "engine/timing.h"
 #include "kernels/simd_targets.h"
 #include "model/explainer.h"
 #include "model/open_model.h"
@@ -24,8 +24,6 @@
 
 namespace espalier::bench {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 struct Options {
     std::string model;
@@ -35,18 +33,6 @@ struct Options {
     int repeats = 7;
     std::size_t count = 1000;
 };
-
-double SecondsOf(const std::function<void()>& work) {
-    const auto begin = SteadyClock::now();
-    work();
-    return std::chrono::duration<double>(SteadyClock::now() - begin).count();
-}
-
-double BestSecondsOf(int repeats, const std::function<void()>& work) {
-    double best = SecondsOf(work);
-    for (int i = 1; i < repeats; ++i) best = std::min(best, SecondsOf(work));
-    return best;
-}
 
 /// Runs part(0) … part(threads - 1) at once and waits for all.
 void InThreads(int threads, const std::function<void(std::size_t)>& part) {

@@ -140,9 +140,9 @@ template <typename Pair>
 void RowExchange<Pair>::AddRun(std::size_t first_piece, std::size_t block, std::span<const std::uint16_t> from,
                                std::size_t offset) {
     if (from.empty()) return;
-    std::uint16_t* const to = places_.data() + num_places_;
+    places_.resize(places_.size() + from.size());  // Within what is reserved.
+    std::uint16_t* const to = places_.data() + places_.size() - from.size();
     for (std::size_t i = 0; i < from.size(); ++i) to[i] = static_cast<std::uint16_t>(from[i] + offset);
-    num_places_ += from.size();
     if (pieces_.size() == first_piece || pieces_.back().first_row != block) {
         pieces_.push_back({to, 0, static_cast<std::uint32_t>(block)});
     }
@@ -158,8 +158,8 @@ Result<void> RowExchange<Pair>::ShareRows(std::span<Build<Pair>> builds) {
         next.emplace_back(bytes, builds.size());
         num_rows += next.back().num_rows();
     }
-    if (places_.size() < num_rows) places_.resize(num_rows);
-    num_places_ = 0;
+    places_.clear();
+    places_.reserve(num_rows);
     pieces_.clear();
     std::vector<std::size_t> first_piece;
     for (std::size_t i = 0; i < builds.size(); ++i) {

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "collective/comm.h"
 #include "data/binned_matrix.h"
+#include "data/feature_rows.h"
 #include "learn/histogram_step.h"
 
 namespace espalier::learn {
@@ -60,9 +61,8 @@ class RowExchange {
     data::BinnedMatrix matrix_;
     std::vector<std::size_t> first_row_;  ///< [ranks + 1] among the joined rows
     AllRows all_rows_;
-    std::vector<Pair> pairs_;            ///< [trees x joined rows]
-    std::vector<std::uint16_t> places_;  ///< of the builds of a step, and room for more
-    std::size_t num_places_ = 0;
+    std::vector<Pair> pairs_;                  ///< [trees x joined rows]
+    data::EntryVector<std::uint16_t> places_;  ///< of the builds of a step
     std::vector<RowPiece> pieces_;
 };
 
